@@ -1,0 +1,1 @@
+"""Photographs in, body, face and hand landmarks out."""
