@@ -1,0 +1,184 @@
+"""AWS events as the services write them; each factory takes only what varies.
+
+Keys are given literally: each factory encodes them as its service does.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote_plus
+
+Event = dict[str, Any]
+
+REGION = "eu-central-1"
+ACCOUNT = "111122223333"
+BUCKET = "camera-roll"
+ETAG = "d41d8cd98f00b204e9800998ecf8427e"
+SEQUENCER = "0055AED6DCD90281E5"
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:landmark-jobs"
+TOPIC_ARN = f"arn:aws:sns:{REGION}:{ACCOUNT}:new-photographs"
+SENT_AT = "2026-01-02T03:04:05.678Z"
+SENT_AT_MS = 1_767_323_045_678
+
+
+def sqs_event(
+    *bodies: str | Mapping[str, object], receive_count: int = 1, sent_at_ms: int = SENT_AT_MS
+) -> Event:
+    """Return what Lambda hands over for a batch of SQS messages.
+
+    Args:
+        bodies: one per message; mappings become JSON. The n-th message's id ends in n, from 0.
+        receive_count: how often each message was received, this time included.
+        sent_at_ms: when each message was first sent, milliseconds since 1970.
+    """
+    texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
+    attributes = {
+        "ApproximateReceiveCount": str(receive_count),
+        "SentTimestamp": str(sent_at_ms),
+        "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+        "ApproximateFirstReceiveTimestamp": str(sent_at_ms + 1),
+    }
+    return {
+        "Records": [
+            {
+                "messageId": f"00000000-0000-4000-8000-{number:012}",
+                "receiptHandle": f"receipt-{number}",
+                "body": text,
+                "attributes": dict(attributes),
+                "messageAttributes": {},
+                "md5OfBody": hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
+                "eventSource": "aws:sqs",
+                "eventSourceARN": QUEUE_ARN,
+                "awsRegion": REGION,
+            }
+            for number, text in enumerate(texts)
+        ]
+    }
+
+
+def s3_notification(
+    *keys: str,
+    bucket: str = BUCKET,
+    etag: str = ETAG,
+    sequencer: str = SEQUENCER,
+    version_id: str | None = None,
+    event_name: str = "ObjectCreated:Put",
+) -> Event:
+    """Return an S3 event notification with one record per key, the keys form-encoded.
+
+    Args:
+        keys: literal object keys.
+        bucket: the bucket of all of them.
+        etag: the ETag of all of them.
+        sequencer: the sequencer of all of them.
+        version_id: as S3 does, left out where the bucket keeps no versions.
+        event_name: what happened to all of them.
+    """
+    version = {} if version_id is None else {"versionId": version_id}
+    return {
+        "Records": [
+            {
+                "eventVersion": "2.1",
+                "eventSource": "aws:s3",
+                "awsRegion": REGION,
+                "eventTime": SENT_AT,
+                "eventName": event_name,
+                "userIdentity": {"principalId": "AWS:AIDAIENQZJOLO23YVJ4VO"},
+                "requestParameters": {"sourceIPAddress": "192.0.2.7"},
+                "responseElements": {"x-amz-request-id": "C3D13FE58DE4C810"},
+                "s3": {
+                    "s3SchemaVersion": "1.0",
+                    "configurationId": "landmark-jobs",
+                    "bucket": {
+                        "name": bucket,
+                        "ownerIdentity": {"principalId": "A3NL1KOZZKExample"},
+                        "arn": f"arn:aws:s3:::{bucket}",
+                    },
+                    "object": {
+                        "key": quote_plus(key, safe="/"),
+                        "size": 48_151,
+                        "eTag": etag,
+                        **version,
+                        "sequencer": sequencer,
+                    },
+                },
+            }
+            for key in keys
+        ]
+    }
+
+
+def s3_test_event(bucket: str = BUCKET) -> Event:
+    """Return what S3 sends once when a bucket's notifications are configured."""
+    return {
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Time": SENT_AT,
+        "Bucket": bucket,
+        "RequestId": "5582815E1AEA5ADF",
+        "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR",
+    }
+
+
+def eventbridge_created(
+    key: str,
+    *,
+    bucket: str = BUCKET,
+    etag: str = ETAG,
+    sequencer: str = SEQUENCER,
+    version_id: str | None = None,
+    detail_type: str = "Object Created",
+) -> Event:
+    """Return an EventBridge event of S3, the key not encoded.
+
+    Args:
+        key: literal object key.
+        bucket: its bucket.
+        etag: its ETag.
+        sequencer: its sequencer.
+        version_id: left out where the bucket keeps no versions.
+        detail_type: what happened to the object.
+    """
+    version = {} if version_id is None else {"version-id": version_id}
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": detail_type,
+        "source": "aws.s3",
+        "account": ACCOUNT,
+        "time": SENT_AT,
+        "region": REGION,
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {
+                "key": key,
+                "size": 48_151,
+                "etag": etag,
+                **version,
+                "sequencer": sequencer,
+            },
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": ACCOUNT,
+            "source-ip-address": "192.0.2.7",
+            "reason": "PutObject",
+        },
+    }
+
+
+def sns_envelope(message: str | Mapping[str, object]) -> Event:
+    """Return what an SNS topic sends to a queue subscribed without raw delivery."""
+    return {
+        "Type": "Notification",
+        "MessageId": "dc1e94d9-56c5-5e96-808d-cc7f68faa162",
+        "TopicArn": TOPIC_ARN,
+        "Subject": "Amazon S3 Notification",
+        "Message": message if isinstance(message, str) else json.dumps(message),
+        "Timestamp": SENT_AT,
+        "SignatureVersion": "1",
+        "Signature": "EXAMPLEpH+..",
+        "SigningCertURL": f"https://sns.{REGION}.amazonaws.com/SimpleNotificationService.pem",
+        "UnsubscribeURL": f"https://sns.{REGION}.amazonaws.com/?Action=Unsubscribe",
+    }
