@@ -11,14 +11,16 @@
     │       ├── TooManyBytesError          TOO_MANY_BYTES
     │       ├── TooManyPixelsError         TOO_MANY_PIXELS
     │       ├── TooSmallError              TOO_SMALL
-    │       ├── DetectorCrashedError       DETECTOR_CRASHED
-    │       ├── DetectorTimeoutError       DETECTOR_TIMEOUT
-    │       ├── DetectorMemoryError        DETECTOR_OUT_OF_MEMORY
-    │       └── InvalidLandmarksError      INVALID_LANDMARKS
+    │       └── DetectorError              the detector process can't go on
+    │           ├── DetectorCrashedError   DETECTOR_CRASHED
+    │           ├── DetectorTimeoutError   DETECTOR_TIMEOUT
+    │           ├── DetectorMemoryError    DETECTOR_OUT_OF_MEMORY
+    │           └── DetectorAnswerError    DETECTOR_INVALID_ANSWER
     └── TransientError           SQS brings the message again
         ├── ObjectNotFoundError  OBJECT_NOT_FOUND
         ├── AccessDeniedError    ACCESS_DENIED
         ├── ServiceError         SERVICE_UNAVAILABLE
+        ├── DetectorStartError   DETECTOR_UNAVAILABLE
         └── DeadlineError        DEADLINE_EXCEEDED
 
 Codes are stable: they stand in the table, in logs and on dead letters.
@@ -91,28 +93,34 @@ class TooSmallError(ImageError):
     code = "TOO_SMALL"
 
 
-class DetectorCrashedError(ImageError):
-    """Raised when two detector processes in a row died of the image."""
+class DetectorError(ImageError):
+    """Raised when an image has used up a detector process; stored only after the second one."""
+
+    code = "DETECTOR_ERROR"
+
+
+class DetectorCrashedError(DetectorError):
+    """Raised when a detector process died of the image."""
 
     code = "DETECTOR_CRASHED"
 
 
-class DetectorTimeoutError(ImageError):
-    """Raised when the image took longer than the setting DETECT_TIMEOUT_SECONDS, twice."""
+class DetectorTimeoutError(DetectorError):
+    """Raised when the image took longer than the setting DETECT_TIMEOUT_SECONDS."""
 
     code = "DETECTOR_TIMEOUT"
 
 
-class DetectorMemoryError(ImageError):
-    """Raised when the image needed more memory than a detector process may have, twice."""
+class DetectorMemoryError(DetectorError):
+    """Raised when the image needed more memory than a detector process may have."""
 
     code = "DETECTOR_OUT_OF_MEMORY"
 
 
-class InvalidLandmarksError(ImageError):
+class DetectorAnswerError(DetectorError):
     """Raised when a detector process answers what cannot be landmarks."""
 
-    code = "INVALID_LANDMARKS"
+    code = "DETECTOR_INVALID_ANSWER"
 
 
 class TransientError(LandmarkError):
@@ -135,6 +143,12 @@ class ServiceError(TransientError):
     """Raised when a service throttles, fails or cannot be reached."""
 
     code = "SERVICE_UNAVAILABLE"
+
+
+class DetectorStartError(TransientError):
+    """Raised when detector processes do not come up, whatever the image."""
+
+    code = "DETECTOR_UNAVAILABLE"
 
 
 class DeadlineError(TransientError):

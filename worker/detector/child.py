@@ -1,0 +1,127 @@
+"""The detector's process: images in on one pipe, landmarks out on another.
+
+Run by `process.py` as `python -m worker.detector.child OPTIONS`. Whatever an
+image does to the decoders or to MediaPipe, it does here: a process without
+credentials, with little memory, which may die at any time.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import BinaryIO, Self
+
+from worker.detector.protocol import (
+    HEADER,
+    Kind,
+    encode_detection,
+    encode_failure,
+    frame,
+)
+from worker.errors import DetectorMemoryError, ImageError
+from worker.landmarks import Detection
+from worker.model import ModelOptions
+
+# The parent kills a child that is late; where the parent itself is gone, the
+# child's own clock does it, this much later.
+_ALARM_GRACE_SECONDS = 5
+
+_EXIT_OUT_OF_MEMORY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOptions:
+    """What a child has to know, as JSON on its command line.
+
+    Attributes:
+        model: MediaPipe's options.
+        max_image_pixels: images with more are refused before they are decoded.
+        timeout_seconds: how long the parent waits for an answer.
+        memory_bytes: how much address space the process may have.
+    """
+
+    model: ModelOptions
+    max_image_pixels: int
+    timeout_seconds: float
+    memory_bytes: int
+
+    def to_json(self) -> str:
+        """As one argument of a command line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The options that `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "model": ModelOptions(**values["model"])})
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The two pipes, moved away from where a library might read or print."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    return source, sink
+
+
+def _limit_resources(options: ChildOptions) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _read_image(source: BinaryIO) -> bytes | None:
+    """The next image; None when the parent has closed the pipe or died."""
+    header = source.read(HEADER.size)
+    if len(header) < HEADER.size:
+        return None
+    length, _ = HEADER.unpack(header)
+    content = source.read(length - 1)
+    return content if len(content) == length - 1 else None
+
+
+def main(arguments: list[str]) -> None:
+    """Answer images until the parent closes the pipe."""
+    options = ChildOptions.from_json(arguments[0])
+    source, sink = _take_pipes()
+    _limit_resources(options)
+    # After the limits, so that they hold for whatever these libraries allocate.
+    from worker.detector.decode import decode_image  # noqa: PLC0415
+    from worker.detector.graph import HolisticGraph  # noqa: PLC0415
+
+    def detect(content: bytes) -> Detection:
+        image = decode_image(content, max_pixels=options.max_image_pixels)
+        height, width = image.pixels.shape[:2]
+        return Detection(graph.process(image.pixels), width, height, image.format)
+
+    with closing(HolisticGraph(options.model)) as graph:
+        graph.warm_up()
+        sink.write(frame(Kind.READY))
+        sink.flush()
+        while (content := _read_image(source)) is not None:
+            signal.alarm(int(options.timeout_seconds) + _ALARM_GRACE_SECONDS)
+            try:
+                answer = frame(Kind.DETECTION, encode_detection(detect(content)))
+            except ImageError as error:
+                answer = frame(Kind.FAILURE, encode_failure(error))
+            except MemoryError:
+                _exit_out_of_memory(sink, options.memory_bytes)
+            signal.alarm(0)
+            sink.write(answer)
+            sink.flush()
+
+
+def _exit_out_of_memory(sink: BinaryIO, memory_bytes: int) -> None:
+    """Say so and go: what a failed allocation has left half done is not used again."""
+    error = DetectorMemoryError(f"needs more than the {memory_bytes >> 20} MiB allowed")
+    sink.write(frame(Kind.FAILURE, encode_failure(error)))
+    sink.flush()
+    os._exit(_EXIT_OUT_OF_MEMORY)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,231 @@
+"""The parent's side of one detector process.
+
+Starts it, feeds it bytes, believes only checked bytes, and says in one
+`DetectorError` what became of it. Replacing it is `pool.py`'s business.
+"""
+
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+from worker.detector.child import ChildOptions
+from worker.detector.protocol import (
+    HEADER,
+    MAX_ANSWER_BYTES,
+    Kind,
+    ProtocolError,
+    decode_detection,
+    decode_failure,
+)
+from worker.errors import (
+    DetectorAnswerError,
+    DetectorCrashedError,
+    DetectorError,
+    DetectorTimeoutError,
+)
+from worker.landmarks import Detection
+
+_LOG = logging.getLogger(__name__)
+
+_PACKAGE_ROOT: Final = Path(__file__).parents[2]
+
+# All that a child inherits. Credentials are not among it.
+_INHERITED_VARIABLES: Final = (
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "PATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPATH",
+)
+
+# What MediaPipe and TensorFlow Lite say at every start.
+_NOISE: Final = ("INFO: Created TensorFlow Lite", "WARNING: All log messages before", "W0000 ")
+
+_LAST_WORDS_LINES: Final = 5
+_LINE_BYTES: Final = 500
+_READ_BYTES: Final = 64 * 1024
+_EXIT_GRACE_SECONDS: Final = 1.0
+
+
+def _environment(options: ChildOptions) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
+    path = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), inherited.get("PYTHONPATH"))))
+    return {
+        **inherited,
+        "PYTHONPATH": path,
+        # Read once, when OpenCV is imported: a second line behind the header check.
+        "OPENCV_IO_MAX_IMAGE_PIXELS": str(options.max_image_pixels),
+        # Every further arena of glibc's reserves 64 MB of the address space we limit.
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+class DetectorProcess:
+    """One child, from its start to its end; used by one thread at a time."""
+
+    def __init__(self, options: ChildOptions) -> None:
+        """Start the process and return at once, while it imports and warms up."""
+        self._options = options
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "worker.detector.child", options.to_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(options),
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C on a terminal is the parent's to handle
+        )
+        self._source = _file_descriptor(self._process.stdout)
+        self._sink = _file_descriptor(self._process.stdin)
+        self._ready = False
+        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS_LINES)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        """The operating system's number for it."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended (by itself or by someone's hand)."""
+        return self._process.poll() is None
+
+    def wait_until_ready(self, deadline: float) -> None:
+        """Wait for the models to be loaded.
+
+        Args:
+            deadline: by the monotonic clock, in seconds.
+
+        Raises:
+            DetectorError: it died or was not ready in time.
+        """
+        if not self._ready:
+            kind, _ = self._read_frame(deadline)
+            self._expect(kind == Kind.READY)
+            self._ready = True
+
+    def detect(self, content: bytes, deadline: float) -> Detection:
+        """Landmarks of one image.
+
+        Args:
+            content: the image file's bytes.
+            deadline: by the monotonic clock, in seconds.
+
+        Raises:
+            DetectorError: the process can't be used any more; kill it.
+            ImageError: the image has no landmarks to give; the process goes on.
+        """
+        self._write(_image_header(len(content)), deadline)
+        self._write(content, deadline)
+        kind, payload = self._read_frame(deadline)
+        self._expect(kind in (Kind.DETECTION, Kind.FAILURE))
+        try:
+            if kind == Kind.FAILURE:
+                raise decode_failure(payload)
+            return decode_detection(payload, face_points=self._options.model.face_points)
+        except ProtocolError as error:
+            raise DetectorAnswerError(f"the detector answered {error}") from error
+
+    def kill(self) -> None:
+        """End it, now, and leave nothing of it behind."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        self._close_pipes()
+
+    def close(self) -> None:
+        """Let it end by itself; kill it if it doesn't."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_EXIT_GRACE_SECONDS)
+        self.kill()
+
+    def _close_pipes(self) -> None:
+        self._listener.join(_EXIT_GRACE_SECONDS)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe:
+                pipe.close()
+
+    def _write(self, data: bytes, deadline: float) -> None:
+        view = memoryview(data)
+        while view:
+            self._wait(self._sink, select.POLLOUT, deadline)
+            try:
+                view = view[os.write(self._sink, view) :]
+            except BrokenPipeError:
+                raise self._obituary() from None
+
+    def _read_frame(self, deadline: float) -> tuple[int, bytes]:
+        length, kind = HEADER.unpack(self._read(HEADER.size, deadline))
+        self._expect(1 <= length <= MAX_ANSWER_BYTES)
+        return kind, self._read(length - 1, deadline)
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            self._wait(self._source, select.POLLIN, deadline)
+            part = os.read(self._source, min(size - len(data), _READ_BYTES))
+            if not part:
+                raise self._obituary()
+            data += part
+        return bytes(data)
+
+    def _wait(self, descriptor: int, event: int, deadline: float) -> None:
+        poll = select.poll()
+        poll.register(descriptor, event)
+        milliseconds = max(0, deadline - time.monotonic()) * 1000
+        if not poll.poll(milliseconds):
+            raise DetectorTimeoutError("no answer in time")
+
+    def _expect(self, honest: bool) -> None:  # noqa: FBT001, an assertion reads best so
+        if not honest:
+            raise DetectorAnswerError("the detector answered what no honest one would")
+
+    def _obituary(self) -> DetectorError:
+        """Why the process has closed its pipe, as an error to raise."""
+        try:
+            status = self._process.wait(_EXIT_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return DetectorCrashedError("the detector closed its pipe")
+        self._listener.join(_EXIT_GRACE_SECONDS)
+        if status < 0:
+            return DetectorCrashedError(f"the detector died of {signal.Signals(-status).name}")
+        last_word = self._last_words[-1] if self._last_words else "it said nothing"
+        return DetectorCrashedError(f"the detector ended with status {status}: {last_word}")
+
+    def _listen(self) -> None:
+        """Pass on what the process says on its standard error, bounded."""
+        stderr = self._process.stderr
+        while stderr and (line := stderr.readline(_LINE_BYTES)):
+            text = line.decode(errors="replace").rstrip()
+            if text:
+                self._last_words.append(text)
+                level = logging.DEBUG if text.startswith(_NOISE) else logging.WARNING
+                _LOG.log(level, "detector said", extra={"pid": self.pid, "line": text})
+
+
+def _file_descriptor(pipe: IO[bytes] | None) -> int:
+    if pipe is None:
+        raise TypeError("a pipe was asked for")
+    os.set_blocking(pipe.fileno(), False)
+    return pipe.fileno()
+
+
+def _image_header(content_bytes: int) -> bytes:
+    """What goes before an image, without a copy of the image."""
+    return HEADER.pack(content_bytes + 1, Kind.IMAGE)

@@ -1,0 +1,148 @@
+"""What parent and child say to each other: frames of plain bytes.
+
+A frame is its length (4 bytes, little-endian, of what follows), its kind
+(1 byte) and its payload. The parent sends IMAGE frames; the child answers each
+with one DETECTION or FAILURE, and says READY once when it has warmed up.
+
+The parent believes nothing before it has checked it: a child that an image has
+taken over can send any bytes.
+"""
+
+import math
+import struct
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from worker.errors import (
+    CorruptImageError,
+    DetectorMemoryError,
+    ImageError,
+    NotAnImageError,
+    TooManyPixelsError,
+    TooSmallError,
+    UnsupportedFormatError,
+)
+from worker.landmarks import GROUPS, Detection, FloatArray, Group, Landmarks
+
+FORMATS: Final = ("jpeg", "png", "webp")
+
+# The largest answer is a detection with every group: 8 kB.
+MAX_ANSWER_BYTES: Final = 64 * 1024
+_MAX_MESSAGE_CHARACTERS: Final = 500
+
+# length, kind
+HEADER: Final = struct.Struct("<IB")
+# width, height, index in FORMATS, bit set of GROUPS, pose score
+_DETECTION: Final = struct.Struct("<IIBBf")
+
+# The errors that a child may answer, by code.
+_ERRORS: Final[dict[str, type[ImageError]]] = {
+    error.code: error
+    for error in (
+        CorruptImageError,
+        DetectorMemoryError,
+        NotAnImageError,
+        TooManyPixelsError,
+        TooSmallError,
+        UnsupportedFormatError,
+    )
+}
+
+
+class Kind(IntEnum):
+    """What a frame is."""
+
+    IMAGE = 1
+    READY = 2
+    DETECTION = 3
+    FAILURE = 4
+
+
+class ProtocolError(Exception):
+    """Raised when the other side says what no honest one would."""
+
+
+def frame(kind: Kind, payload: bytes = b"") -> bytes:
+    """A frame, ready to be written."""
+    return HEADER.pack(len(payload) + 1, kind) + payload
+
+
+def encode_failure(error: ImageError) -> bytes:
+    """A FAILURE's payload: code, newline, message."""
+    return f"{error.code}\n{str(error)[:_MAX_MESSAGE_CHARACTERS]}".encode(errors="replace")
+
+
+def decode_failure(payload: bytes) -> ImageError:
+    """The error that a FAILURE stands for.
+
+    Raises:
+        ProtocolError: the code is none that a child may answer.
+    """
+    code, _, message = payload.decode(errors="replace").partition("\n")
+    error = _ERRORS.get(code)
+    if error is None:
+        raise ProtocolError(f"unknown failure {code[:50]!r}")
+    return error(message[:_MAX_MESSAGE_CHARACTERS])
+
+
+def encode_detection(detection: Detection) -> bytes:
+    """A DETECTION's payload: the facts, then each group found as float32."""
+    found = {group.name: array for group, array in detection.landmarks.found()}
+    groups = sum(1 << bit for bit, group in enumerate(GROUPS) if group.name in found)
+    score = detection.landmarks.pose_score
+    head = _DETECTION.pack(
+        detection.width,
+        detection.height,
+        FORMATS.index(detection.format),
+        groups,
+        math.nan if score is None else score,
+    )
+    return head + b"".join(array.astype("<f4").tobytes() for array in found.values())
+
+
+def decode_detection(payload: bytes, *, face_points: int) -> Detection:
+    """The detection that a DETECTION carries.
+
+    Args:
+        payload: what the child said.
+        face_points: how many landmarks a face has under the child's options.
+
+    Raises:
+        ProtocolError: it can't be a detection: wrong size, a value that is not
+            finite, a group without a pose.
+    """
+    if len(payload) < _DETECTION.size:
+        raise ProtocolError("a detection cut short")
+    width, height, format_index, bits, score = _DETECTION.unpack_from(payload)
+    if format_index >= len(FORMATS) or bits >> len(GROUPS) or not (width and height):
+        raise ProtocolError("a detection of no image")
+    groups = [group for bit, group in enumerate(GROUPS) if bits & 1 << bit]
+    arrays = _decode_groups(payload[_DETECTION.size :], groups, face_points)
+    if groups and ("pose_landmarks" not in arrays or not 0 <= score <= 1):
+        raise ProtocolError("landmarks without a pose or its score")
+    return Detection(
+        landmarks=Landmarks(**arrays, pose_score=score if groups else None),
+        width=width,
+        height=height,
+        format=FORMATS[format_index],
+    )
+
+
+def _decode_groups(data: bytes, groups: list[Group], face_points: int) -> dict[str, FloatArray]:
+    shapes = [
+        (face_points if group.name == "face_landmarks" else group.points[0], len(group.columns))
+        for group in groups
+    ]
+    if len(data) != 4 * sum(points * columns for points, columns in shapes):
+        raise ProtocolError("landmarks of the wrong size")
+    values = np.frombuffer(data, dtype="<f4")
+    if not np.isfinite(values).all():
+        raise ProtocolError("landmarks that are not finite")
+    ends = np.cumsum([points * columns for points, columns in shapes])[:-1]
+    parts = np.split(values, ends) if shapes else []
+    return {
+        group.name: part.reshape(shape)
+        for group, part, shape in zip(groups, parts, shapes, strict=True)
+    }

@@ -1,0 +1,17 @@
+"""The Lambda function's module: importing it is the cold start."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from worker.settings import Settings
+from worker.startup import start_worker
+
+if TYPE_CHECKING:
+    from worker.handler import InvocationContext
+
+_handler = start_worker(Settings.from_environment())
+
+
+def lambda_handler(event: Mapping[str, Any], context: "InvocationContext") -> Mapping[str, Any]:
+    """Answer one invocation: a batch of SQS messages, or one image directly."""
+    return _handler.handle(event, context)

@@ -1,0 +1,82 @@
+"""Which model runs, and with which options: everything that changes landmarks.
+
+The parent knows MediaPipe's name, version and files, and never imports it.
+"""
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from worker.errors import SettingsError
+
+POSE_MODELS = {
+    0: "pose_landmark_lite.tflite",
+    1: "pose_landmark_full.tflite",
+    2: "pose_landmark_heavy.tflite",
+}
+
+# Raised when worker/detector changes in a way that changes landmarks, so that
+# results stored before are not taken for current ones.
+_DETECTOR_REVISION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """MediaPipe Holistic's options, under the names of the settings.
+
+    Attributes:
+        model_complexity: of the pose model: 0 (lite), 1 (full) or 2 (heavy).
+        min_detection_confidence: of the person detector, 0 to 1.
+        min_landmark_confidence: that the pose model sees a person, 0 to 1;
+            MediaPipe calls it min_tracking_confidence.
+        refine_face_landmarks: refine eyes and lips, and add ten iris landmarks.
+    """
+
+    model_complexity: int = 2
+    min_detection_confidence: float = 0.5
+    min_landmark_confidence: float = 0.5
+    refine_face_landmarks: bool = False
+
+    @property
+    def face_points(self) -> int:
+        """How many landmarks a face has."""
+        return 478 if self.refine_face_landmarks else 468
+
+
+def mediapipe_version() -> str:
+    """The installed version of MediaPipe, without importing it."""
+    return version("mediapipe")
+
+
+def options_hash(options: ModelOptions) -> str:
+    """Sixteen hexadecimal digits that differ where landmarks may differ."""
+    facts = {
+        "mediapipe": mediapipe_version(),
+        "detector": _DETECTOR_REVISION,
+        **asdict(options),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def require_model(options: ModelOptions) -> Path:
+    """The path of the pose model's file.
+
+    Raises:
+        SettingsError: MediaPipe or the model is not installed. The worker never
+            downloads anything, so this has to be said before it starts.
+    """
+    spec = importlib.util.find_spec("mediapipe")
+    if spec is None or spec.origin is None:
+        raise SettingsError("MediaPipe is not installed: install landmark-worker[worker]")
+    name = POSE_MODELS[options.model_complexity]
+    path = Path(spec.origin).parent / "modules" / "pose_landmark" / name
+    if not path.is_file():
+        raise SettingsError(
+            f"MODEL_COMPLEXITY={options.model_complexity} needs {name}, which is not installed: "
+            f"run image/fetch_models.py --complexity {options.model_complexity}, "
+            "or set MODEL_COMPLEXITY=1, whose model comes with MediaPipe"
+        )
+    return path

@@ -1,0 +1,172 @@
+"""The way of a job: fetch, detect, save; and of many at once, before a deadline."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from worker.errors import ImageError
+from worker.jobs import Job
+from worker.landmarks import Detection
+from worker.objects import ObjectReader, OpenObject
+from worker.results.table import DETECTED, FAILED, NOT_DETECTED, Durations, Result, ResultsTable
+from worker.timing import Pace, Stopwatch
+
+# Beyond one job a detector, so many are being fetched or saved meanwhile.
+_JOBS_IN_TRANSIT: Final = 3
+
+
+class ImageDetector(Protocol):
+    """What the pipeline needs of `DetectorPool`."""
+
+    size: int
+
+    def detect(self, content: bytes, deadline: float) -> Detection:
+        """See `DetectorPool.detect`."""
+        ...
+
+
+class Outcome(StrEnum):
+    """What became of a job that need not come again."""
+
+    DETECTED = DETECTED
+    NOT_DETECTED = NOT_DETECTED
+    FAILED = FAILED
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A job and the message it came with.
+
+    Attributes:
+        job: what is asked.
+        message_id: of the SQS message; None for a direct invocation.
+        attempts: the message's receive count.
+    """
+
+    job: Job
+    message_id: str | None = None
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a delivery, for the log and the metrics.
+
+    Attributes:
+        delivery: what was asked.
+        outcome: what became of it.
+        result: what was, or would have been, stored; None for a duplicate.
+    """
+
+    delivery: Delivery
+    outcome: Outcome
+    result: Result | None = None
+
+
+class Pipeline:
+    """Carries jobs from S3 through a detector into the results table."""
+
+    def __init__(
+        self, objects: ObjectReader, detectors: ImageDetector, results: ResultsTable
+    ) -> None:
+        """Join the three; threads start with the first job."""
+        self._objects = objects
+        self._detectors = detectors
+        self._results = results
+        self._pace = Pace()
+        self._threads = ThreadPoolExecutor(
+            max_workers=detectors.size + _JOBS_IN_TRANSIT, thread_name_prefix="job"
+        )
+
+    def process(self, delivery: Delivery, deadline: float) -> Report:
+        """Do one job.
+
+        Args:
+            delivery: the job and where it came from.
+            deadline: by the monotonic clock, in seconds.
+
+        Raises:
+            TransientError: it has to come again.
+        """
+        job, clock = delivery.job, Stopwatch()
+        stored = self._results.stored(job)
+        done_etag = self._results.done_etag(job, stored)
+        if done_etag is not None and done_etag == job.etag:
+            return Report(delivery, Outcome.DUPLICATE)
+        with self._objects.open(job, unless_etag=done_etag) as source:
+            if source is None:
+                return Report(delivery, Outcome.DUPLICATE)
+            if stored is not None and stored.is_newer_than(source.identity):
+                return Report(delivery, Outcome.SUPERSEDED)
+            result = self._detect(delivery, source, clock, deadline)
+        saved = self._results.save(result)
+        return Report(delivery, Outcome(result.status) if saved else Outcome.SUPERSEDED, result)
+
+    def start(self, deliveries: Iterable[Delivery], deadline: float) -> list[Future[Report]]:
+        """Begin many jobs and return at once.
+
+        Jobs on the same object go one after the other, so that a duplicate finds
+        its twin's result.
+
+        Returns:
+            one future a delivery, in order; a job that can't finish before the
+            deadline isn't started and its future raises `DeadlineError`.
+        """
+        futures: list[Future[Report]] = []
+        same_object = defaultdict[tuple[str, str], list[Callable[[], None]]](list)
+        for delivery in deliveries:
+            future: Future[Report] = Future()
+            futures.append(future)
+            task = self._task(delivery, deadline, future)
+            same_object[delivery.job.bucket, delivery.job.key].append(task)
+        for tasks in same_object.values():
+            self._threads.submit(_run_all, tasks)
+        return futures
+
+    def close(self) -> None:
+        """Wait for the jobs that have begun."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def _task(
+        self, delivery: Delivery, deadline: float, future: Future[Report]
+    ) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                self._pace.require_time(deadline)
+                with self._pace.measured():
+                    report = self.process(delivery, deadline)
+            except Exception as error:  # noqa: BLE001, whoever waits for it raises it
+                future.set_exception(error)
+            else:
+                future.set_result(report)
+
+        return run
+
+    def _detect(
+        self, delivery: Delivery, source: OpenObject, clock: Stopwatch, deadline: float
+    ) -> Result:
+        fetch_ms = 0
+        try:
+            content = source.read(deadline)
+            fetch_ms = clock.lap_ms()
+            outcome: Detection | ImageError = self._detectors.detect(content, deadline)
+        except ImageError as error:
+            outcome = error
+        return Result(
+            job=delivery.job,
+            identity=source.identity,
+            outcome=outcome,
+            message_id=delivery.message_id,
+            attempts=delivery.attempts,
+            durations=Durations(fetch=fetch_ms, detect=clock.lap_ms(), total=clock.total_ms()),
+        )
+
+
+def _run_all(tasks: list[Callable[[], None]]) -> None:
+    for task in tasks:
+        task()

@@ -1,0 +1,293 @@
+"""Conditional writes to the results table, and reads from it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pynamodb.exceptions import DoesNotExist, PutError, PynamoDBException
+from pynamodb.expressions.condition import Condition
+
+from worker.errors import (
+    AccessDeniedError,
+    ImageError,
+    ObjectNotFoundError,
+    ServiceError,
+    TransientError,
+)
+from worker.jobs import Job
+from worker.landmarks import Detection, Landmarks
+from worker.model import ModelOptions, mediapipe_version, options_hash
+from worker.objects import ObjectIdentity
+from worker.results.item import (
+    BoundingBoxMap,
+    DurationsMap,
+    ImageMap,
+    LandmarkItem,
+    ModelMap,
+    bind_item,
+)
+
+DETECTED: Final = "detected"
+NOT_DETECTED: Final = "not_detected"
+FAILED: Final = "failed"
+
+# S3's sequencers have 16 to 18 digits and compare once the shorter one is
+# padded with zeros, so they are stored at one length.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+_SEQUENCER_DIGITS: Final = 32
+
+# Of scores and boxes: a position at 10,000 pixels is exact to a hundredth of one.
+_DECIMALS: Final = 6
+
+_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+_DENIED_CODES: Final = {
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "UnrecognizedClientException",
+}
+
+# What is read of an item to decide whether a job is already done.
+_SUMMARY: Final = [
+    "status",
+    "etag",
+    "options_hash",
+    "sequencer",
+    "source_last_modified",
+    "version_id",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long the parts of a job took, in milliseconds."""
+
+    fetch: int
+    detect: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a job, ready to be stored.
+
+    Attributes:
+        job: what was asked.
+        identity: of the content that was read.
+        outcome: a detection, with a person or without, or why there is none.
+        message_id: of the SQS message; None for a direct invocation.
+        attempts: the message's receive count.
+        durations: of the job's parts.
+    """
+
+    job: Job
+    identity: ObjectIdentity
+    outcome: Detection | ImageError
+    message_id: str | None
+    attempts: int
+    durations: Durations
+
+    @property
+    def status(self) -> str:
+        """As the table names it."""
+        if isinstance(self.outcome, ImageError):
+            return FAILED
+        return DETECTED if self.outcome.landmarks.person_found else NOT_DETECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the table knows about an object's newest processed content."""
+
+    status: str
+    etag: str
+    options_hash: str
+    sequencer: str | None
+    version_id: str | None
+    last_modified: str
+
+    def is_newer_than(self, identity: ObjectIdentity) -> bool:
+        """Whether a result for `identity` would be refused: the condition of `save`."""
+        sequencer = _normalised(identity.sequencer)
+        if sequencer and self.sequencer:
+            return self.sequencer > sequencer
+        return self.last_modified > _timestamp(identity.last_modified)
+
+    def may_stand_for(self, job: Job) -> bool:
+        """Whether the job may be about the very version that is stored.
+
+        Where it names another version or event, equal content is no reason to
+        skip it: A, B, A again, with the last A skipped, would let a late B win.
+        """
+        return job.version_id in (None, self.version_id) and (
+            _normalised(job.sequencer) in (None, self.sequencer)
+        )
+
+
+class ResultsTable:
+    """The results table, as this worker's model options see it."""
+
+    def __init__(self, table_name: str, options: ModelOptions, ttl_days: int | None = None) -> None:
+        """Use the table `table_name`; results expire after `ttl_days`, or never."""
+        self.item = bind_item(table_name)
+        self._options = options
+        self._options_hash = options_hash(options)
+        self._model = ModelMap(
+            mediapipe_version=mediapipe_version(),
+            model_complexity=options.model_complexity,
+            refine_face_landmarks=options.refine_face_landmarks,
+            min_detection_confidence=options.min_detection_confidence,
+            min_landmark_confidence=options.min_landmark_confidence,
+        )
+        self._ttl_days = ttl_days
+
+    def connect(self) -> None:
+        """Build the client now: threads that met a cold one would each build their own."""
+        _ = self.item._get_connection().connection.client  # noqa: SLF001, no public way
+
+    def stored(self, job: Job) -> Stored | None:
+        """What is stored for the job's object; None if nothing is.
+
+        Raises:
+            TransientError: DynamoDB can't be asked.
+        """
+        with _service_errors():
+            try:
+                item = self.item.get(
+                    job.key, job.bucket, consistent_read=True, attributes_to_get=_SUMMARY
+                )
+            except DoesNotExist:
+                return None
+        return Stored(
+            status=item.status,
+            etag=item.etag,
+            options_hash=item.options_hash,
+            sequencer=item.sequencer,
+            version_id=item.version_id,
+            last_modified=item.source_last_modified,
+        )
+
+    def done_etag(self, job: Job, stored: Stored | None) -> str | None:
+        """The content with which the job would have nothing left to do, if there is such."""
+        if job.force or stored is None or not stored.may_stand_for(job):
+            return None
+        done = stored.status != FAILED and stored.options_hash == self._options_hash
+        return stored.etag if done else None
+
+    def get(self, job: Job) -> LandmarkItem:
+        """The whole item of the job's object.
+
+        Raises:
+            ObjectNotFoundError: there is none.
+            TransientError: DynamoDB can't be asked.
+        """
+        with _service_errors():
+            try:
+                return self.item.get(job.key, job.bucket, consistent_read=True)
+            except DoesNotExist as error:
+                raise ObjectNotFoundError(f"no result for {job.key!r}") from error
+
+    def save(self, result: Result) -> bool:
+        """Store a result, unless one of a newer content is there.
+
+        Returns:
+            whether it was stored.
+
+        Raises:
+            TransientError: DynamoDB can't be asked.
+        """
+        item = self._build(result)
+        try:
+            with _service_errors():
+                item.save(self._not_newer(result.identity))
+        except _Superseded:
+            return False
+        return True
+
+    def _not_newer(self, identity: ObjectIdentity) -> Condition:
+        stored, sequencer = self.item, _normalised(identity.sequencer)
+        ordered: Condition = stored.source_last_modified <= _timestamp(identity.last_modified)
+        if sequencer is not None:
+            by_time = stored.sequencer.does_not_exist() & ordered
+            ordered = (stored.sequencer <= sequencer) | by_time
+        absent: Condition = stored.object_key.does_not_exist()
+        return absent | ordered
+
+    def _build(self, result: Result) -> LandmarkItem:
+        identity, now = result.identity, datetime.now(UTC)
+        durations = result.durations
+        return self.item(
+            object_key=result.job.key,
+            bucket=result.job.bucket,
+            status=result.status,
+            etag=identity.etag,
+            version_id=identity.version_id,
+            sequencer=_normalised(identity.sequencer),
+            source_last_modified=_timestamp(identity.last_modified),
+            model=self._model,
+            options_hash=self._options_hash,
+            job_id=result.job.job_id,
+            message_id=result.message_id,
+            attempts=result.attempts,
+            processed_at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            duration_ms=DurationsMap(
+                fetch=durations.fetch, detect=durations.detect, total=durations.total
+            ),
+            expires_at=now + timedelta(days=self._ttl_days) if self._ttl_days else None,
+            **_outcome_attributes(result),
+        )
+
+
+class _Superseded(Exception):  # noqa: N818, it is an answer, not an error
+    """Raised when the table holds a newer content's result."""
+
+
+def _outcome_attributes(result: Result) -> dict[str, Any]:
+    outcome, size = result.outcome, result.identity.size_bytes
+    if isinstance(outcome, ImageError):
+        return {
+            "error_code": outcome.code,
+            "error_message": str(outcome),
+            "image": ImageMap(bytes=size),
+        }
+    image = ImageMap(width=outcome.width, height=outcome.height, format=outcome.format, bytes=size)
+    return {"image": image, **_landmark_attributes(outcome.landmarks)}
+
+
+def _landmark_attributes(landmarks: Landmarks) -> dict[str, Any]:
+    attributes: dict[str, Any] = {group.name: array for group, array in landmarks.found()}
+    if landmarks.pose_score is not None:
+        attributes["pose_score"] = round(landmarks.pose_score, _DECIMALS)
+    box = landmarks.bounding_box()
+    if box is not None:
+        rounded = {name: round(value, _DECIMALS) for name, value in box._asdict().items()}
+        attributes["bounding_box"] = BoundingBoxMap(**rounded)
+    return attributes
+
+
+def _timestamp(moment: datetime) -> str:
+    """UTC, ISO 8601, always of one length: compares as text."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _normalised(sequencer: str | None) -> str | None:
+    return None if sequencer is None else sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")
+
+
+@contextmanager
+def _service_errors() -> Iterator[None]:
+    """PynamoDB's errors as ours."""
+    try:
+        yield
+    except PynamoDBException as error:
+        code = error.cause_response_code
+        if isinstance(error, PutError) and code == _CONDITION_FAILED:
+            raise _Superseded from error
+        raise _as_transient(error, code) from error
+
+
+def _as_transient(error: PynamoDBException, code: str | None) -> TransientError:
+    if code in _DENIED_CODES:
+        return AccessDeniedError(f"DynamoDB refuses the table ({code})")
+    return ServiceError(f"DynamoDB: {code or error}")
