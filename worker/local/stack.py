@@ -97,11 +97,13 @@ def create_stack(
         "deadLetterTargetArn": _queue_arn(sqs, dead_letters),
         "maxReceiveCount": MAX_RECEIVE_COUNT,
     }
-    attributes = {
-        "VisibilityTimeout": str(visibility_seconds),
-        "RedrivePolicy": json.dumps(redrive),
-    }
-    queue = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    queue = sqs.create_queue(
+        QueueName=name,
+        Attributes={
+            "VisibilityTimeout": str(visibility_seconds),
+            "RedrivePolicy": json.dumps(redrive),
+        },
+    )["QueueUrl"]
     bind_item(table).create_table(wait=True)
     return LocalStack(bucket, queue, dead_letters, table)
 

@@ -211,8 +211,8 @@ class ResultsTable:
         if sequencer is not None:
             by_time = stored.sequencer.does_not_exist() & ordered
             ordered = (stored.sequencer <= sequencer) | by_time
-        absent: Condition = stored.object_key.does_not_exist()
-        return absent | ordered
+        condition: Condition = stored.object_key.does_not_exist() | ordered
+        return condition
 
     def _build(self, result: Result) -> LandmarkItem:
         identity, now = result.identity, datetime.now(UTC)
