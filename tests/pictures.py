@@ -1,0 +1,219 @@
+"""Small image files: sound ones of every kind that is read, and the pieces of hostile ones."""
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+WIDTH, HEIGHT = 96, 64
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+ORIENTATION = 0x0112  # the EXIF tag
+
+_RED, _GREEN, _BLUE, _YELLOW = (220, 40, 30), (30, 200, 60), (40, 60, 210), (230, 220, 50)
+
+
+def corners(width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
+    """A picture that no turn or flip maps onto itself: each corner has its own colour."""
+    pixels = np.empty((height, width, 3), np.uint8)
+    top, left = height // 2, width // 2
+    pixels[:top, :left], pixels[:top, left:] = _RED, _GREEN
+    pixels[top:, :left], pixels[top:, left:] = _BLUE, _YELLOW
+    return Image.fromarray(pixels)
+
+
+def cut_out() -> Image.Image:
+    """`corners`, with the red corner wholly transparent and the green one half."""
+    picture = corners().convert("RGBA")
+    alpha = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    alpha[: HEIGHT // 2, : WIDTH // 2], alpha[: HEIGHT // 2, WIDTH // 2 :] = 0, 128
+    picture.putalpha(Image.fromarray(alpha))
+    return picture
+
+
+def encode(picture: Image.Image, file_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's
+    """A picture as a file."""
+    file = BytesIO()
+    picture.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def photo(file_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's
+    """`corners` as a file."""
+    return encode(corners(), file_format, **options)
+
+
+def read_with_pillow(content: bytes) -> npt.NDArray[np.uint8]:
+    """What an independent reader makes of a file: upright RGB."""
+    with Image.open(BytesIO(content)) as picture:
+        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+
+
+def exif(orientation: int) -> Image.Exif:
+    """EXIF that holds an orientation, and nothing else."""
+    data = Image.Exif()
+    data[ORIENTATION] = orientation
+    return data
+
+
+def png_16_bit(samples: npt.NDArray[np.uint16]) -> bytes:
+    """A PNG of 16 bits a sample, grey or BGR(A)."""
+    return bytes(cv2.imencode(".png", samples)[1])
+
+
+# PNG
+
+
+def png_chunk(kind: bytes, data: bytes = b"") -> bytes:
+    """One sound chunk."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_header(
+    width: int, height: int, *, depth: int = 8, colour: int = 2, interlace: int = 0
+) -> bytes:
+    """The IHDR chunk."""
+    values = (width, height, depth, colour, 0, 0, interlace)
+    return png_chunk(b"IHDR", struct.pack(">IIBBBBB", *values))
+
+
+def png_of_rows(rows: Iterable[bytes], *, interlace: int = 0) -> bytes:
+    """An 8-bit RGB picture of unfiltered rows: all there are, be they too few."""
+    header = png_header(WIDTH, HEIGHT, interlace=interlace)
+    pixels = png_chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+    return PNG_SIGNATURE + header + pixels + png_chunk(b"IEND")
+
+
+def png(*extra: bytes, width: int = WIDTH, height: int = HEIGHT) -> bytes:
+    """A black 1-bit picture, with more chunks before its pixels."""
+    row = bytes(1 + (width + 7) // 8)
+    pixels = zlib.compressobj()
+    data = b"".join(pixels.compress(row) for _ in range(height)) + pixels.flush()
+    header = png_header(width, height, depth=1, colour=0)
+    chunks = (header, *extra, png_chunk(b"IDAT", data), png_chunk(b"IEND"))
+    return PNG_SIGNATURE + b"".join(chunks)
+
+
+# JPEG
+
+
+def jpeg_segment(marker: int, body: bytes) -> bytes:
+    """One segment: marker, length, body."""
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def jpeg_insert(content: bytes, *segments: bytes) -> bytes:
+    """A JPEG with more segments right after its start."""
+    return content[:2] + b"".join(segments) + content[2:]
+
+
+def jpeg_frame(content: bytes) -> int:
+    """Where the frame's segment starts: FF, marker, length (2), bits, height (2), width (2)."""
+    return min(at for kind in range(0xC0, 0xC3) if (at := content.find(bytes((0xFF, kind)))) > 0)
+
+
+def jpeg_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again, until there are `count`."""
+    content = photo("JPEG", progressive=True)
+    last = content.rindex(b"\xff\xda")
+    more = count - content.count(b"\xff\xda")
+    return content[:-2] + content[last:-2] * more + content[-2:]
+
+
+def jpeg_ycck() -> bytes:
+    """`corners` as Adobe's YCCK: inverted YCbCr and a black that does nothing.
+
+    Pillow has no such mode. The four channels go in as CMYK (which Pillow inverts on the way),
+    then the Adobe marker is told that they are YCCK.
+    """
+    channels = ImageOps.invert(corners()).convert("YCbCr").split()
+    black = Image.new("L", (WIDTH, HEIGHT), 0)
+    picture = Image.merge("CMYK", [*map(ImageOps.invert, channels), black])
+    content = encode(picture, "JPEG", quality=95, subsampling=0)
+    transform = content.index(b"Adobe") + 11
+    return content[:transform] + b"\x02" + content[transform + 1 :]
+
+
+# WebP
+
+
+def webp(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A RIFF file of these chunks, with all lengths right."""
+    body = b"".join(
+        kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for kind, data in chunks
+    )
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def webp_canvas(width: int, height: int, flags: int = 0) -> tuple[bytes, bytes]:
+    """A VP8X chunk."""
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return b"VP8X", bytes((flags, 0, 0, 0)) + sides
+
+
+def webp_frame(content: bytes) -> tuple[bytes, bytes]:
+    """The frame's chunk of a file that has nothing else."""
+    return content[12:16], content[20 : 20 + struct.unpack_from("<I", content, 16)[0]]
+
+
+# Mutants
+
+
+def specimens() -> list[bytes]:
+    """A sound file of every kind whose structure differs."""
+    picture, grey = corners(), corners().convert("L")
+    return [
+        photo("JPEG", exif=exif(6)),
+        photo("JPEG", progressive=True, exif=exif(8)),
+        encode(grey, "JPEG", restart_marker_blocks=2),
+        encode(picture.convert("CMYK"), "JPEG"),
+        photo("PNG", exif=exif(5)),
+        encode(picture.quantize(16), "PNG", transparency=0),
+        encode(cut_out(), "PNG", icc_profile=b"not a profile"),
+        png_16_bit(np.asarray(grey, np.uint16) * 257),
+        photo("WEBP"),
+        photo("WEBP", lossless=True),
+        encode(cut_out(), "WEBP", exif=exif(6)),
+        encode(cut_out(), "WEBP", lossless=True),
+    ]
+
+
+def mutants(seed: int, count: int) -> Iterator[bytes]:
+    """Damaged files: bytes changed, cut out, doubled; more of it near the front."""
+    random = np.random.default_rng(seed)
+    sound = specimens()
+    for number in range(count):
+        content = bytearray(sound[number % len(sound)])
+        for _ in range(random.integers(1, 6)):
+            reach = random.choice((64, len(content)))
+            at = int(random.integers(2, max(3, min(reach, len(content)))))
+            size = int(random.integers(1, 20))
+            match random.integers(0, 6):
+                case 0:
+                    del content[at : at + size]
+                case 1:
+                    content[at:at] = content[at : at + size]
+                case 2:
+                    content[at : at + size] = random.bytes(size)
+                case 3:
+                    content[at : at + 2] = bytes((0xFF, int(random.integers(0xC0, 0xFF))))
+                case _:
+                    content[at : at + 1] = bytes((int(random.choice((0, 1, 127, 128, 255))),))
+        yield _with_checksums(content) if content.startswith(PNG_SIGNATURE) else bytes(content)
+
+
+def _with_checksums(content: bytearray) -> bytes:
+    """A PNG whose checksums are right again, so that libpng looks further than at them."""
+    start = len(PNG_SIGNATURE)
+    while start + 12 <= len(content):
+        end = start + 8 + int.from_bytes(content[start : start + 4], "big")
+        if end + 4 > len(content):
+            break
+        content[end : end + 4] = struct.pack(">I", zlib.crc32(content[start + 4 : end]))
+        start = end + 4
+    return bytes(content)

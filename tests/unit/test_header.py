@@ -1,0 +1,352 @@
+"""Anything at all becomes a header or an `ImageError`, and soon."""
+
+import contextlib
+import subprocess
+import sys
+import time
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import pictures
+from tests.pictures import (
+    HEIGHT,
+    PNG_SIGNATURE,
+    WIDTH,
+    corners,
+    encode,
+    jpeg_segment,
+    photo,
+    png,
+    png_chunk,
+    webp,
+)
+from worker.detector.formats.jpeg import MAX_SCANS, MAX_SEGMENTS
+from worker.detector.formats.png import MAX_CHUNKS, MAX_TEXTS
+from worker.detector.formats.webp import MAX_CHUNKS as MAX_WEBP_CHUNKS
+from worker.detector.header import MAX_SIDE_PIXELS, ImageHeader, read_header
+from worker.errors import (
+    CorruptImageError,
+    ImageError,
+    NotAnImageError,
+    TooManyPixelsError,
+    TooSmallError,
+    UnsupportedFormatError,
+)
+
+MAX_PIXELS = 50_000_000
+
+LOSSY = photo("WEBP")
+LOSSLESS = photo("WEBP", lossless=True)
+FRAME = pictures.webp_frame(LOSSY)
+
+
+def header(content: bytes) -> ImageHeader:
+    """Read a header under the usual limit."""
+    return read_header(content, max_pixels=MAX_PIXELS)
+
+
+def patched(content: bytes, at: int, new: bytes) -> bytes:
+    """Replace bytes in a file."""
+    return content[:at] + new + content[at + len(new) :]
+
+
+def jpeg_frame_patched(offset: int, new: bytes) -> bytes:
+    """A JPEG with other bytes in its frame's segment."""
+    content = photo("JPEG")
+    return patched(content, pictures.jpeg_frame(content) + offset, new)
+
+
+# What is read
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [
+        ("jpeg", {}),
+        ("jpeg", {"progressive": True}),
+        ("jpeg", {"restart_marker_blocks": 2}),
+        ("jpeg", {"exif": pictures.exif(6)}),
+        ("png", {}),
+        ("webp", {}),
+        ("webp", {"lossless": True}),
+        ("webp", {"exif": pictures.exif(6)}),
+    ],
+)
+def test_reads_size_as_stored(file_format: str, options: dict[str, Any]) -> None:
+    """Format and stored size are read from every structure, and the whole file is the image."""
+    content = photo(file_format.upper(), **options)
+    expected = (file_format, WIDTH, HEIGHT, len(content))
+    found = header(content)
+    assert (found.format, found.width, found.height, found.length_bytes) == expected
+
+
+@pytest.mark.parametrize("content", pictures.specimens())
+@pytest.mark.parametrize("trailer", [b"\0", photo("JPEG"), b"\xff" * 1000])
+def test_passes_over_what_follows_the_image(content: bytes, trailer: bytes) -> None:
+    """Bytes after the image (a phone's video, a second picture) do not belong to it."""
+    assert header(content + trailer) == header(content)
+
+
+def test_ignores_the_picture_inside_exif() -> None:
+    """A thumbnail's frame, scans and end are not the photo's."""
+    thumbnail = jpeg_segment(0xE1, b"Exif\0\0" + encode(corners(32, 16), "JPEG"))
+    content = pictures.jpeg_insert(photo("JPEG"), thumbnail)
+    assert (header(content).width, header(content).length_bytes) == (WIDTH, len(content))
+
+
+def test_passes_over_padding_between_segments() -> None:
+    """Zeros and FFs between JPEG segments are skipped, as libjpeg does."""
+    content = pictures.jpeg_insert(photo("JPEG"), jpeg_segment(0xFE, b""), b"\0" * 3, b"\xff" * 9)
+    assert header(content).length_bytes == len(content)
+
+
+# What is not an image, or not one of ours
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0",
+        b"\xff\xd8",
+        b"\x89PNG",
+        b"hello world",
+        b"<!DOCTYPE html><html><svg></svg></html>",
+        b"%PDF-1.7\n",
+        b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"\0\0\0\x18ftypmp42",
+        bytes(range(256)) * 8,
+    ],
+)
+def test_refuses_what_is_no_image(content: bytes) -> None:
+    """Bytes of no image format are told as such."""
+    with pytest.raises(NotAnImageError):
+        header(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("GIF", encode(corners(), "GIF")),
+        ("BMP", encode(corners(), "BMP")),
+        ("TIFF", encode(corners(), "TIFF")),
+        ("TIFF", b"MM\0*\0\0\0\x08"),
+        ("JPEG 2000", encode(corners(), "JPEG2000")),
+        ("JPEG 2000", encode(corners(), "JPEG2000", no_jp2=True)),
+        ("AVIF", encode(corners(), "AVIF")),
+        ("HEIF", b"\0\0\0\x24ftypheic\0\0\0\0"),
+        ("JPEG XL", b"\xff\x0a\xfa\x7f"),
+        ("Photoshop", b"8BPS\0\1"),
+        ("icon", encode(corners(), "ICO")),
+        ("Netpbm", encode(corners(), "PPM")),
+        ("SVG", b'<svg xmlns="http://www.w3.org/2000/svg">'),
+        ("SVG", b'<?xml version="1.0"?>\n<!-- drawn -->\n<svg>'),
+    ],
+)
+def test_names_other_formats(name: str, content: bytes) -> None:
+    """Another image format is refused by its name, and the message says what to use."""
+    with pytest.raises(UnsupportedFormatError, match=f"^{name} .*JPEG, PNG or WebP"):
+        header(content)
+
+
+ANIMATED = [corners(), corners().rotate(180)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        encode(ANIMATED[0], "PNG", save_all=True, append_images=ANIMATED[1:]),
+        encode(ANIMATED[0], "WEBP", save_all=True, append_images=ANIMATED[1:]),
+        png(png_chunk(b"fcTL")),
+        webp(pictures.webp_canvas(WIDTH, HEIGHT, flags=2), FRAME),
+        webp(pictures.webp_canvas(WIDTH, HEIGHT), (b"ANIM", bytes(6)), FRAME),
+    ],
+)
+def test_refuses_animations(content: bytes) -> None:
+    """An animation is no photograph, whether it says so openly or not."""
+    with pytest.raises(UnsupportedFormatError, match="animated"):
+        header(content)
+
+
+@pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCF, 0xF7])
+def test_refuses_rare_jpeg(marker: int) -> None:
+    """Lossless, hierarchical and arithmetic JPEG reach no decoder."""
+    with pytest.raises(UnsupportedFormatError):
+        header(jpeg_frame_patched(1, bytes((marker,))))
+
+
+def test_refuses_jpeg_of_12_bits() -> None:
+    """JPEG of other than 8 bits a sample reaches no decoder."""
+    with pytest.raises(UnsupportedFormatError, match="12 bits"):
+        header(jpeg_frame_patched(4, b"\x0c"))
+
+
+# What is too much
+
+
+def test_counts_scans() -> None:
+    """A JPEG may have 64 scans; one of a thousand would keep a decoder busy for a minute."""
+    assert header(pictures.jpeg_scans(MAX_SCANS)).width == WIDTH
+    for count in (MAX_SCANS + 1, 1000):
+        with pytest.raises(UnsupportedFormatError, match=f"{count} scans"):
+            header(pictures.jpeg_scans(count))
+
+
+def test_limits_pieces() -> None:
+    """Millions of empty segments, chunks or texts are refused before they are all walked."""
+    comments = jpeg_segment(0xFE, b"") * MAX_SEGMENTS
+    text = png_chunk(b"zTXt", b"key\0\0" + zlib.compress(bytes(1000)))
+    for content in (
+        pictures.jpeg_insert(photo("JPEG"), comments),
+        png(png_chunk(b"teSt") * MAX_CHUNKS),
+        png(text * (MAX_TEXTS + 1)),
+        webp(FRAME, *[(b"teSt", b"")] * MAX_WEBP_CHUNKS),
+    ):
+        with pytest.raises(UnsupportedFormatError, match="more than"):
+            header(content)
+    assert header(png(text * MAX_TEXTS)).width == WIDTH
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(width=30_000, height=30_000),
+        jpeg_frame_patched(5, (32_000).to_bytes(2) * 2),
+        jpeg_frame_patched(5, (MAX_SIDE_PIXELS + 1).to_bytes(2)),
+        webp((b"VP8L", b"\x2f\xff\xff\xff\x0f")),
+        png(width=2**31 - 1, height=0),
+    ],
+    ids=["png-30000", "jpeg-32000", "jpeg-side", "webp-16384", "png-2-31"],
+)
+def test_refuses_too_many_pixels(content: bytes) -> None:
+    """A small file that claims a huge picture is refused by its claim."""
+    with pytest.raises(TooManyPixelsError):
+        header(content)
+
+
+def test_limits_are_inclusive() -> None:
+    """As many pixels as allowed are allowed, one row more is not; the same for the sides."""
+    assert read_header(png(), max_pixels=WIDTH * HEIGHT).width == WIDTH
+    with pytest.raises(TooManyPixelsError):
+        read_header(png(), max_pixels=WIDTH * HEIGHT - 1)
+    assert header(png(width=MAX_SIDE_PIXELS, height=1)).width == MAX_SIDE_PIXELS
+    with pytest.raises(TooManyPixelsError):
+        header(png(width=MAX_SIDE_PIXELS + 1, height=1))
+
+
+@pytest.mark.parametrize(("width", "height"), [(63, 63), (1, 1), (0, 0), (64, 0), (0, 640)])
+def test_refuses_too_small(width: int, height: int) -> None:
+    """Under 64 pixels the models invent people; zero pixels break them for good."""
+    with pytest.raises(TooSmallError):
+        header(png(width=width, height=height))
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 1), (1, 64)])
+def test_judges_by_the_longer_side(width: int, height: int) -> None:
+    """A strip is an image if its longer side suffices."""
+    assert header(png(width=width, height=height)).width == width
+
+
+# What is damaged
+
+
+@pytest.mark.parametrize("content", pictures.specimens())
+def test_refuses_every_truncation(content: bytes) -> None:
+    """No file is an image before its last byte, however it is cut off."""
+    for length in range(len(content)):
+        with pytest.raises((CorruptImageError, NotAnImageError)):
+            header(content[:length])
+
+
+def test_refuses_lying_chunk_length() -> None:
+    """A 106-byte PNG makes its decoder allocate gigabytes: what reaches out of the file is out."""
+    lie = b"\x7f\xff\xff\xf0tEXt" + bytes(40)
+    content = PNG_SIGNATURE + pictures.png_header(WIDTH, HEIGHT) + lie
+    content += bytes(106 - len(content))
+    with pytest.raises(CorruptImageError, match="reaches out"):
+        header(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        jpeg_frame_patched(2, b"\xff\xff"),
+        jpeg_frame_patched(2, b"\0\1"),
+        pictures.jpeg_insert(photo("JPEG"), jpeg_segment(0xD8, b"")),
+        pictures.jpeg_insert(photo("JPEG"), jpeg_segment(0x02, b"")),
+        pictures.jpeg_insert(photo("JPEG"), jpeg_segment(0xC0, bytes((8, 0, 64, 0, 64)))),
+        b"\xff\xd8\xff\xd9",
+        b"\xff\xd8" + jpeg_segment(0xC0, bytes((8, 0, 64, 0, 64))) + b"\xff\xd9",
+        PNG_SIGNATURE + png_chunk(b"IEND") + png(),
+        PNG_SIGNATURE + pictures.png_header(WIDTH, HEIGHT) + png_chunk(b"IEND"),
+        PNG_SIGNATURE + pictures.png_header(WIDTH, HEIGHT, depth=3) + png()[33:],
+        PNG_SIGNATURE + pictures.png_header(WIDTH, HEIGHT, colour=5) + png()[33:],
+        patched(png(), 26, b"\1"),  # compression
+        patched(png(), 28, b"\2"),  # interlace
+        webp(),
+        webp(FRAME, FRAME),
+        webp(pictures.webp_canvas(WIDTH + 1, HEIGHT), FRAME),
+        webp((b"VP8 ", b"")),
+        webp((b"VP8L", b"")),
+        patched(LOSSY, 16, b"\xff\xff\xff\x7f"),
+        patched(LOSSY, 20, bytes((LOSSY[20] | 1,))),  # not a key frame
+        patched(LOSSLESS, 20, b"\0"),
+    ],
+)
+def test_refuses_damaged_structure(content: bytes) -> None:
+    """Segments, chunks, frames and canvases that contradict each other are a damaged file."""
+    with pytest.raises(CorruptImageError):
+        header(content)
+
+
+# However bad, soon
+
+
+@pytest.mark.parametrize(
+    "filling",
+    [b"\xff", b"\0", b"\xff\0", b"\xff\xd0", b"\xff\xfe\0\2"],
+    ids=["padding", "zeros", "stuffing", "restarts", "comments"],
+)
+def test_is_quick_with_fifty_megabytes(filling: bytes) -> None:
+    """50 MB of nothing are passed over in under a second (a loop over bytes takes 13)."""
+    content = pictures.jpeg_insert(photo("JPEG"), filling * (50_000_000 // len(filling)))
+    start = time.process_time()
+    with contextlib.suppress(ImageError):
+        header(content)
+    assert time.process_time() - start < 1
+
+
+def test_survives_mutants() -> None:
+    """Damaged files raise nothing but image errors, each in a blink; some are still sound."""
+    outcomes = {"sound": 0, "refused": 0}
+    for content in pictures.mutants(seed=1, count=4000):
+        start = time.process_time()
+        try:
+            header(content)
+            outcomes["sound"] += 1
+        except ImageError:
+            outcomes["refused"] += 1
+        assert time.process_time() - start < 0.5, content
+    assert min(outcomes.values()) > 500, outcomes
+
+
+@given(
+    st.sampled_from([b"\xff\xd8\xff", PNG_SIGNATURE, LOSSY[:20], LOSSLESS[:20], b""]),
+    st.binary(max_size=200),
+)
+def test_survives_anything(start: bytes, rest: bytes) -> None:
+    """Whatever follows the magic bytes, the answer is a header or an image error."""
+    with contextlib.suppress(ImageError):
+        assert header(start + rest).width
+
+
+def test_needs_no_decoder() -> None:
+    """Reading headers imports neither OpenCV nor NumPy."""
+    code = "import sys, worker.detector.header; print({'cv2', 'numpy'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "set()\n"

@@ -1,0 +1,1 @@
+"""The native side: whatever touches hostile bytes. Only here are OpenCV and MediaPipe imported."""

@@ -1,0 +1,74 @@
+"""JPEG: a walk over the marker segments, those between the scans included."""
+
+import re
+from collections.abc import Iterator
+
+from worker.errors import CorruptImageError, UnsupportedFormatError
+
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+# Every "start of frame", so C0 to CF without DHT (C4) and DAC (CC), and JPEG-LS's (F7) ...
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xCC} | {0xF7}
+# ... of which only baseline, extended sequential and progressive, all with Huffman coding, are
+# read. Others (lossless, hierarchical, arithmetic) hardly exist, and no decoder of them was tested.
+_FRAMES_READ = frozenset({0xC0, 0xC1, 0xC2})
+_FIRST_MARKER = 0xC0  # below are only reserved ones, at which libjpeg gives up as well
+
+# The next marker. Passed over is what libjpeg passes over: FF00 (a byte of data), FF01 and FFD0 to
+# FFD7 (restarts; they have no segment), FFFF (padding). In C, as 50 MB may be all padding: 0.3 s.
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
+
+# A progressive photo has about 10. Each is a pass over all pixels: with 64 of them 50 megapixels
+# take 1.5 s, a thousand were measured at 14 s.
+MAX_SCANS = 64
+# 20 MB of extended XMP (a phone's depth map) are 320 segments.
+MAX_SEGMENTS = 4096
+
+
+def walk(content: bytes) -> tuple[int, int, int]:
+    """Return width and height in pixels and the image's length in bytes."""
+    size = None
+    scans = end = 0
+    for marker, start, end in _segments(content):
+        if marker in _FRAMES:
+            if size:
+                raise CorruptImageError("the JPEG file has two frames")
+            size = _frame_size(marker, content[start:end])
+        elif marker == _SOS:
+            scans += 1
+    if size is None or not scans:
+        raise CorruptImageError("the JPEG file ends before any pixel")
+    if scans > MAX_SCANS:
+        raise UnsupportedFormatError(f"the JPEG file has {scans} scans, more than {MAX_SCANS}")
+    return *size, end
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield every marker up to "end of image", with the start and end of its segment's body."""
+    end = 2  # the magic bytes hold "start of image"
+    for _ in range(MAX_SEGMENTS):
+        found = _MARKER.search(content, end)
+        if not found:
+            raise CorruptImageError("the JPEG file is truncated: it has no end-of-image marker")
+        marker, start = found[1][0], found.end()
+        if marker == _EOI:
+            yield marker, start, start
+            return
+        if marker == _SOI or marker < _FIRST_MARKER:
+            raise CorruptImageError(f"the JPEG file has a marker FF{marker:02X} at byte {start}")
+        end = start + int.from_bytes(content[start : start + 2], "big")
+        if not start + 2 <= end <= len(content):
+            raise CorruptImageError(f"the JPEG segment at byte {start} reaches out of the file")
+        yield marker, start + 2, end
+    raise UnsupportedFormatError(f"the JPEG file has more than {MAX_SEGMENTS} segments")
+
+
+def _frame_size(marker: int, body: bytes) -> tuple[int, int]:
+    if marker not in _FRAMES_READ:
+        raise UnsupportedFormatError(
+            f"JPEG variant FF{marker:02X} is not read: only baseline and progressive"
+        )
+    precision = int.from_bytes(body[:1])
+    if precision != 8:  # noqa: PLR2004 - bits
+        raise UnsupportedFormatError(f"JPEG with {precision} bits per sample is not read: only 8")
+    height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
+    return width, height

@@ -1,0 +1,61 @@
+"""PNG: a walk over the chunks. Checksums are left to libpng, which refuses wrong ones."""
+
+import struct
+from collections import Counter
+
+from worker.errors import CorruptImageError, UnsupportedFormatError
+
+_SIGNATURE_BYTES = 8
+_HEADER = struct.Struct(">I4sIIBBBBB")
+_CHUNK = struct.Struct(">I4s")
+_CHECKSUM_BYTES = 4
+_BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by type
+_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+
+# libpng writes 8 kB a chunk: 30 MB are 3,800. A walk over 65,536 takes 20 ms.
+MAX_CHUNKS = 65_536
+# libpng inflates each to up to 8 MB and keeps it: 100 of them in 0.8 MB took 5 s and 0.8 GB.
+MAX_TEXTS = 16
+
+
+def walk(content: bytes) -> tuple[int, int, int]:
+    """Return width and height in pixels and the image's length in bytes."""
+    width, height = _size(content)
+    kinds, length_bytes = _chunks(content)
+    if kinds.keys() & _ANIMATION:
+        raise UnsupportedFormatError("animated PNG is not read")
+    if b"IDAT" not in kinds:
+        raise CorruptImageError("the PNG file has no pixels")
+    texts = kinds[b"zTXt"] + kinds[b"iTXt"]
+    if texts > MAX_TEXTS:
+        raise UnsupportedFormatError(f"the PNG file has {texts} texts, more than {MAX_TEXTS}")
+    return width, height, length_bytes
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    if len(content) < _SIGNATURE_BYTES + _HEADER.size:
+        raise CorruptImageError("the PNG file ends within its header")
+    length, kind, width, height, depth, colour, compression, filtering, interlace = (
+        _HEADER.unpack_from(content, _SIGNATURE_BYTES)
+    )
+    is_known = depth in _BIT_DEPTHS.get(colour, ()) and compression == filtering == 0
+    if (length, kind) != (13, b"IHDR") or not is_known or interlace > 1:
+        raise CorruptImageError("the PNG file's header is damaged")
+    return width, height
+
+
+def _chunks(content: bytes) -> tuple[Counter[bytes], int]:
+    """Count the chunks of each type, up to IEND, and tell where that ends."""
+    kinds: Counter[bytes] = Counter()
+    end = _SIGNATURE_BYTES
+    for _ in range(MAX_CHUNKS):
+        if end + _CHUNK.size > len(content):
+            raise CorruptImageError("the PNG file is truncated: it has no IEND chunk")
+        length, kind = _CHUNK.unpack_from(content, end)
+        start, end = end, end + _CHUNK.size + length + _CHECKSUM_BYTES
+        if end > len(content):  # a decoder would allocate what the length claims
+            raise CorruptImageError(f"the PNG chunk at byte {start} reaches out of the file")
+        kinds[kind] += 1
+        if kind == b"IEND":
+            return kinds, end
+    raise UnsupportedFormatError(f"the PNG file has more than {MAX_CHUNKS} chunks")

@@ -1,0 +1,83 @@
+"""WebP: a walk over the RIFF chunks down to the sizes of the canvas and of the one frame."""
+
+import struct
+from collections.abc import Iterator
+
+from worker.errors import CorruptImageError, UnsupportedFormatError
+
+_RIFF = struct.Struct("<4sI4s")
+_CHUNK = struct.Struct("<4sI")
+_ANIMATION = frozenset({b"ANIM", b"ANMF"})
+_ANIMATED = 0x02  # among the flags of VP8X
+_SIDE_BITS = 14
+
+MAX_CHUNKS = 1024  # an ordinary file has up to 7; libwebp keeps a list of all
+
+
+def walk(content: bytes) -> tuple[int, int, int]:
+    """Return width and height in pixels and the image's length in bytes."""
+    end = _end(content)
+    canvas = frame = None
+    for kind, body in _chunks(content, end):
+        if kind in _ANIMATION:
+            raise UnsupportedFormatError("animated WebP is not read")
+        if kind == b"VP8X":
+            canvas = _canvas_size(body)
+        elif kind in (b"VP8 ", b"VP8L"):
+            if frame:
+                raise CorruptImageError("the WebP file has two frames")
+            frame = _lossy_size(body) if kind == b"VP8 " else _lossless_size(body)
+    if frame is None:
+        raise CorruptImageError("the WebP file has no pixels")
+    if canvas not in (None, frame):
+        raise CorruptImageError(f"the WebP file's canvas is {canvas}, its frame {frame}")
+    return *frame, end
+
+
+def _end(content: bytes) -> int:
+    _, length, _ = _RIFF.unpack_from(content)
+    end: int = _CHUNK.size + length
+    if end > len(content):
+        raise CorruptImageError(f"the WebP file is truncated: {len(content)} of {end} bytes")
+    return end
+
+
+def _chunks(content: bytes, end: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield type and first bytes of every chunk."""
+    start = _RIFF.size
+    for _ in range(MAX_CHUNKS):
+        if start >= end:
+            return
+        if start + _CHUNK.size > end:
+            raise CorruptImageError("the WebP file ends within a chunk's header")
+        kind, length = _CHUNK.unpack_from(content, start)
+        body = start + _CHUNK.size
+        if body + length > end:
+            raise CorruptImageError(f"the WebP chunk at byte {start} reaches out of the file")
+        yield kind, content[body : body + min(length, 10)]
+        start = body + length + length % 2  # chunks start at even bytes
+    raise UnsupportedFormatError(f"the WebP file has more than {MAX_CHUNKS} chunks")
+
+
+def _canvas_size(body: bytes) -> tuple[int, int]:
+    """VP8X: flags (1 byte), reserved (3), width - 1 (3), height - 1 (3)."""
+    if int.from_bytes(body[:1]) & _ANIMATED:
+        raise UnsupportedFormatError("animated WebP is not read")
+    return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+
+
+def _lossy_size(body: bytes) -> tuple[int, int]:
+    """VP8: frame tag (3 bytes), start code (3), width (14 bits, then 2 of scale), height."""
+    if body[3:6] != b"\x9d\x01\x2a" or body[0] & 1:
+        raise CorruptImageError("the WebP file's frame is no VP8 key frame")
+    mask = (1 << _SIDE_BITS) - 1
+    width, height = (int.from_bytes(body[at : at + 2], "little") & mask for at in (6, 8))
+    return width, height
+
+
+def _lossless_size(body: bytes) -> tuple[int, int]:
+    """VP8L: signature (1 byte), width - 1 (14 bits), height - 1 (14 bits)."""
+    if body[:1] != b"\x2f":
+        raise CorruptImageError("the WebP file's frame is no VP8L frame")
+    bits, mask = int.from_bytes(body[1:5], "little"), (1 << _SIDE_BITS) - 1
+    return (bits & mask) + 1, (bits >> _SIDE_BITS & mask) + 1
