@@ -144,6 +144,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         choices=(0, 1, 2),
         help="MODEL_COMPLEXITY of the worker, one or several (default: 2)",
     )
+    parser.add_argument(
+        "--only", action="store_true", help="remove the models of other complexities"
+    )
     parser.add_argument("--target", type=Path, help="default: the installed mediapipe package")
     parser.add_argument("--cache", type=Path, help="default: below $XDG_CACHE_HOME or ~/.cache")
     parser.add_argument("--base-url", type=safe_address, help="a mirror of MediaPipe's address")
@@ -172,6 +175,8 @@ def bring_all(options: argparse.Namespace, work_folder: Path) -> list[str]:
                 sys.stdout.write(courier.bring(model) + "\n")
             except MissingModelError as error:
                 stories.append(str(error))
+        elif options.only:
+            (options.target / model.destination).unlink(missing_ok=True)
     return stories
 
 
