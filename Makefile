@@ -36,6 +36,12 @@ test: $(ENVIRONMENT) ## every test that needs no Docker
 	$(FETCH_MODELS) 0 1 2
 	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
 
+SECONDS := 60
+
+.PHONY: fuzz
+fuzz: $(ENVIRONMENT) ## damaged messages and images for a while (SECONDS=300, SEED=1)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 .PHONY: check
 check: $(ENVIRONMENT) ## formatter, linter, type checker
 	$(BIN)/ruff format --check .

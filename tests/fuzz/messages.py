@@ -1,0 +1,120 @@
+"""Damaged queue messages: the decoder has to answer jobs or `MessageError`, nothing else."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tests.events import eventbridge_created, s3_notification, s3_test_event, sns_envelope
+from worker.errors import MessageError
+from worker.jobs import decode_message
+
+Json = dict[str, Any] | list[Any]
+
+BUCKET = "fuzzed-bucket"
+
+_ODD_VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    10**400,
+    1e308,
+    "",
+    "\x00",
+    "\ud800",
+    "%FF",
+    "a" * 1025,
+    "null",
+    [],
+    [[]],
+    {},
+    {"key": "a"},
+    {"Records": [{}]},
+    [{"s3": "x"}],
+)
+_ODD_TEXTS = ("{", "}", "[", "]", '"', "\\u0000", "\\ud800", "1e999", "NaN", "%", "[" * 2000, ",")
+
+
+def seeds() -> list[str]:
+    """A sound message of every envelope."""
+    notification = s3_notification("photos/a b+c%é.jpg", "second.png")
+    direct = {"key": "a.jpg", "bucket": "photos", "version_id": "v", "job_id": "j", "force": True}
+    envelopes = [
+        direct,
+        notification,
+        s3_test_event(),
+        eventbridge_created("a+b.jpg"),
+        sns_envelope(notification),
+    ]
+    return [json.dumps(envelope) for envelope in envelopes]
+
+
+def mutants(seed: int) -> Iterator[str]:
+    """Damaged messages without end: values exchanged within the shape, then the text itself."""
+    rng = random.Random(seed)  # noqa: S311, chance, not a secret
+    sound = seeds()
+    while True:
+        text = rng.choice(sound)
+        if rng.random() < 0.7:
+            text = _exchange(rng, json.loads(text))
+        for _ in range(rng.randrange(3)):
+            text = _damage(rng, text)
+        yield text
+
+
+def _exchange(rng: random.Random, value: Json) -> str:
+    holder, name = rng.choice(list(_places(value)))
+    if rng.random() < 0.3 and isinstance(holder, dict):
+        del holder[name]
+    else:
+        holder[name] = rng.choice(_ODD_VALUES)
+    return json.dumps(value)
+
+
+def _places(value: Json) -> Iterator[tuple[Any, Any]]:
+    """Every container below a value, with each of its names."""
+    names: Iterable[Any] = value if isinstance(value, dict) else range(len(value))
+    for name in names:
+        yield value, name
+        inner = value[name]
+        if isinstance(inner, dict | list):
+            yield from _places(inner)
+
+
+def _damage(rng: random.Random, text: str) -> str:
+    at = rng.randrange(len(text) + 1)
+    size = rng.randrange(8)
+    match rng.randrange(4):
+        case 0:
+            return text[:at] + text[at + size :]
+        case 1:
+            return text[:at] + text[at : at + size] * 2 + text[at + size :]
+        case 2:
+            return text[:at] + chr(rng.randrange(0x110000)) + text[at + 1 :]
+        case _:
+            return text[:at] + rng.choice(_ODD_TEXTS) + text[at + size :]
+
+
+def judge(text: str) -> str:
+    """What the decoder answers, named.
+
+    Raises:
+        Exception: the decoder raised what it must not; or answered what are no jobs.
+    """
+    try:
+        jobs = decode_message(text, default_bucket=BUCKET)
+    except MessageError as error:
+        if len(str(error)) > 300 or not str(error).isprintable():
+            raise AssertionError(f"an error that can't be an attribute: {error!r}") from error
+        return "MessageError"
+    for job in jobs:
+        if not job.bucket or not 0 < len(job.key.encode()) <= 1024:
+            raise AssertionError(f"no job: {job!r}")
+    return "jobs" if jobs else "ignored"
+
+
+def count(texts: Iterator[str], number: int) -> Counter[str]:
+    """The answers to so many messages."""
+    return Counter(judge(next(texts)) for _ in range(number))

@@ -1,0 +1,89 @@
+"""Fuzz both paths for a while, side by side."""
+
+import argparse
+import hashlib
+import multiprocessing
+import random
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+from tests.fuzz import images, messages
+from tests.pictures import mutants
+from worker.detector.pool import DetectorPool
+
+FOUND = Path("build/fuzz")
+_IMAGES_A_ROUND = 500
+_MESSAGES_A_ROUND = 10_000
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _keep(kind: str, content: bytes) -> Path:
+    folder = FOUND / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / hashlib.sha256(content).hexdigest()[:16]
+    path.write_bytes(content)
+    return path
+
+
+def fuzz_messages(seed: int, deadline: float) -> bool:
+    """Damaged messages until the deadline; returns whether all went well."""
+    texts, answers = messages.mutants(seed), Counter[str]()
+    text = ""
+    try:
+        while time.monotonic() < deadline:
+            for _ in range(_MESSAGES_A_ROUND):
+                text = next(texts)
+                answers[messages.judge(text)] += 1
+    except Exception as error:  # noqa: BLE001, whatever it is, it is the finding
+        kept = _keep("messages", text.encode(errors="surrogatepass"))
+        _say(f"messages: {error!r}: kept as {kept}")
+        return False
+    finally:
+        _say(f"messages: {answers.total():,} tried: {dict(answers.most_common())}")
+    return True
+
+
+def fuzz_images(seed: int, deadline: float) -> bool:
+    """Damaged images until the deadline; returns whether all went well."""
+    findings = images.Findings()
+    peak = 0
+    with closing(DetectorPool(images.OPTIONS, size=1)) as pool:
+        for number in count():
+            if time.monotonic() >= deadline:
+                break
+            images.try_images(pool, mutants(seed + number, _IMAGES_A_ROUND), findings)
+            peak = max(peak, *map(images.peak_bytes, pool.pids))
+    late = findings.slowest_seconds > images.TIMEOUT_SECONDS
+    _say(f"images: {findings.answers.total():,} tried: {dict(findings.answers.most_common())}")
+    _say(
+        f"images: slowest answer {findings.slowest_seconds:.2f} s, "
+        f"detector's peak address space {peak >> 20} of {images.MEMORY_BYTES >> 20} MiB, "
+        f"detectors used up {len(findings.culprits)}"
+    )
+    for content in findings.culprits:
+        _say(f"images: kept {_keep('images', content)}")
+    return not (late or findings.culprits or peak > images.MEMORY_BYTES)
+
+
+def main() -> int:
+    """Run both at once; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**9))  # noqa: S311, chance
+    options = parser.parse_args()
+    _say(f"fuzzing for {options.seconds:g} s with --seed {options.seed}")
+    deadline = time.monotonic() + options.seconds
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as beside:
+        messages_well = beside.submit(fuzz_messages, options.seed, deadline)
+        images_well = fuzz_images(options.seed, deadline)
+        return 0 if images_well and messages_well.result() else 1

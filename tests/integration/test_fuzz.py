@@ -1,0 +1,58 @@
+"""A short, seeded share of `make fuzz`, and everything that it ever found."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz import images, messages
+from tests.pictures import mutants
+from worker.detector.pool import DetectorPool
+
+CORPUS = Path(images.__file__).with_name("corpus")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DetectorPool]:
+    """One real detector process."""
+    with closing(DetectorPool(images.OPTIONS, size=1)) as pool:
+        yield pool
+
+
+def test_damaged_messages_are_jobs_or_one_named_error() -> None:
+    """Twenty thousand damaged messages give jobs, nothing to do, or `MessageError`."""
+    answers = messages.count(messages.mutants(seed=1), 20_000)
+
+    assert answers.total() == 20_000
+    assert min(answers["jobs"], answers["ignored"], answers["MessageError"]) > 200
+
+
+def test_damaged_images_use_up_no_detector(pool: DetectorPool) -> None:
+    """A thousand damaged images are answered in time by one and the same process."""
+    pids, findings = pool.pids, images.Findings()
+
+    images.try_images(pool, mutants(seed=1, count=1000), findings)
+
+    assert findings.answers.total() == 1000
+    assert findings.answers["nobody"] > 100
+    assert not findings.culprits
+    assert findings.slowest_seconds < images.TIMEOUT_SECONDS
+    assert pool.pids == pids
+    assert images.peak_bytes(pids[0]) <= images.MEMORY_BYTES
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("messages/*")), ids=lambda path: path.name)
+def test_known_bad_messages_are_read_as_they_should(path: Path) -> None:
+    """The corpus of messages gives jobs or the one named error."""
+    assert messages.judge(path.read_bytes().decode(errors="surrogatepass"))
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("images/*")), ids=lambda path: path.name)
+def test_known_bad_images_use_up_no_detector(pool: DetectorPool, path: Path) -> None:
+    """The corpus of images costs no detector process."""
+    findings = images.Findings()
+
+    images.try_images(pool, [path.read_bytes()], findings)
+
+    assert not findings.culprits
