@@ -33,7 +33,8 @@ _UNUSED = (
     "numpy/f2py",
     # boto3: the resource API's documentation.
     "boto3/examples",
-    # Everybody: tests, types, generated documentation.
+    # Everybody: commands, tests, types, what pip compiled.
+    "bin",
     "**/tests",
     "**/*.pyi",
     "**/__pycache__",

@@ -1,10 +1,11 @@
-"""Messages that nobody can read → the dead-letter queue, with the reason."""
+"""Messages that are given up → the dead-letter queue, with the reason."""
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from worker.errors import MessageError, ServiceError
+from worker.errors import ServiceError, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -15,15 +16,24 @@ _MAX_REASON_CHARACTERS: Final = 300
 
 
 class DeadLetterQueue:
-    """Where unreadable messages wait for a person."""
+    """Where messages that are given up wait for a person."""
 
     def __init__(self, client: "SQSClient", url: str | None) -> None:
         """Send to the queue at `url`; with None, `put` refuses."""
         self._client = client
         self._url = url
 
-    def put(self, body: str, *, message_id: str, attempts: int, error: MessageError) -> None:
+    def put(
+        self, body: str, *, message_id: str, attempts: int, error: Exception, deadline: float
+    ) -> None:
         """Keep a message as it came, with the reason as message attributes.
+
+        Args:
+            body: the message's.
+            message_id: the message's.
+            attempts: its receive count.
+            error: why it is given up.
+            deadline: by the monotonic clock, in seconds; after it SQS is not asked.
 
         Raises:
             ServiceError: it could not be sent, or there is no such queue; the
@@ -31,12 +41,14 @@ class DeadLetterQueue:
         """
         if self._url is None:
             raise ServiceError("DEAD_LETTER_QUEUE_URL is not set")
+        if time.monotonic() > deadline:
+            raise ServiceError("no time left to ask SQS")
         try:
             self._client.send_message(
                 QueueUrl=self._url,
                 MessageBody=body,
                 MessageAttributes={
-                    "error_code": _text(error.code),
+                    "error_code": _text(error_code(error)),
                     "error_message": _text(str(error)[:_MAX_REASON_CHARACTERS]),
                     "receive_count": {"DataType": "Number", "StringValue": str(attempts)},
                     "original_message_id": _text(message_id),

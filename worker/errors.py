@@ -155,3 +155,8 @@ class DeadlineError(TransientError):
     """Raised when the invocation's time does not suffice for the job."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+def error_code(error: Exception) -> str:
+    """An error's stable code; for one that nobody raised on purpose, its class's name."""
+    return error.code if isinstance(error, LandmarkError) else type(error).__name__

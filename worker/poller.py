@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -17,7 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from worker.errors import SettingsError
+from worker.errors import LandmarkError, ServiceError, SettingsError
 from worker.settings import Settings
 from worker.startup import start_worker
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from worker.handler import InvocationContext
 
-_LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger("worker.poller")  # run as a program, __name__ is another
 
 # SQS's own limits.
 _MAX_BATCH: Final = 10
@@ -83,11 +84,12 @@ class Poller:
         self._stopping = True
 
     def run(self) -> None:
-        """Poll until `stop`."""
-        attributes = self._client.get_queue_attributes(
-            QueueUrl=self._queue_url, AttributeNames=["QueueArn", "VisibilityTimeout"]
-        )["Attributes"]
-        arn, visibility_seconds = attributes["QueueArn"], int(attributes["VisibilityTimeout"])
+        """Poll until `stop`.
+
+        Raises:
+            ServiceError: the queue does not even say what it is.
+        """
+        arn, visibility_seconds = self._describe_queue()
         _LOG.info("polling", extra={"queue": arn, "visibility_timeout": visibility_seconds})
         while not self._stopping:
             try:
@@ -96,6 +98,16 @@ class Poller:
                 _LOG.warning("queue unavailable", extra={"error_message": str(error)})
                 time.sleep(_PAUSE_SECONDS)
         _LOG.info("stopped", extra={"queue": arn})
+
+    def _describe_queue(self) -> tuple[str, int]:
+        """The queue's ARN, and its visibility timeout in seconds."""
+        try:
+            attributes = self._client.get_queue_attributes(
+                QueueUrl=self._queue_url, AttributeNames=["QueueArn", "VisibilityTimeout"]
+            )["Attributes"]
+        except (BotoCoreError, ClientError) as error:
+            raise ServiceError(f"QUEUE_URL={self._queue_url!r} can't be polled: {error}") from error
+        return attributes["QueueArn"], int(attributes["VisibilityTimeout"])
 
     def _poll_once(self, arn: str, visibility_seconds: int) -> None:
         received = self._client.receive_message(
@@ -142,13 +154,21 @@ def _record(message: "MessageTypeDef", arn: str) -> dict[str, Any]:
         "body": message["Body"],
         "attributes": message.get("Attributes", {}),
         "messageAttributes": {
-            name: {name[0].lower() + name[1:]: value for name, value in attribute.items()}
+            name: _attribute(attribute)
             for name, attribute in message.get("MessageAttributes", {}).items()
         },
         "md5OfBody": message.get("MD5OfBody", ""),
         "eventSource": "aws:sqs",
         "eventSourceARN": arn,
         "awsRegion": arn.split(":")[3],
+    }
+
+
+def _attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
+    """A message attribute as Lambda's event, which is JSON, has it."""
+    return {
+        name[0].lower() + name[1:]: b64encode(value).decode() if name == "BinaryValue" else value
+        for name, value in attribute.items()
     }
 
 
@@ -181,5 +201,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except SettingsError as error:
+    except LandmarkError as error:
         sys.exit(f"landmark-worker: {error}")

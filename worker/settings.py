@@ -4,7 +4,6 @@ A wrong value stops the start with one message that names each wrong variable,
 its value and what is allowed.
 """
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ _LAMBDA_MEGABYTES_PER_VCPU: Final = 1769
 _MAX_LAMBDA_SECONDS: Final = 900
 _MAX_TTL_DAYS: Final = 36_500
 _MAX_DETECTORS: Final = 64
+_MAX_RECEIVES: Final = 1000
+_MAX_RETRY_SECONDS: Final = 3600
 # More than S3's largest object that a sandbox could hold, or OpenCV's decoders can take.
 _MAX_BYTES: Final = 500_000_000
 _MAX_PIXELS: Final = 250_000_000
@@ -37,7 +38,12 @@ class Settings:
         image_bucket: where keys are looked up that come without a bucket.
         dead_letter_queue_url: where messages go that nobody can read; None
             leaves them to the queue's own redrive policy.
-        queue_url: the queue that the poller reads; Lambda needs none.
+        queue_url: the queue that the jobs come from; without it retries have no
+            delay but the queue's visibility timeout, and the poller has nothing to poll.
+        max_receive_count: the queue's; on the last receive the worker itself puts a
+            failed message into the dead-letter queue, with the reason. None
+            leaves it to the queue's redrive policy, without.
+        retry_base_seconds: how long a failed message stays away at first.
         model: what changes the landmarks.
         max_image_bytes: larger objects are not read.
         max_image_pixels: larger images are not decoded.
@@ -50,6 +56,8 @@ class Settings:
     image_bucket: str | None = None
     dead_letter_queue_url: str | None = None
     queue_url: str | None = None
+    max_receive_count: int | None = None
+    retry_base_seconds: float = 60.0
     model: ModelOptions = field(default_factory=ModelOptions)
     max_image_bytes: int = 30_000_000
     max_image_pixels: int = 50_000_000
@@ -70,6 +78,8 @@ class Settings:
             image_bucket=read.text("IMAGE_BUCKET"),
             dead_letter_queue_url=read.url("DEAD_LETTER_QUEUE_URL"),
             queue_url=read.url("QUEUE_URL"),
+            max_receive_count=read.integer("MAX_RECEIVE_COUNT", 0, 1, _MAX_RECEIVES) or None,
+            retry_base_seconds=read.number("RETRY_BASE_SECONDS", 60.0, 0, _MAX_RETRY_SECONDS),
             model=ModelOptions(
                 model_complexity=read.choice("MODEL_COMPLEXITY", tuple(POSE_MODELS), 2),
                 min_detection_confidence=read.number("MIN_DETECTION_CONFIDENCE", 0.5, 0, 1),
@@ -160,6 +170,6 @@ class _Reader:
 
 
 def _within(value: float, low: float, high: float) -> float:
-    if math.isnan(value) or not low <= value <= high:
+    if not low <= value <= high:  # and NaN is not
         raise ValueError
     return value

@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from worker.errors import ImageError, LandmarkError, MessageError, TransientError
+from worker.errors import ImageError, MessageError, ServiceError, TransientError, error_code
 from worker.pipeline import Delivery, Outcome, Report
 
 SERVICE: Final = "landmark-worker"
@@ -79,11 +79,17 @@ class Telemetry:
         level = logging.ERROR if unexpected else logging.WARNING
         _LOG.log(level, "job postponed", extra=fields, exc_info=error if unexpected else None)
 
-    def rejected(self, message_id: str, error: MessageError) -> None:
-        """A message that nobody can read."""
-        self._count("Rejected")
+    def given_up(self, message_id: str, error: Exception) -> None:
+        """A message that went to the dead-letter queue."""
+        self._count("Rejected" if isinstance(error, MessageError) else "GivenUp")
         fields = {"message_id": message_id} | _error_fields(error)
-        _LOG.warning("message rejected", extra=fields)
+        _LOG.warning("message given up", extra=fields)
+
+    def stranded(self, message_id: str, error: Exception, reason: ServiceError) -> None:
+        """A message that should have gone to the dead-letter queue: it comes again."""
+        self._count("Retried")
+        fields = {"message_id": message_id, "reason": str(reason)} | _error_fields(error)
+        _LOG.warning("message not given up", extra=fields)
 
     def end_invocation(self, detector_restarts: int) -> None:
         """Write the metrics of this invocation.
@@ -113,5 +119,4 @@ def _delivery_fields(delivery: Delivery) -> dict[str, Any]:
 
 
 def _error_fields(error: Exception) -> dict[str, Any]:
-    code = error.code if isinstance(error, LandmarkError) else type(error).__name__
-    return {"error_code": code, "error_message": str(error)}
+    return {"error_code": error_code(error), "error_message": str(error)}

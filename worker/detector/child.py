@@ -2,18 +2,18 @@
 
 Run by `process.py` as `python -m worker.detector.child OPTIONS`. Whatever an
 image does to the decoders or to MediaPipe, it does here: a process without
-credentials, with little memory, which may die at any time.
+credentials, with little memory and few system calls, which may die at any time.
 """
 
 import json
 import os
-import resource
 import signal
 import sys
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import BinaryIO, Self
 
+from worker.detector.confinement import limit_resources, refuse_system_calls
 from worker.detector.protocol import (
     HEADER,
     Kind,
@@ -69,11 +69,6 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return source, sink
 
 
-def _limit_resources(options: ChildOptions) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def _read_image(source: BinaryIO) -> bytes | None:
     """The next image; None when the parent has closed the pipe or died."""
     header = source.read(HEADER.size)
@@ -88,7 +83,7 @@ def main(arguments: list[str]) -> None:
     """Answer images until the parent closes the pipe."""
     options = ChildOptions.from_json(arguments[0])
     source, sink = _take_pipes()
-    _limit_resources(options)
+    limit_resources(options.memory_bytes)
     # After the limits, so that they hold for whatever these libraries allocate.
     from worker.detector.decode import decode_image  # noqa: PLC0415
     from worker.detector.graph import HolisticGraph  # noqa: PLC0415
@@ -100,6 +95,7 @@ def main(arguments: list[str]) -> None:
 
     with closing(HolisticGraph(options.model)) as graph:
         graph.warm_up()
+        _confine()
         sink.write(frame(Kind.READY))
         sink.flush()
         while (content := _read_image(source)) is not None:
@@ -113,6 +109,14 @@ def main(arguments: list[str]) -> None:
             signal.alarm(0)
             sink.write(answer)
             sink.flush()
+
+
+def _confine() -> None:
+    try:
+        refuse_system_calls()
+    except OSError as error:
+        # A kernel without filters: the other limits hold, and the log tells.
+        sys.stderr.write(f"E not confined: {error}\n")
 
 
 def _exit_out_of_memory(sink: BinaryIO, memory_bytes: int) -> None:

@@ -103,7 +103,10 @@ class Detector:
 
     def _replace(self) -> None:
         self._process.kill()
-        self._process = DetectorProcess(self._options)
+        try:
+            self._process = DetectorProcess(self._options)
+        except OSError as error:  # no more processes or memory to be had from the system
+            raise DetectorStartError(f"no detector can be started: {error}") from error
         self.restarts += 1
 
 

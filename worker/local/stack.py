@@ -47,6 +47,7 @@ class LocalStack:
             "RESULTS_TABLE": self.table,
             "QUEUE_URL": self.queue_url,
             "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue_url,
+            "MAX_RECEIVE_COUNT": str(MAX_RECEIVE_COUNT),
         }
 
 
@@ -54,7 +55,8 @@ class LocalStack:
 def embedded_services() -> Iterator[None]:
     """Run the services, empty, on a free port, as long as the block runs.
 
-    Meanwhile every AWS client of this process and of its children goes there.
+    Meanwhile every AWS client of this process and of its children goes there,
+    and nowhere else: what the environment said of AWS is put aside, proxies passed by.
     """
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line a request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -62,7 +64,9 @@ def embedded_services() -> Iterator[None]:
     before = dict(os.environ)
     try:
         _, port = server.get_host_and_port()
-        os.environ.update(_credentials(f"http://127.0.0.1:{port}"))
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update(_environment(f"http://127.0.0.1:{port}"))
         yield
     finally:
         os.environ.clear()
@@ -70,8 +74,12 @@ def embedded_services() -> Iterator[None]:
         server.stop()
 
 
-def _credentials(endpoint: str) -> dict[str, str]:
+def _environment(endpoint: str) -> dict[str, str]:
     return {
+        # Profiles can name other endpoints, and so can proxies.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "no_proxy": "127.0.0.1",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_REGION": _REGION,

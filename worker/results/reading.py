@@ -20,7 +20,7 @@ def landmarks_as_json(landmarks: Landmarks) -> dict[str, Any]:
 
 def item_as_json(item: LandmarkItem) -> dict[str, Any]:
     """The whole item, with its landmarks decoded."""
-    values: dict[str, Any] = item.to_simple_dict()
+    values: dict[str, Any] = item.to_simple_dict(force=True)  # groups as base64, or it refuses
     return values | {
         name: rows for name, rows in landmarks_as_json(landmarks_of(item)).items() if rows
     }

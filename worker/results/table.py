@@ -159,6 +159,8 @@ class ResultsTable:
                 )
             except DoesNotExist:
                 return None
+        if not item.source_last_modified:
+            return None  # somebody else's item: it says nothing of a content
         return Stored(
             status=item.status,
             etag=item.etag,
@@ -211,7 +213,8 @@ class ResultsTable:
         if sequencer is not None:
             by_time = stored.sequencer.does_not_exist() & ordered
             ordered = (stored.sequencer <= sequencer) | by_time
-        condition: Condition = stored.object_key.does_not_exist() | ordered
+        # Rather than the key: an item that somebody else began is not in the way.
+        condition: Condition = stored.source_last_modified.does_not_exist() | ordered
         return condition
 
     def _build(self, result: Result) -> LandmarkItem:

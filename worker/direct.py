@@ -1,0 +1,81 @@
+"""One image directly: `{"bucket": …, "key": …}` in, its landmarks out."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from worker.errors import LandmarkError, MessageError, ObjectNotFoundError, error_code
+from worker.jobs import decode_direct
+from worker.landmarks import Landmarks
+from worker.pipeline import Delivery, Outcome, Pipeline, Report
+from worker.results.reading import landmarks_as_json, landmarks_of
+from worker.results.table import ResultsTable
+from worker.settling import settle
+from worker.telemetry import Telemetry
+
+Answer = Mapping[str, Any]
+
+
+class DirectHandler:
+    """Processes an image at once, stores the result, and answers it."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        results: ResultsTable,
+        telemetry: Telemetry,
+        *,
+        default_bucket: str | None,
+    ) -> None:
+        """Join the parts; `default_bucket` is where keys are looked up that come alone."""
+        self._pipeline = pipeline
+        self._results = results
+        self._telemetry = telemetry
+        self._default_bucket = default_bucket
+
+    def handle(self, event: Mapping[str, Any], deadline: float) -> Answer:
+        """Answer with landmarks, or with what is wrong."""
+        try:
+            delivery = Delivery(decode_direct(event, default_bucket=self._default_bucket))
+            (future,) = self._pipeline.start([delivery], deadline)
+            outcome = settle(delivery, future, deadline, self._telemetry)
+            if isinstance(outcome, Exception):
+                return _error_answer(outcome)
+            return self._report_answer(outcome)
+        except LandmarkError as error:
+            return _error_answer(error)
+
+    def _report_answer(self, report: Report) -> Answer:
+        if report.outcome is Outcome.DUPLICATE:
+            item = self._results.get(report.delivery.job)
+            return _landmarks_answer(landmarks_of(item))
+        if report.outcome is Outcome.SUPERSEDED or report.result is None:
+            message = "a newer version of this object is already stored"
+            return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, message)
+        found = report.result.outcome
+        if isinstance(found, LandmarkError):
+            return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"{found.code}: {found}")
+        return _landmarks_answer(found.landmarks)
+
+
+def _landmarks_answer(landmarks: Landmarks) -> Answer:
+    if not landmarks.person_found:
+        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "no person found in the image")
+    return _answer(HTTPStatus.OK, None, landmarks_as_json(landmarks))
+
+
+def _error_answer(error: Exception) -> Answer:
+    match error:
+        case MessageError():
+            return _answer(HTTPStatus.BAD_REQUEST, str(error))
+        case ObjectNotFoundError():
+            status = HTTPStatus.NOT_FOUND
+        case _:
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return _answer(status, f"{error_code(error)}: {error}")
+
+
+def _answer(
+    status: HTTPStatus, message: str | None, data: Mapping[str, Any] | None = None
+) -> Answer:
+    return {"statusCode": int(status), "body": {"message": message, "data": data}}
