@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from worker.buckets import Buckets
 from worker.dead_letters import DeadLetterQueue
 from worker.errors import MessageError, ServiceError
 from worker.jobs import decode_message
@@ -47,7 +48,7 @@ class BatchHandler:
         retries: Retries,
         telemetry: Telemetry,
         *,
-        default_bucket: str | None,
+        buckets: Buckets,
         max_receive_count: int | None,
     ) -> None:
         """Join the parts.
@@ -57,7 +58,7 @@ class BatchHandler:
             dead_letters: takes the messages that are given up.
             retries: delays those that come again.
             telemetry: is told of all.
-            default_bucket: of jobs that name none.
+            buckets: which ones jobs may name.
             max_receive_count: from this receive on a message is given up when it
                 fails; None leaves that to the queue.
         """
@@ -65,7 +66,7 @@ class BatchHandler:
         self._dead_letters = dead_letters
         self._retries = retries
         self._telemetry = telemetry
-        self._default_bucket = default_bucket
+        self._buckets = buckets
         self._max_receive_count = max_receive_count
 
     def handle(self, records: list[dict[str, Any]], deadline: float) -> PartialItemFailureResponse:
@@ -94,7 +95,8 @@ class BatchHandler:
 
     def _decode(self, record: SQSRecord) -> _Message:
         try:
-            jobs = decode_message(record.body, default_bucket=self._default_bucket)
+            jobs = decode_message(record.body, default_bucket=self._buckets.default)
+            jobs = tuple(map(self._buckets.check, jobs))
         except MessageError as error:
             return _Message(record, error=error)
         attempts = _Message(record).attempts

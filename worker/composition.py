@@ -4,6 +4,7 @@ import boto3
 from botocore.config import Config
 
 from worker.batch import BatchHandler
+from worker.buckets import Buckets
 from worker.dead_letters import DeadLetterQueue
 from worker.detector.pool import DetectorPool
 from worker.direct import DirectHandler
@@ -26,6 +27,7 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
     objects = ObjectReader(session.client("s3", config=CLIENT_CONFIG), settings.max_image_bytes)
     results = ResultsTable(settings.results_table, settings.model, settings.result_ttl_days)
     results.connect()
+    buckets = Buckets(settings.image_bucket, settings.allowed_buckets)
     pipeline = Pipeline(objects, detectors, results)
     telemetry = Telemetry()
     batch = BatchHandler(
@@ -33,8 +35,8 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
         DeadLetterQueue(sqs, settings.dead_letter_queue_url),
         Retries(sqs, settings.queue_url, settings.retry_base_seconds),
         telemetry,
-        default_bucket=settings.image_bucket,
+        buckets=buckets,
         max_receive_count=settings.max_receive_count,
     )
-    direct = DirectHandler(pipeline, results, telemetry, default_bucket=settings.image_bucket)
+    direct = DirectHandler(pipeline, results, telemetry, buckets=buckets)
     return Handler(batch, direct, pipeline, detectors, telemetry)

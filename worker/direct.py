@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from worker.buckets import Buckets
 from worker.errors import LandmarkError, MessageError, ObjectNotFoundError, error_code
 from worker.jobs import decode_direct
 from worker.landmarks import Landmarks
@@ -25,18 +26,19 @@ class DirectHandler:
         results: ResultsTable,
         telemetry: Telemetry,
         *,
-        default_bucket: str | None,
+        buckets: Buckets,
     ) -> None:
-        """Join the parts; `default_bucket` is where keys are looked up that come alone."""
+        """Join the parts; `buckets` says which ones may be named."""
         self._pipeline = pipeline
         self._results = results
         self._telemetry = telemetry
-        self._default_bucket = default_bucket
+        self._buckets = buckets
 
     def handle(self, event: Mapping[str, Any], deadline: float) -> Answer:
         """Answer with landmarks, or with what is wrong."""
         try:
-            delivery = Delivery(decode_direct(event, default_bucket=self._default_bucket))
+            job = decode_direct(event, default_bucket=self._buckets.default)
+            delivery = Delivery(self._buckets.check(job))
             (future,) = self._pipeline.start([delivery], deadline)
             outcome = settle(delivery, future, deadline, self._telemetry)
             if isinstance(outcome, Exception):

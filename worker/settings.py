@@ -35,6 +35,8 @@ class Settings:
 
     Attributes:
         results_table: name of the DynamoDB table.
+        allowed_buckets: the only buckets that jobs may name; None allows every
+            bucket that the credentials can read.
         image_bucket: where keys are looked up that come without a bucket.
         dead_letter_queue_url: where messages go that nobody can read; None
             leaves them to the queue's own redrive policy.
@@ -53,6 +55,7 @@ class Settings:
     """
 
     results_table: str
+    allowed_buckets: frozenset[str] | None = None
     image_bucket: str | None = None
     dead_letter_queue_url: str | None = None
     queue_url: str | None = None
@@ -75,6 +78,7 @@ class Settings:
         read = _Reader(environment)
         settings = cls(
             results_table=read.text("RESULTS_TABLE", required=True) or "",
+            allowed_buckets=read.names("ALLOWED_BUCKETS"),
             image_bucket=read.text("IMAGE_BUCKET"),
             dead_letter_queue_url=read.url("DEAD_LETTER_QUEUE_URL"),
             queue_url=read.url("QUEUE_URL"),
@@ -125,6 +129,15 @@ class _Reader:
         if required and not value:
             self._complaints.append(f"{name} is not set, and there is no default")
         return value or None
+
+    def names(self, name: str) -> frozenset[str] | None:
+        def parse(text: str) -> frozenset[str]:
+            names = frozenset(part.strip() for part in text.split(","))
+            if "" in names:
+                raise ValueError
+            return names
+
+        return self._value(name, None, parse, "names with commas between them")
 
     def url(self, name: str) -> str | None:
         def parse(text: str) -> str:

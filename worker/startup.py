@@ -6,6 +6,7 @@ imports the AWS side.
 
 from typing import TYPE_CHECKING
 
+from worker.detector.confinement import hide_from_children
 from worker.detector.pool import start_detectors
 from worker.settings import Settings
 
@@ -19,6 +20,7 @@ def start_worker(settings: Settings) -> "Handler":
     Raises:
         SettingsError: the model that the settings name is not installed.
     """
+    hide_from_children()
     detectors = start_detectors(settings)
     from worker.composition import build_handler  # noqa: PLC0415, after the detectors
     from worker.telemetry import configure_logging  # noqa: PLC0415, after the detectors
