@@ -1,0 +1,281 @@
+"""Overlays: landmarks land where they belong, and no key leads out of the folder."""
+
+from dataclasses import replace
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from worker.detector.topology import load_topology
+from worker.landmarks import FloatArray, Landmarks
+from worker.local.output import DemoFiles, overlay_names, save_overlay
+from worker.local.overlay import FACE, HAND, IRISES, LEFT, RIGHT, OverlayError, draw_overlay
+
+TOPOLOGY = load_topology()
+GREY = (90, 90, 90)
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@cache
+def photo(width: int = 1300, height: int = 1300, kind: str = "PNG", orientation: int = 1) -> bytes:
+    """A grey file of a size that is drawn on as it is, its stored top left quarter green."""
+    picture = Image.new("RGB", (width, height), GREY)
+    picture.paste((0, 120, 0), (0, 0, width // 2, height // 2))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = BytesIO()
+    picture.save(file, kind, exif=exif, **({"quality": 95} if kind == "JPEG" else {}))
+    return file.getvalue()
+
+
+def draw(landmarks: Landmarks, content: bytes | None = None) -> Pixels:
+    """The overlay's pixels: shape (height, width, 3)."""
+    return np.asarray(draw_overlay(content or photo(), landmarks, TOPOLOGY))
+
+
+def grid(points: int, columns: int = 3) -> FloatArray:
+    """Landmarks spread evenly over the picture, no two in one place."""
+    side = int(np.ceil(np.sqrt(points)))
+    rows = np.zeros((points, columns), np.float32)
+    rows[:, 0] = (np.arange(points) % side + 0.5) / side
+    rows[:, 1] = (np.arange(points) // side + 0.5) / side
+    return rows
+
+
+def pose(visibility: float = 1.0) -> FloatArray:
+    """A pose that is spread like `grid`."""
+    rows = grid(33, columns=4)
+    rows[:, 3] = visibility
+    return rows
+
+
+def at(pixels: Pixels, point: FloatArray) -> tuple[int, ...]:
+    """The colour where a landmark is."""
+    height, width = pixels.shape[:2]
+    return tuple(pixels[int(point[1] * height), int(point[0] * width)].tolist())
+
+
+def between(pixels: Pixels, points: FloatArray, edge: tuple[int, int]) -> tuple[int, ...]:
+    """The colour in the middle of a line."""
+    return at(pixels, (points[edge[0]] + points[edge[1]]) / 2)
+
+
+def test_every_hand_landmark_is_a_dot_in_its_sides_colour() -> None:
+    """Left and right hands are marked at the right pixels, in different colours."""
+    points = grid(21)
+    left = draw(Landmarks(left_hand_landmarks=points))
+    right = draw(Landmarks(right_hand_landmarks=points))
+    assert {at(left, point) for point in points} == {LEFT}
+    assert {at(right, point) for point in points} == {RIGHT}
+
+
+def test_every_finger_has_its_own_colour() -> None:
+    """The line to a fingertip has the finger's colour."""
+    points = np.zeros((21, 3), np.float32)
+    points[:, :2] = 0.05  # the knuckles all in one corner
+    tips = {"thumb": 4, "index": 8, "middle": 12, "ring": 16, "pinky": 20}
+    for number, tip in enumerate(tips.values()):
+        points[tip, :2] = 0.9, 0.1 + 0.2 * number
+    pixels = draw(Landmarks(right_hand_landmarks=points))
+    assert {finger: between(pixels, points, (tip - 1, tip)) for finger, tip in tips.items()} == {
+        finger: HAND[finger] for finger in tips
+    }
+
+
+def test_left_and_right_of_the_body_differ() -> None:
+    """Joints and bones of each side have that side's colour."""
+    points = pose()
+    pixels = draw(Landmarks(pose_landmarks=points))
+    assert {at(pixels, points[joint]) for joint in (11, 13, 15, 23, 25, 27, 31)} == {LEFT}
+    assert {at(pixels, points[joint]) for joint in (12, 14, 16, 24, 26, 28, 32)} == {RIGHT}
+
+
+def test_what_the_model_guesses_is_drawn_faintly() -> None:
+    """A bone between joints of low visibility is there, but far less than a visible one."""
+    points = np.zeros((33, 4), np.float32)
+    points[[11, 13], :2] = (0.2, 0.7), (0.8, 0.7)
+    guessed = draw(Landmarks(pose_landmarks=points))
+    points[[11, 13], 3] = 1
+    clear = draw(Landmarks(pose_landmarks=points))
+    middle = between(guessed, points, (11, 13))
+    assert between(clear, points, (11, 13)) == LEFT
+    assert GREY[0] + 20 < middle[0] < LEFT[0] - 50
+    assert at(clear, points[11]) == LEFT != at(guessed, points[11])
+
+
+ASIDE = np.full((468, 3), 0.01, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("found", "replaced", "kept"),
+    [
+        (Landmarks(face_landmarks=ASIDE), 0, 11),
+        (Landmarks(left_hand_landmarks=ASIDE[:21]), 19, 20),
+        (Landmarks(right_hand_landmarks=ASIDE[:21]), 20, 19),
+    ],
+    ids=["face", "left hand", "right hand"],
+)
+def test_better_landmarks_replace_the_poses_own(found: Landmarks, replaced: int, kept: int) -> None:
+    """Where face or hand were found, the pose's coarse points of them are not drawn."""
+    rows = pose()
+    rows[:, :2] = 0.5
+    rows[[replaced, kept], :2] = (0.25, 0.75), (0.75, 0.25)
+    rows[[27, 28], :2] = (0.1, 0.1), (0.9, 0.9)  # the box goes round them
+    pixels = draw(replace(found, pose_landmarks=rows))
+    assert at(pixels, rows[replaced]) == GREY
+    assert at(pixels, rows[kept]) != GREY
+
+
+def test_a_refined_face_has_irises() -> None:
+    """The ten landmarks of a refined face are drawn, and their absence is no error."""
+    points = grid(478)
+    ring = TOPOLOGY.irises[0]
+    refined = draw(Landmarks(face_landmarks=points))
+    assert between(refined, points, ring) == IRISES
+    assert between(draw(Landmarks(face_landmarks=points[:468])), points, ring) != IRISES
+
+
+def test_a_face_has_its_features() -> None:
+    """Eyes, brows, lips and oval have their colours, on a net that is fainter than they."""
+    points = np.full((468, 3), 0.05, np.float32)
+    for part, edges in TOPOLOGY.face.items():
+        points[list(edges[0]), :2] = (0.2, 0.5), (0.8, 0.5)
+        red, green, blue = between(draw(Landmarks(face_landmarks=points)), points, edges[0])
+        expected = np.array(FACE[part])
+        assert np.abs(expected - (red, green, blue)).max() < 40, part
+        points[:, :2] = 0.05
+
+
+def test_the_topology_is_mediapipes() -> None:
+    """Known lines are among those that were read, each once, and of existing landmarks."""
+    assert len(TOPOLOGY.pose) == 35
+    assert {(11, 12), (11, 13), (23, 25), (28, 32)} <= set(TOPOLOGY.pose)
+    assert sorted(map(len, TOPOLOGY.hand.values())) == [3, 3, 3, 3, 3, 6]
+    assert {number for edge in TOPOLOGY.face_mesh for number in edge} == set(range(468))
+    assert set(TOPOLOGY.face["oval"]) < set(TOPOLOGY.face_mesh)
+    assert {number for edge in TOPOLOGY.irises for number in edge} == {*range(469, 473)} | {
+        *range(474, 478)
+    }
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_turned_photo_is_drawn_on_upright(kind: str) -> None:
+    """EXIF's turn is done before drawing, so landmarks of the upright image fit."""
+    rows = np.zeros((33, 4), np.float32)
+    rows[11] = 0.25, 0.75, 0, 1  # in the bottom left of what a person sees
+    pixels = draw(Landmarks(pose_landmarks=rows), photo(1600, 1200, kind, orientation=6))
+    assert pixels.shape == (1600, 1200, 3)  # 6: the stored left is the upright top
+    green = pixels[400, 900]  # what is stored top left, is seen top right
+    assert green[1] > 100 > green[0]
+    assert at(pixels, rows[11]) == LEFT
+
+
+@pytest.mark.parametrize(
+    ("stored", "drawn"),
+    [
+        ((4000, 3000), (1600, 1200)),
+        ((1500, 500), (1500, 500)),
+        ((640, 480), (1280, 960)),
+        ((64, 100), (256, 400)),
+        ((5000, 1), (1600, 1)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_drawings_have_a_size_to_look_at(
+    stored: tuple[int, int], drawn: tuple[int, int], kind: str
+) -> None:
+    """Large photos shrink, small ones grow, and no more than four times."""
+    pixels = draw(Landmarks(left_hand_landmarks=grid(21)), photo(*stored, kind))
+    assert pixels.shape[1::-1] == drawn
+
+
+def test_landmarks_outside_the_photo_are_no_error() -> None:
+    """MediaPipe guesses legs below the picture: what is inside is drawn, the rest is not."""
+    rows = pose()
+    rows[25:, 1] += 5
+    rows[0, :2] = -3
+    pixels = draw(Landmarks(pose_landmarks=rows))
+    assert at(pixels, rows[11]) == LEFT
+
+
+def test_sixteen_bits_of_grey_stay_grey() -> None:
+    """A 16-bit picture is as dark in the overlay as it is."""
+    file = BytesIO()
+    Image.fromarray(np.full((1300, 1300), 90 * 256, np.uint16)).save(file, "PNG")
+    pixels = draw(Landmarks(), file.getvalue())
+    assert at(pixels, grid(1)[0]) == GREY
+
+
+def test_a_file_that_pillow_refuses_is_an_error_with_a_name() -> None:
+    """Half a file raises the demo's own error."""
+    with pytest.raises(OverlayError, match="truncated"):
+        draw(Landmarks(), photo(kind="JPEG")[:5000])
+
+
+HOSTILE_KEYS = (
+    "../../etc/passwd",
+    "/etc/passwd",
+    "..",
+    ".",
+    "...jpg",
+    "~/x.jpg",
+    "a/../../b.png",
+    "nul\0byte.jpg",
+    "new\nline \033[31m.jpg",
+    "back\\slash.jpg",
+    "C:\\x.jpg",
+    "\u202egpj.exe",
+    "日本語.jpg",
+    "写真.jpg",
+    "x" * 1024,
+    "ü" * 512,
+    "\u017f\u0131\u212a.jpg",
+)
+
+
+def test_no_key_leads_out_of_the_folder(tmp_path: Path) -> None:
+    """Every key gives a short ASCII name of a PNG right in the folder, which can be written."""
+    names = overlay_names(HOSTILE_KEYS)
+    assert set(names) == set(HOSTILE_KEYS)
+    for key, name in names.items():
+        save_overlay(Image.new("RGB", (1, 1)), tmp_path / name, key=key)
+    written = [path.name for path in tmp_path.rglob("*")]
+    assert sorted(written) == sorted(names.values())
+    assert all(name.isascii() and name.endswith(".png") and len(name) < 120 for name in written)
+    assert not any(name.startswith((".", "-")) for name in written)
+
+
+def test_no_two_keys_share_a_name() -> None:
+    """Keys that differ in case, accent, folder or suffix only have different names."""
+    keys = ["a/b.jpg", "a-b.jpg", "A-B.jpg", "a b.png", "ü.jpg", "u.jpg", "u\u0308.jpg", "c.jpg"]
+    keys += [f"{'x' * 1000}{number}" for number in range(20)]
+    names = overlay_names(keys)
+    assert len({name.casefold() for name in names.values()}) == len(keys)
+    assert names["c.jpg"] == "c.png"
+    assert names == overlay_names(reversed(keys))
+
+
+def test_a_key_that_imitates_a_digest_does_not_collide() -> None:
+    """A key named like another one's overlay leaves that one another name."""
+    imitated = overlay_names(["a/b.jpg", "a b.jpg"])["a/b.jpg"].removesuffix(".png")
+    names = overlay_names(["a/b.jpg", "a b.jpg", f"{imitated.upper()}.jpg"])
+    assert len({name.casefold() for name in names.values()}) == 3
+
+
+def test_only_the_demos_own_pictures_are_removed(tmp_path: Path) -> None:
+    """Making room for a run removes the last one's files and no stranger's."""
+    files = DemoFiles(tmp_path / "out")
+    files.make_room()
+    save_overlay(Image.new("RGB", (1, 1)), files.overlays / "old.png", key="old.jpg")
+    files.results.write_text("{}")
+    Image.new("RGB", (1, 1)).save(files.overlays / "mine.png")
+    (files.overlays / "broken.png").write_bytes(b"no picture")
+    (files.folder / "notes.txt").touch()
+    files.make_room()
+    left = {path.relative_to(files.folder).as_posix() for path in files.folder.rglob("*.*")}
+    assert left == {"overlays/mine.png", "overlays/broken.png", "notes.txt"}

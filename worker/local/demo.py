@@ -1,0 +1,196 @@
+"""The worker's whole way on one machine: photographs to results, over real services.
+
+Uploads photos to the embedded S3, asks for their landmarks through the queue,
+lets the real poller work, and draws what it stored.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import boto3
+
+from worker.detector.topology import load_topology
+from worker.errors import LandmarkError
+from worker.local.demo_results import (
+    DemoResults,
+    read_dead_letters,
+    read_duplicates,
+    read_items,
+)
+from worker.local.envelopes import UploadedObject
+from worker.local.output import DemoFiles, overlay_names, save_overlay
+from worker.local.overlay import OverlayError, draw_overlay
+from worker.local.photos import Assignment, Photo
+from worker.local.poller_process import PollerProcess
+from worker.local.stack import MAX_RECEIVE_COUNT, LocalStack, create_stack, embedded_services
+from worker.results.item import LandmarkItem
+from worker.results.reading import landmarks_of
+from worker.results.table import DETECTED
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+_VISIBILITY_SECONDS: Final = 30
+# The worker starts in 1 to 2 s; a cold disk or a crowded machine takes longer.
+_STARTING_SECONDS: Final = 60
+# A message that comes again and again is gone after this.
+_RETRYING_SECONDS: Final = _VISIBILITY_SECONDS * MAX_RECEIVE_COUNT
+# 0.1 s is usual, and several photos go at once.
+_SECONDS_A_MESSAGE: Final = 5
+_GLANCE_SECONDS: Final = 0.1
+
+_NOT_DONE: Final[Sequence["QueueAttributeNameType"]] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+)
+
+
+class UnfinishedError(LandmarkError):
+    """Raised when the queue does not become empty."""
+
+    code = "UNFINISHED"
+
+
+class Progress(Protocol):
+    """Whoever wants to know how far the demo is."""
+
+    def stage(self, title: str, steps: int | None = None) -> None:
+        """Something new begins, of so many steps."""
+        ...
+
+    def reached(self, step: int) -> None:
+        """So many of its steps are done."""
+        ...
+
+
+def run_demo(
+    assignment: Assignment, files: DemoFiles, settings: Settings, progress: Progress
+) -> DemoResults:
+    """Let the worker do an assignment; whatever was started has ended when this returns.
+
+    Args:
+        assignment: what to upload and to ask for.
+        files: what to write; of an earlier run's, nothing is left.
+        settings: the worker's, already checked; it reads them itself.
+        progress: is told what is being done.
+
+    Raises:
+        PollerError: the worker died.
+        UnfinishedError: it came to no end.
+    """
+    files.make_room()
+    with embedded_services():
+        stack = create_stack("demo", visibility_seconds=_VISIBILITY_SECONDS)
+        run = _Run(stack, progress)
+        run.send([*run.upload(assignment.photos), *assignment.strays])
+        with PollerProcess(files.log, stack.environment) as poller:
+            seconds = run.wait(poller, assignment.messages)
+            poller.stop()  # it needs a second, which the drawing takes anyway
+            items = read_items(stack)
+            overlays, not_drawn = run.draw(items, files.overlays)
+            results = DemoResults(
+                settings=settings,
+                messages=assignment.messages,
+                seconds=seconds,
+                items=items,
+                without_result=_without_result(assignment.photos, items),
+                duplicates=read_duplicates(poller.log),
+                dead_letters=read_dead_letters(boto3.client("sqs"), stack),
+                overlays=overlays,
+                not_drawn=not_drawn,
+            )
+    results.write(files.results)
+    return results
+
+
+def _without_result(photos: Sequence[Photo], items: Sequence[LandmarkItem]) -> list[str]:
+    return sorted({photo.key for photo in photos}.difference(item.object_key for item in items))
+
+
+class _Run:
+    """One run's steps."""
+
+    def __init__(self, stack: LocalStack, progress: Progress) -> None:
+        self._stack = stack
+        self._progress = progress
+        self._s3: S3Client = boto3.client("s3")
+        self._sqs: SQSClient = boto3.client("sqs")
+
+    def upload(self, photos: Sequence[Photo]) -> list[str]:
+        """Upload photos; return the messages that ask for them."""
+        self._progress.stage("Uploading photos", len(photos))
+        bodies: list[str] = []
+        for step, photo in enumerate(photos, start=1):
+            uploaded = self._upload(photo)
+            bodies += (envelope(uploaded) for envelope in photo.envelopes)
+            self._progress.reached(step)
+        return bodies
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """Send messages; all of them before the worker starts.
+
+        moto loses a message that is sent while another one is being deleted.
+        """
+        self._progress.stage("Sending messages", len(bodies))
+        for step, body in enumerate(bodies, start=1):
+            self._sqs.send_message(QueueUrl=self._stack.queue_url, MessageBody=body)
+            self._progress.reached(step)
+
+    def wait(self, poller: PollerProcess, messages: int) -> float:
+        """Wait until none of so many messages is left; return the seconds that took."""
+        self._progress.stage("Finding landmarks", messages)
+        start = time.monotonic()
+        limit = start + _STARTING_SECONDS + _RETRYING_SECONDS + _SECONDS_A_MESSAGE * messages
+        # Twice: the two numbers are not of one moment, and between them a message may move.
+        while left := self._messages_left() or self._messages_left():
+            # Messages go in batches; the log knows of single jobs.
+            self._progress.reached(max(messages - left, len(poller.log.events("job finished"))))
+            poller.check()
+            if time.monotonic() > limit:
+                raise UnfinishedError(
+                    f"after {time.monotonic() - start:.0f} s the queue still holds {left} of "
+                    f"{messages} messages\n{poller.last_words()}"
+                )
+            time.sleep(_GLANCE_SECONDS)
+        return time.monotonic() - start
+
+    def draw(
+        self, items: Sequence[LandmarkItem], folder: Path
+    ) -> tuple[dict[str, Path], dict[str, str]]:
+        """Draw what was found; return the files, and why one could not be drawn."""
+        found = {item.object_key: item for item in items if item.status == DETECTED}
+        self._progress.stage("Drawing overlays", len(found))
+        topology = load_topology()
+        overlays: dict[str, Path] = {}
+        not_drawn: dict[str, str] = {}
+        for step, (key, name) in enumerate(overlay_names(found).items(), start=1):
+            try:
+                drawing = draw_overlay(self._download(key), landmarks_of(found[key]), topology)
+            except OverlayError as error:
+                not_drawn[key] = str(error)
+            else:
+                overlays[key] = folder / name
+                save_overlay(drawing, overlays[key], key=key)
+            self._progress.reached(step)
+        return overlays, not_drawn
+
+    def _upload(self, photo: Photo) -> UploadedObject:
+        content = photo.read()
+        answer = self._s3.put_object(Bucket=self._stack.bucket, Key=photo.key, Body=content)
+        etag = answer["ETag"].strip('"')
+        return UploadedObject(self._stack.bucket, photo.key, etag, len(content))
+
+    def _download(self, key: str) -> bytes:
+        """What the worker has read."""
+        return self._s3.get_object(Bucket=self._stack.bucket, Key=key)["Body"].read()
+
+    def _messages_left(self) -> int:
+        answer = self._sqs.get_queue_attributes(
+            QueueUrl=self._stack.queue_url, AttributeNames=_NOT_DONE
+        )
+        return sum(int(answer["Attributes"][name]) for name in _NOT_DONE)
