@@ -1,0 +1,82 @@
+"""Fixtures of the integration tests: the embedded services, a stack a test, detectors for all.
+
+Nothing here is used unless a test asks for it.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import boto3
+import pytest
+from botocore.loaders import create_loader
+
+from tests.fakes import Cloud
+from worker.composition import build_handler
+from worker.detector.pool import DetectorPool, start_detectors
+from worker.handler import Handler
+from worker.local.stack import create_stack, embedded_services
+from worker.model import ModelOptions
+from worker.settings import Settings
+
+_NUMBERS = itertools.count(1)
+
+
+class MakeHandler(Protocol):
+    """Builds a worker on the test's stack; keywords are environment variables, "" unsets one.
+
+    It knows no queue: a made event has no receipt by which a message could be postponed.
+    """
+
+    def __call__(self, detectors: DetectorPool | None = None, **environment: str) -> Handler:
+        """Build it with the shared detectors, or with others."""
+        ...
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Mapping[str, Any]]:
+    """S3, SQS and DynamoDB for every client of this process and its children; clients of them."""
+    with pytest.MonkeyPatch.context() as patch, embedded_services():
+        # Every worker that is built has botocore read what it knows of three services: 0.3 s of
+        # CPU, and once is enough.
+        patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
+        yield {name: boto3.client(name) for name in ("s3", "sqs", "dynamodb")}
+
+
+@pytest.fixture(scope="session")
+def detectors() -> Iterator[DetectorPool]:
+    """Two detector processes with the model that comes with MediaPipe."""
+    model = ModelOptions(model_complexity=1)
+    pool = start_detectors(Settings(results_table="unused", model=model, detectors=2))
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def cloud(services: Mapping[str, Any]) -> Cloud:
+    """A stack of the test's own."""
+    return Cloud(create_stack(f"test-{next(_NUMBERS)}"), services)
+
+
+@pytest.fixture
+def make_handler(cloud: Cloud, detectors: DetectorPool) -> Iterator[MakeHandler]:
+    """Workers on the test's stack, composed as in production."""
+    handlers: list[Handler] = []
+    shared = detectors
+
+    def make(detectors: DetectorPool | None = None, **environment: str) -> Handler:
+        usual = {**cloud.stack.environment, "QUEUE_URL": "", "MODEL_COMPLEXITY": "1"}
+        settings = Settings.from_environment(usual | environment)
+        handlers.append(build_handler(settings, detectors or shared))
+        return handlers[-1]
+
+    yield make
+    for handler in handlers:
+        handler._pipeline.close()  # not `handler.close`: the detectors are everybody's
+
+
+@pytest.fixture
+def handler(make_handler: MakeHandler) -> Handler:
+    """A worker on the test's stack."""
+    return make_handler()

@@ -1,0 +1,352 @@
+"""What tests put in the place of AWS and of detectors, and a plain look at what became of it all.
+
+`Cloud` fills and reads the embedded services with boto3 alone, so that a mistake in
+`worker.results` can't hide itself.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from PIL import Image
+
+from tests import photos
+from tests.events import sqs_event
+from worker.detector.pool import DetectorPool
+from worker.handler import Handler
+from worker.landmarks import Detection, Landmarks
+from worker.local.stack import LocalStack
+
+Item = dict[str, dict[str, Any]]
+
+LONGEST_KEY = "é" * 512  # 1,024 bytes of UTF-8
+
+
+# Photographs
+
+
+@cache
+def person() -> bytes:
+    """A photograph with one person in it: 40 kB of JPEG."""
+    with Image.open(BytesIO(photos.astronaut().content)) as picture:
+        return _encoded(picture.convert("RGB"), "JPEG")
+
+
+@cache
+def nobody(shade: int = 0) -> bytes:
+    """A small picture in which nobody is; each shade is a content of its own."""
+    return _encoded(Image.new("RGB", (96, 64), (shade, 90, 60)), "PNG")
+
+
+@cache
+def too_many_pixels() -> bytes:
+    """A small file of 64 megapixels."""
+    return _encoded(Image.new("1", (8000, 8000)), "PNG")
+
+
+def _encoded(picture: Image.Image, file_format: str) -> bytes:
+    file = BytesIO()
+    picture.save(file, file_format)
+    return file.getvalue()
+
+
+# Invocations
+
+
+class Context:
+    """Lambda's context, with this many seconds left."""
+
+    def __init__(self, seconds: float = 30) -> None:
+        """Begin now."""
+        self._end = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        """As Lambda's: never below zero."""
+        return max(0, round((self._end - time.monotonic()) * 1000))
+
+
+def deliver(
+    handler: Handler,
+    *bodies: str | Mapping[str, object],
+    seconds: float = 30,
+    receive_count: int = 1,
+) -> list[int]:
+    """Hand over one batch of messages and return the places of those reported as failed."""
+    event = sqs_event(*bodies, receive_count=receive_count)
+    answer = handler.handle(event, Context(seconds))
+    places = {record["messageId"]: place for place, record in enumerate(event["Records"])}
+    return [places[failure["itemIdentifier"]] for failure in answer["batchItemFailures"]]
+
+
+# The embedded services
+
+
+class Version(NamedTuple):
+    """One content of an object; the version's id is None where the bucket keeps no versions."""
+
+    etag: str
+    version_id: str | None
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A stack's bucket, queues and table, by plain boto3."""
+
+    stack: LocalStack
+    clients: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def _s3(self) -> Any:  # noqa: ANN401, boto3's clients have no types at run time
+        return self.clients["s3"]
+
+    @property
+    def _sqs(self) -> Any:  # noqa: ANN401, the same
+        return self.clients["sqs"]
+
+    @property
+    def _dynamodb(self) -> Any:  # noqa: ANN401, the same
+        return self.clients["dynamodb"]
+
+    def make_bucket(self, name: str) -> None:
+        """Create one more bucket."""
+        self._s3.create_bucket(Bucket=name)
+
+    def put(self, key: str, content: bytes, *, bucket: str | None = None) -> Version:
+        """Upload an object."""
+        bucket = bucket or self.stack.bucket
+        answer = self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+        return Version(answer["ETag"].strip('"'), answer.get("VersionId"))
+
+    def remove(self, key: str) -> Version:
+        """Delete an object; where versions are kept, that is one more of them."""
+        answer = self._s3.delete_object(Bucket=self.stack.bucket, Key=key)
+        return Version("", answer.get("VersionId"))
+
+    def keep_versions(self) -> None:
+        """Have the bucket keep all versions of its objects."""
+        self._s3.put_bucket_versioning(
+            Bucket=self.stack.bucket, VersioningConfiguration={"Status": "Enabled"}
+        )
+
+    def set_modified(self, key: str, *moments: datetime) -> None:
+        """Date all versions of an object, the oldest first: S3 itself knows no way."""
+        bucket = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.stack.bucket]
+        for version, moment in zip(bucket.keys.getlist(key), moments, strict=True):
+            version.last_modified = moment
+
+    def item(self, key: str) -> Item:
+        """The only item of a key, as DynamoDB writes it: a type and a value an attribute."""
+        (item,) = self.items(key)
+        return item
+
+    def items(self, key: str) -> list[Item]:
+        """All items of a key, by bucket."""
+        items: list[Item] = self._dynamodb.query(
+            TableName=self.stack.table,
+            KeyConditionExpression="object_key = :key",
+            ExpressionAttributeValues={":key": {"S": key}},
+            ConsistentRead=True,
+        )["Items"]
+        return items
+
+    def put_item(self, item: Item) -> None:
+        """Write an item that is not the worker's."""
+        self._dynamodb.put_item(TableName=self.stack.table, Item=item)
+
+    def statuses(self) -> dict[str, str]:
+        """Every object with an item, and the item's status."""
+        items = self._dynamodb.scan(TableName=self.stack.table)["Items"]
+        return {item["object_key"]["S"]: item["status"]["S"] for item in items}
+
+    def send(
+        self,
+        *bodies: str | Mapping[str, object],
+        attributes: Mapping[str, str | int | bytes] | None = None,
+    ) -> None:
+        """Put messages into the queue, all with the same attributes."""
+        for body in bodies:
+            self._sqs.send_message(
+                QueueUrl=self.stack.queue_url,
+                MessageBody=body if isinstance(body, str) else json.dumps(body),
+                MessageAttributes={
+                    name: _attribute(value) for name, value in (attributes or {}).items()
+                },
+            )
+
+    def allow_receives(self, count: int, *, visibility_seconds: int) -> None:
+        """Have messages come so often, this long after each other, before they are redriven."""
+        answer = self._sqs.get_queue_attributes(
+            QueueUrl=self.stack.queue_url, AttributeNames=["RedrivePolicy"]
+        )
+        policy = json.loads(answer["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": count}
+        self._sqs.set_queue_attributes(
+            QueueUrl=self.stack.queue_url,
+            Attributes={
+                "RedrivePolicy": json.dumps(policy),
+                "VisibilityTimeout": str(visibility_seconds),
+            },
+        )
+
+    def queued(self) -> int:
+        """How many messages are in the queue, in flight ones included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self.stack.queue_url, AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """The dead-letter queue's messages; each is seen once."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self.stack.dead_letter_queue_url,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+        )
+        return list(answer.get("Messages", []))
+
+
+def _attribute(value: str | int | bytes) -> dict[str, str | bytes]:
+    if isinstance(value, bytes):
+        return {"DataType": "Binary", "BinaryValue": value}
+    return {"DataType": "Number" if isinstance(value, int) else "String", "StringValue": str(value)}
+
+
+# Services that fail
+
+
+@contextmanager
+def closed_port() -> Iterator[str]:
+    """An address where nobody listens."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
+
+
+class Request(BaseHTTPRequestHandler):
+    """A request to a service that fails; each method is one way to."""
+
+    ended: threading.Event
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing on the test's standard error."""
+
+    def start_object(self, size_bytes: int) -> None:
+        """Answer with an object's headers."""
+        self.send_response(200)
+        self.send_header("ETag", '"feed"')
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        self.send_header("Content-Length", str(size_bytes))
+        self.end_headers()
+
+    def hang(self) -> None:
+        """Take the request and never answer."""
+        self.ended.wait()
+
+    def hang_up(self) -> None:
+        """Take the request and close the connection."""
+
+    def refuse(self, status: int, code: str) -> None:
+        """Answer with an error of S3."""
+        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def break_off(self) -> None:
+        """Promise an object and close the connection in the middle of it."""
+        self.start_object(1000)
+        self.wfile.write(bytes(500))
+
+    def stall(self) -> None:
+        """Promise an object and fall silent in the middle of it."""
+        self.start_object(1000)
+        self.wfile.write(bytes(500))
+        self.wfile.flush()
+        self.ended.wait()
+
+    def drip(self) -> None:
+        """Send an object at 100 kB a second: never silent, never done in time."""
+        self.start_object(10_000_000)
+        while not self.ended.wait(0.01):
+            self.wfile.write(bytes(1000))
+
+
+@contextmanager
+def s3_that(answer: Callable[[Request], None]) -> Iterator[str]:
+    """An S3 that answers every request alike; its address."""
+
+    class Answering(Request):
+        ended = threading.Event()
+
+        def do_GET(self) -> None:
+            try:
+                answer(self)
+            except OSError:
+                self.close_connection = True  # the client has had enough
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        Answering.ended.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+# Detectors without a model
+
+
+class RiggedDetectors(DetectorPool):
+    """Detectors that do what a test says instead of looking at images."""
+
+    def __init__(self, detect: Callable[[bytes, float], Detection]) -> None:
+        """Start no process."""
+        self.size = 1
+        self._detectors = []
+        self._detect = detect
+
+    def detect(self, content: bytes, deadline: float) -> Detection:
+        """As the test says."""
+        return self._detect(content, deadline)
+
+
+def seen_nobody(_content: bytes = b"", _deadline: float = 0) -> Detection:
+    """A detection without a person."""
+    return Detection(Landmarks(), 96, 64, "png")
+
+
+def never(_content: bytes, _deadline: float) -> Detection:
+    """No detection: for jobs that have to be done without one."""
+    raise AssertionError("a detector was asked")
+
+
+def seen_person(points: int = 468) -> Detection:
+    """A detection with every group; no two numbers of it are equal."""
+    random = np.random.default_rng(7)
+
+    def group(rows: int, columns: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return random.random((rows, columns), dtype=np.float32)
+
+    landmarks = Landmarks(
+        pose_landmarks=group(33, 4),
+        pose_world_landmarks=group(33, 4),
+        face_landmarks=group(points, 3),
+        left_hand_landmarks=group(21, 3),
+        right_hand_landmarks=group(21, 3),
+        pose_score=0.987654321,
+    )
+    return Detection(landmarks, 640, 480, "jpeg")

@@ -1,0 +1,460 @@
+"""A batch of messages: what each became, what is stored, and what has to come again."""
+
+import json
+import os
+import signal
+import threading
+import time
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeHandler
+from tests.events import s3_notification, s3_test_event, sns_envelope
+from tests.fakes import (
+    LONGEST_KEY,
+    Cloud,
+    Request,
+    RiggedDetectors,
+    closed_port,
+    deliver,
+    nobody,
+    person,
+    s3_that,
+    seen_nobody,
+    too_many_pixels,
+)
+from worker.detector.pool import start_detectors
+from worker.errors import DetectorCrashedError, DetectorStartError
+from worker.handler import Handler
+from worker.landmarks import Detection
+from worker.model import ModelOptions
+from worker.settings import Settings
+
+AWKWARD_KEYS = [
+    "a b.jpg",
+    "a+b.jpg",
+    "100%.jpg",
+    "already%20encoded%2B.jpg",
+    "überraschung/写真 📷.jpg",
+    LONGEST_KEY,
+]
+
+
+def metrics(printed: str) -> dict[str, list[float]]:
+    """The values of all metrics in CloudWatch's embedded format."""
+    values: dict[str, list[float]] = {}
+    for line in printed.splitlines():
+        document = json.loads(line)
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == (
+            "LandmarkWorker",
+            [["service"]],
+        )
+        for metric in directive["Metrics"]:
+            values.setdefault(metric["Name"], []).extend(document[metric["Name"]])
+    return values
+
+
+def test_each_message_of_a_batch_meets_its_own_end(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """Ten messages, every outcome among them: two come again, the rest is stored or put aside."""
+    cloud.put("person.jpg", person())
+    cloud.put("nobody.png", nobody())
+    cloud.put("notes.txt", b"no photograph, but words")
+    cloud.put("long.jpg", person() + bytes(200_000))
+    cloud.put("large.png", too_many_pixels())
+    cloud.put("pair/one.png", nobody())
+    handler = make_handler(MAX_IMAGE_BYTES="200000")
+
+    failed = deliver(
+        handler,
+        {"key": "person.jpg"},
+        {"key": "nobody.png"},
+        {"key": "notes.txt"},
+        {"key": "long.jpg"},
+        {"key": "large.png"},
+        {"key": "person.jpg"},
+        {"key": "missing.jpg"},
+        "not JSON",
+        s3_test_event(cloud.stack.bucket),
+        s3_notification("pair/one.png", "pair/missing.png", bucket=cloud.stack.bucket),
+    )
+
+    assert failed == [6, 9]
+    assert cloud.statuses() == {
+        "person.jpg": "detected",
+        "nobody.png": "not_detected",
+        "notes.txt": "failed",
+        "long.jpg": "failed",
+        "large.png": "failed",
+        "pair/one.png": "not_detected",
+    }
+    errors = {key: cloud.item(key)["error_code"]["S"] for key in ("notes.txt", "long.jpg")}
+    assert errors == {"notes.txt": "NOT_AN_IMAGE", "long.jpg": "TOO_MANY_BYTES"}
+    assert cloud.item("large.png")["error_code"] == {"S": "TOO_MANY_PIXELS"}
+    (letter,) = cloud.dead_letters()
+    assert letter["Body"] == "not JSON"
+
+
+def test_same_object_twice_in_a_batch_is_detected_once(
+    cloud: Cloud, handler: Handler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second message finds the first one's result."""
+    cloud.put("person.jpg", person())
+
+    assert deliver(handler, {"key": "person.jpg"}, {"key": "person.jpg"}) == []
+
+    assert cloud.item("person.jpg")["message_id"] == {"S": "00000000-0000-4000-8000-000000000000"}
+    counted = metrics(capsys.readouterr().out)
+    assert (counted["Detected"], counted["Duplicate"]) == ([1], [1])
+    assert len(counted["DetectDuration"]) == 1
+
+
+def test_metrics_of_a_mixed_batch(
+    cloud: Cloud, make_handler: MakeHandler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line in CloudWatch's format counts what became of each job, and of each message."""
+    cloud.put("person.jpg", person())
+    cloud.put("nobody.png", nobody())
+    cloud.put("notes.txt", b"no photograph")
+    handler = make_handler()
+
+    deliver(
+        handler,
+        {"key": "person.jpg"},
+        {"key": "nobody.png"},
+        {"key": "person.jpg"},
+        {"key": "notes.txt"},
+        {"key": "missing.jpg"},
+        "not JSON",
+    )
+    first = capsys.readouterr().out
+    deliver(handler, {"key": "nobody.png"})
+    second = metrics(capsys.readouterr().out)
+
+    assert len(first.splitlines()) == 1
+    counted = metrics(first)
+    durations = [counted.pop(f"{part}Duration") for part in ("Fetch", "Detect", "Job")]
+    assert [len(values) for values in durations] == [3, 3, 3]
+    assert all(fetch + detect <= job + 2 for fetch, detect, job in zip(*durations, strict=True))
+    assert sorted(counted.pop("ImageSize")) == sorted(
+        [len(person()), len(nobody()), len(b"no photograph")]
+    )
+    assert counted == {
+        "Detected": [1],
+        "NotDetected": [1],
+        "Failed": [1],
+        "Duplicate": [1],
+        "Retried": [1],
+        "Rejected": [1],
+        "ColdStart": [1],
+        "DetectorRestarts": [0],
+    }
+    assert second == {"Duplicate": [1], "ColdStart": [0], "DetectorRestarts": [0]}
+
+
+def test_metrics_count_detectors_that_had_to_be_replaced(
+    cloud: Cloud, make_handler: MakeHandler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each once, in the invocation in which it happened; the image is not blamed."""
+    model = ModelOptions(model_complexity=1)
+    with closing(start_detectors(Settings(results_table="unused", model=model))) as detectors:
+        handler = make_handler(detectors)
+        restarts = []
+        for number in range(3):
+            cloud.put(f"{number}.png", nobody(number))
+            if number == 1:
+                os.kill(detectors.pids[0], signal.SIGKILL)
+            assert deliver(handler, {"key": f"{number}.png"}) == []
+            restarts.append(metrics(capsys.readouterr().out)["DetectorRestarts"])
+
+    assert restarts == [[0], [1], [0]]
+    assert cloud.statuses() == dict.fromkeys(("0.png", "1.png", "2.png"), "not_detected")
+
+
+def test_metrics_of_more_jobs_than_one_line_can_hold(
+    handler: Handler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A batch of 120 is counted whole: the format takes a hundred values of a metric in a line."""
+    deliver(handler, *[{"key": "nobody.png"}] * 120, seconds=0.5)
+
+    counted = metrics(capsys.readouterr().out)
+    assert (sum(counted["Retried"]), len(counted["ColdStart"])) == (120, 1)
+
+
+def test_dead_letter_says_why_and_whence(cloud: Cloud, handler: Handler) -> None:
+    """A message that nobody can read goes to the dead-letter queue as it came, with the reason."""
+    body = '{"key": "bell\\u0007.jpg", "force": "yes", "note": "  ünïcode & <tags> "}'
+
+    assert deliver(handler, body, receive_count=3) == []
+
+    (letter,) = cloud.dead_letters()
+    assert letter["Body"] == body
+    attributes = letter["MessageAttributes"]
+    values = {name: attribute["StringValue"] for name, attribute in attributes.items()}
+    types = {name: attribute["DataType"] for name, attribute in attributes.items()}
+    assert values == {
+        "error_code": "INVALID_MESSAGE",
+        "error_message": "force: expected true or false, got a string",
+        "receive_count": "3",
+        "original_message_id": "00000000-0000-4000-8000-000000000000",
+    }
+    assert types == dict.fromkeys(values, "String") | {"receive_count": "Number"}
+    assert cloud.statuses() == {}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        ("none set", "DEAD_LETTER_QUEUE_URL is not set"),
+        ("no such queue", "SQS: An error occurred (AWS.SimpleQueueService.NonExistentQueue)"),
+        ("nobody listens", "SQS: Could not connect"),
+    ],
+)
+def test_unreadable_message_stays_when_it_cannot_be_put_aside(
+    trouble: str,
+    reason: str,
+    cloud: Cloud,
+    make_handler: MakeHandler,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is reported as failed, the others are not, and log and metrics tell."""
+    urls = {"none set": "", "no such queue": f"{cloud.stack.dead_letter_queue_url}-gone"}
+    url = urls.get(trouble, cloud.stack.dead_letter_queue_url)
+    cloud.put("nobody.png", nobody())
+    with closed_port() as nowhere, monkeypatch.context() as patch:
+        if trouble == "nobody listens":
+            patch.setenv("AWS_ENDPOINT_URL_SQS", nowhere)
+        handler = make_handler(DEAD_LETTER_QUEUE_URL=url)
+
+        assert deliver(handler, "not JSON", {"key": "nobody.png"}) == [0]
+
+    assert cloud.dead_letters() == []
+    assert cloud.statuses() == {"nobody.png": "not_detected"}
+    (record,) = (record for record in caplog.records if record.levelname == "WARNING")
+    assert record.__dict__["message_id"] == "00000000-0000-4000-8000-000000000000"
+    assert record.__dict__["reason"].startswith(reason)
+    counted = metrics(capsys.readouterr().out)
+    assert (counted["Retried"], counted["NotDetected"]) == ([1], [1])
+
+
+def test_batch_that_fails_as_a_whole_is_reported_message_by_message(
+    cloud: Cloud, handler: Handler
+) -> None:
+    """No exception leaves the handler: an invocation that raises would count as an error."""
+    assert deliver(handler, *({"key": f"missing/{number}.jpg"} for number in range(10))) == [
+        *range(10)
+    ]
+    assert cloud.statuses() == {}
+
+
+def test_empty_batch_has_nothing_to_report(handler: Handler) -> None:
+    """No records, no failures."""
+    assert deliver(handler) == []
+
+
+def test_message_with_one_failing_job_comes_again_but_the_others_are_stored(
+    cloud: Cloud, handler: Handler
+) -> None:
+    """The second delivery does what was left, and the message is done."""
+    keys = ("one.png", "two.png", "three.png")
+    message = s3_notification(*keys, bucket=cloud.stack.bucket, etag="")
+    for key in ("one.png", "three.png"):
+        cloud.put(key, nobody())
+
+    assert deliver(handler, message) == [0]
+    assert cloud.statuses().keys() == {"one.png", "three.png"}
+    cloud.put("two.png", nobody())
+    assert deliver(handler, message, receive_count=2) == []
+
+    attempts = {key: cloud.item(key)["attempts"]["N"] for key in keys}
+    assert attempts == {"one.png": "1", "two.png": "2", "three.png": "1"}
+
+
+def test_results_stand_under_literal_keys(cloud: Cloud, handler: Handler) -> None:
+    """Whatever a key looks like, S3's encoding of it in the notification leaves no trace."""
+    for key in AWKWARD_KEYS:
+        cloud.put(key, nobody())
+    bucket = cloud.stack.bucket
+
+    failed = deliver(
+        handler,
+        *(s3_notification(key, bucket=bucket) for key in AWKWARD_KEYS[:4]),
+        sns_envelope(s3_notification(*AWKWARD_KEYS[4:], bucket=bucket)),
+    )
+
+    assert failed == []
+    assert cloud.statuses() == dict.fromkeys(AWKWARD_KEYS, "not_detected")
+    assert {cloud.item(key)["bucket"]["S"] for key in AWKWARD_KEYS} == {bucket}
+
+
+def test_too_little_time_starts_nothing(cloud: Cloud, handler: Handler) -> None:
+    """An invocation about to end reports all its jobs, and the next one does them."""
+    cloud.put("nobody.png", nobody())
+    cloud.put("person.jpg", person())
+    bodies = ({"key": "nobody.png"}, {"key": "person.jpg"})
+
+    assert deliver(handler, *bodies, seconds=0.5) == [0, 1]
+    assert deliver(handler, *bodies, seconds=2.5) == [0, 1]
+    assert cloud.statuses() == {}
+    assert deliver(handler, *bodies) == []
+
+
+def test_time_that_runs_out_in_the_middle_costs_only_the_unfinished(
+    cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """What is done stays done; the rest is reported in time, and comes again."""
+    two_done = threading.Semaphore(2)
+
+    def slow_after_two(_content: bytes, deadline: float) -> Detection:
+        if not two_done.acquire(blocking=False):
+            time.sleep(max(0, deadline - time.monotonic()) + 0.2)
+        return seen_nobody()
+
+    bodies = [{"key": f"{number}.png"} for number in range(10)]
+    for body in bodies:
+        cloud.put(body["key"], nobody())
+    start = time.monotonic()
+
+    failed = deliver(make_handler(RiggedDetectors(slow_after_two)), *bodies, seconds=5)
+
+    assert time.monotonic() - start < 5
+    assert len(failed) == 8
+    done = {f"{number}.png" for number in range(10)} - {f"{number}.png" for number in failed}
+    assert done <= cloud.statuses().keys()
+    assert deliver(make_handler(), *(bodies[number] for number in failed)) == []
+    assert cloud.statuses() == {body["key"]: "not_detected" for body in bodies}
+
+
+def test_job_that_took_long_stops_no_other(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """A worker that expects the worst of every job would refuse all others from then on."""
+
+    def slow_at_one(content: bytes, _deadline: float) -> Detection:
+        if content == nobody(1):
+            time.sleep(1.7)
+        return seen_nobody()
+
+    handler = make_handler(RiggedDetectors(slow_at_one))
+    cloud.put("slow.png", nobody(1))
+    cloud.put("fast.png", nobody(2))
+
+    failed = [deliver(handler, {"key": key}, seconds=4.2) for key in ("slow.png", "fast.png")]
+
+    assert failed == [[], []]
+    assert cloud.statuses() == {"slow.png": "not_detected", "fast.png": "not_detected"}
+
+
+def test_s3_that_hangs_does_not_hold_the_invocation(
+    cloud: Cloud, make_handler: MakeHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer comes within the invocation's time, with every message reported."""
+    with s3_that(Request.hang) as hanging:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", hanging)
+        handler = make_handler()
+        start = time.monotonic()
+
+        failed = deliver(handler, *({"key": f"{number}.jpg"} for number in range(10)), seconds=4)
+
+        assert time.monotonic() - start < 4
+    assert failed == [*range(10)]
+    assert cloud.statuses() == {}
+
+
+def test_dynamodb_out_of_reach_has_every_message_come_again(
+    cloud: Cloud, make_handler: MakeHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the table nothing is done, but unreadable messages are still put aside."""
+    cloud.put("nobody.png", nobody())
+    with closed_port() as nowhere:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", nowhere)
+        handler = make_handler()
+
+        assert deliver(handler, {"key": "nobody.png"}, "not JSON", {"key": "other.png"}) == [0, 2]
+
+    assert len(cloud.dead_letters()) == 1
+    assert cloud.statuses() == {}
+
+
+def test_missing_table_has_every_message_come_again(
+    cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """A table that is not there yet loses no message."""
+    cloud.put("nobody.png", nobody())
+
+    assert deliver(make_handler(RESULTS_TABLE="not-there"), {"key": "nobody.png"}) == [0]
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a mistake of ours"), DetectorStartError("none comes up")]
+)
+def test_error_that_is_not_the_images_concerns_its_own_message_alone(
+    error: Exception, cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """The message comes again, nothing is stored for it, and the others are done."""
+
+    def fail_on_one(content: bytes, _deadline: float) -> Detection:
+        if content == nobody(1):
+            raise error
+        return seen_nobody()
+
+    handler = make_handler(RiggedDetectors(fail_on_one))
+    for number in range(3):
+        cloud.put(f"{number}.png", nobody(number))
+
+    assert deliver(handler, *({"key": f"{number}.png"} for number in range(3))) == [1]
+    assert cloud.statuses() == {"0.png": "not_detected", "2.png": "not_detected"}
+
+
+def test_image_that_kills_detectors_is_stored_as_failed(
+    cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """It need not come again, and the item says what it did."""
+
+    def crash(_content: bytes, _deadline: float) -> Detection:
+        raise DetectorCrashedError("the detector died of SIGSEGV")
+
+    cloud.put("evil.png", nobody())
+
+    assert deliver(make_handler(RiggedDetectors(crash)), {"key": "evil.png"}) == []
+
+    item = cloud.item("evil.png")
+    outcome = {name: item[name]["S"] for name in ("status", "error_code", "error_message")}
+    assert outcome == {
+        "status": "failed",
+        "error_code": "DETECTOR_CRASHED",
+        "error_message": "the detector died of SIGSEGV",
+    }
+
+
+def test_each_job_is_logged_once(
+    cloud: Cloud, handler: Handler, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line a job, at the level of its surprise, with what is needed to find it."""
+    caplog.set_level("INFO", logger="worker")
+    cloud.put("nobody.png", nobody())
+    cloud.put("notes.txt", b"no photograph")
+
+    deliver(
+        handler,
+        {"key": "nobody.png", "job_id": "order-7"},
+        {"key": "notes.txt"},
+        {"key": "missing.jpg"},
+        "not JSON",
+    )
+
+    lines = [(record.levelname, record.getMessage(), fields(record)) for record in caplog.records]
+    assert lines == [
+        ("INFO", "job finished", {"key": "nobody.png", "job_id": "order-7"}),
+        ("WARNING", "job finished", {"key": "notes.txt", "error_code": "NOT_AN_IMAGE"}),
+        ("WARNING", "job postponed", {"key": "missing.jpg", "error_code": "OBJECT_NOT_FOUND"}),
+        ("WARNING", "message given up", {"error_code": "INVALID_MESSAGE"}),
+    ]
+
+
+def fields(record: Any) -> dict[str, str]:  # noqa: ANN401, a log record has what it was given
+    """Some of the fields that a log line carries."""
+    names = ("key", "job_id", "error_code")
+    return {name: record.__dict__[name] for name in names if name in record.__dict__}

@@ -1,0 +1,734 @@
+"""Whatever becomes of a detector process costs its own image at most, and nobody waits for ever.
+
+The processes are real. Where a test has to meet one in the middle of an image, the decoder in
+that process is made to stop there; where a process has to lie, a script takes its place.
+"""
+
+import logging
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests import photos
+from worker.detector.child import ChildOptions
+from worker.detector.pool import DetectorPool
+from worker.detector.protocol import Kind, encode_detection, frame
+from worker.errors import (
+    CorruptImageError,
+    DeadlineError,
+    DetectorAnswerError,
+    DetectorCrashedError,
+    DetectorError,
+    DetectorMemoryError,
+    DetectorStartError,
+    DetectorTimeoutError,
+    ImageError,
+    NotAnImageError,
+    TooManyPixelsError,
+    TooSmallError,
+    UnsupportedFormatError,
+)
+from worker.landmarks import Detection, Landmarks
+from worker.model import ModelOptions
+
+PHOTO = photos.astronaut().content
+ROOT = Path(__file__).parents[2]
+MEMORY_BYTES = 1536 << 20
+PATIENCE_SECONDS = 15.0
+
+# `sitecustomize` is imported by every Python that finds one, so by a detector process, too. One
+# byte in the FIFO beside it is one order: to stop, or to hang, in the middle of the next image.
+# The FIFO is opened now because a process that is ready may not open files any more.
+BRAKE = """
+import os
+import select
+import signal
+import time
+from pathlib import Path
+
+from worker.detector import decode
+
+orders = os.open(Path(__file__).with_name("orders"), os.O_RDONLY | os.O_NONBLOCK)
+really_decode = decode.decode_image
+
+
+def decode_image(content, **limits):
+    try:
+        order = os.read(orders, 1)
+    except BlockingIOError:
+        order = b""
+    if order == b"S":
+        signal.raise_signal(signal.SIGSTOP)
+    elif order == b"H":
+        time.sleep(600)
+    return really_decode(content, **limits)
+
+
+decode.decode_image = decode_image
+"""
+
+
+def options(timeout_seconds: float = 60, memory_bytes: int = MEMORY_BYTES) -> ChildOptions:
+    """What a detector process has to know."""
+    return ChildOptions(ModelOptions(model_complexity=1), 50_000_000, timeout_seconds, memory_bytes)
+
+
+def within(seconds: float = 2 * PATIENCE_SECONDS) -> float:
+    """A deadline."""
+    return time.monotonic() + seconds
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Return when it holds; fail if it does not come to hold."""
+    deadline = within(PATIENCE_SECONDS)
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.005)
+
+
+def state_of(pid: int) -> str:
+    """A process's state as the kernel has it: T is stopped, Z a zombie; empty if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return stat.rpartition(")")[2].split()[0]
+
+
+def children() -> set[int]:
+    """The processes that this one has started and not buried."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for task in tasks for pid in task.read_text(encoding="utf-8").split()}
+
+
+def open_pipes(pid: int | str) -> set[int]:
+    """The inodes of the pipes that a process holds open."""
+    inodes = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            kind, _, inode = str(descriptor.readlink()).partition(":")
+            if kind == "pipe":
+                inodes.add(int(inode.strip("[]")))
+    return inodes
+
+
+class Brake:
+    """Makes detector processes stop, or hang, in the middle of an image."""
+
+    def __init__(self, folder: Path) -> None:
+        """Lay it into a folder that is on the processes' PYTHONPATH."""
+        (folder / "sitecustomize.py").write_text(BRAKE, encoding="utf-8")
+        os.mkfifo(folder / "orders")
+        self._orders = os.open(folder / "orders", os.O_RDWR | os.O_NONBLOCK)
+
+    def stop(self, images: int = 1) -> None:
+        """Stop whoever takes up the next images."""
+        os.write(self._orders, b"S" * images)
+
+    def hang(self) -> None:
+        """Let hang whoever takes up the next image."""
+        os.write(self._orders, b"H")
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is an order that nobody has taken up."""
+        poll = select.poll()
+        poll.register(self._orders, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def release(self) -> None:
+        """Take back what is pending."""
+        while self.pending:
+            os.read(self._orders, 1)
+
+    def close(self) -> None:
+        """Give no more orders."""
+        os.close(self._orders)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A pool, a brake for its processes, and threads to hand in images from."""
+
+    pool: DetectorPool
+    brake: Brake
+    threads: ThreadPoolExecutor
+
+    def start(self, content: bytes = PHOTO, deadline: float | None = None) -> Future[Detection]:
+        """Hand in an image and don't wait for the answer."""
+        return self.threads.submit(self.pool.detect, content, deadline or within())
+
+    def stopped(self, count: int = 1) -> list[int]:
+        """Wait until so many processes have stopped."""
+
+        def now() -> list[int]:
+            return [pid for pid in self.pool.pids if state_of(pid) == "T"]
+
+        wait_until(lambda: len(now()) == count, f"{count} stopped processes")
+        return now()
+
+    def kill(self, pid: int) -> None:
+        """Kill a process and wait until it is dead, if not buried."""
+        os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):  # the pool has buried it already
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    def kill_stopped(self) -> int:
+        """Kill the process that has stopped, or will, and wait for the one that replaces it."""
+        (victim,) = self.stopped()
+        self.kill(victim)
+        wait_until(lambda: victim not in self.pool.pids, "another process")
+        return victim
+
+    def works(self) -> bool:
+        """Whether every process can take an image."""
+        answers = [self.start() for _ in self.pool.pids]
+        return all(answer.result().landmarks.person_found for answer in answers)
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads to hand in images from."""
+    with ThreadPoolExecutor() as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def brake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brake]:
+    """A brake for every detector process that is started from now on."""
+    folder = tmp_path_factory.mktemp("brake")
+    with pytest.MonkeyPatch.context() as patch, closing(Brake(folder)) as brake:
+        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+        yield brake
+
+
+@pytest.fixture(scope="module")
+def warm_bench(brake: Brake, threads: ThreadPoolExecutor) -> Iterator[Bench]:
+    """Two warm processes; every test leaves them as it found them."""
+    with closing(DetectorPool(options(), 2)) as pool:
+        yield Bench(pool, brake, threads)
+
+
+@pytest.fixture
+def bench(warm_bench: Bench) -> Iterator[Bench]:
+    """Two processes that work, before and after."""
+    assert warm_bench.works()
+    yield warm_bench
+    warm_bench.brake.release()
+    for pid in warm_bench.pool.pids:
+        os.kill(pid, signal.SIGCONT)
+    assert warm_bench.works()
+
+
+@pytest.fixture
+def impatient_bench(brake: Brake, threads: ThreadPoolExecutor) -> Iterator[Bench]:
+    """One process, which gets two seconds an image."""
+    with closing(DetectorPool(options(timeout_seconds=2), 1)) as pool:
+        yield Bench(pool, brake, threads)
+
+
+class TestKilled:
+    """A process that someone, or the kernel, kills."""
+
+    def test_in_an_image_it_is_replaced_and_the_image_tried_again(self, bench: Bench) -> None:
+        """The image succeeds in a fresh process; the other process never notices."""
+        bench.brake.stop()
+        image = bench.start()
+        (victim,) = bench.stopped()
+        (other,) = set(bench.pool.pids) - {victim}
+        restarts = bench.pool.restarts
+        assert bench.pool.detect(PHOTO, within()).landmarks.person_found
+        assert not image.done()
+        bench.kill(victim)
+        assert image.result().landmarks.person_found
+        assert bench.pool.restarts == restarts + 1
+        assert other in bench.pool.pids
+        assert state_of(victim) == ""
+
+    def test_twice_the_image_has_failed(self, bench: Bench) -> None:
+        """The image has used up its two tries, and only that image."""
+        bench.brake.stop(images=2)
+        image = bench.start()
+        first, second = (bench.kill_stopped() for _ in range(2))
+        with pytest.raises(DetectorCrashedError, match="SIGKILL"):
+            image.result()
+        assert first != second
+        assert [state_of(first), state_of(second)] == ["", ""]
+
+    def test_idle_it_costs_no_image_a_try(self, bench: Bench) -> None:
+        """An image that finds a dead process still has both its tries."""
+        for pid in bench.pool.pids:
+            bench.kill(pid)
+        bench.brake.stop()
+        image = bench.start()
+        bench.kill_stopped()
+        assert image.result().landmarks.person_found
+
+    def test_while_it_starts_it_is_started_again(
+        self, brake: Brake, threads: ThreadPoolExecutor
+    ) -> None:
+        """A process that dies before it is ready costs no image a try."""
+        with closing(DetectorPool(options(), 1)) as pool:
+            bench = Bench(pool, brake, threads)
+            bench.brake.stop()
+            image = bench.start()
+            bench.kill(pool.pids[0])
+            bench.kill_stopped()
+            assert image.result().landmarks.person_found
+            assert pool.restarts == 2
+
+
+class TestHanging:
+    """A process that does not answer."""
+
+    def test_in_two_tries_the_image_has_failed(self, impatient_bench: Bench) -> None:
+        """Both processes are ended after the timeout, and the next image is fine."""
+        bench = impatient_bench
+        assert bench.works()
+        before = bench.pool.pids
+        bench.brake.stop(images=2)
+        start = time.monotonic()
+        with pytest.raises(DetectorTimeoutError, match="took longer than 2 s"):
+            bench.pool.detect(PHOTO, within())
+        assert time.monotonic() - start >= 4
+        assert [state_of(pid) for pid in before] == [""]
+        assert bench.works()
+        assert bench.pool.restarts == 2
+
+    def test_once_the_second_try_succeeds(self, impatient_bench: Bench) -> None:
+        """A process that hangs by bad luck costs its image nothing but time."""
+        bench = impatient_bench
+        bench.brake.stop()
+        assert bench.pool.detect(PHOTO, within()).landmarks.person_found
+        assert bench.pool.restarts == 1
+
+
+class TestDeadline:
+    """The invocation's time, which ends for reasons that are not the image's."""
+
+    def test_before_the_timeout_the_image_has_to_come_again(self, bench: Bench) -> None:
+        """The image is not to blame; the process that was busy with it is replaced."""
+        bench.brake.stop()
+        with pytest.raises(DeadlineError, match="while detecting"):
+            bench.pool.detect(PHOTO, within(0.5))
+        assert "T" not in {state_of(pid) for pid in bench.pool.pids}
+
+    def test_before_the_process_is_ready_it_goes_on_starting(self) -> None:
+        """A start is not given up because one image could not wait for it."""
+        with closing(DetectorPool(options(), 1)) as pool:
+            with pytest.raises(DeadlineError, match="not ready"):
+                pool.detect(PHOTO, within(0.01))
+            assert pool.detect(PHOTO, within()).landmarks.person_found
+            assert pool.restarts == 0
+
+    def test_with_every_detector_busy_the_image_has_to_come_again(self, bench: Bench) -> None:
+        """Waiting for a free detector ends with the deadline; the busy ones go on."""
+        bench.brake.stop(images=2)
+        images = [bench.start(), bench.start()]
+        busy = bench.stopped(2)
+        with pytest.raises(DeadlineError, match="free"):
+            bench.pool.detect(PHOTO, within(0.1))
+        for pid in busy:
+            os.kill(pid, signal.SIGCONT)
+        assert all(image.result().landmarks.person_found for image in images)
+        assert bench.pool.pids == busy
+
+
+class TestMemory:
+    """A process may not have all the memory of the machine."""
+
+    def test_an_image_that_needs_too_much_costs_only_itself(self) -> None:
+        """It fails in both tries with a `DetectorError`, and the next image is fine."""
+        with closing(DetectorPool(options(), 1)) as pool:
+            pool.detect(PHOTO, within())
+            status = Path(f"/proc/{pool.pids[0]}/status").read_text(encoding="utf-8")
+        peak_bytes = int(status.partition("VmPeak:")[2].split()[0]) << 10
+        file = BytesIO()
+        Image.new("RGB", (8000, 5000), "white").save(file, "PNG")  # 120 MB of pixels
+        with closing(DetectorPool(options(memory_bytes=peak_bytes + (16 << 20)), 1)) as pool:
+            assert pool.detect(PHOTO, within()).landmarks.person_found
+            # What says so depends on who is refused the memory: OpenCV and NumPy raise, and
+            # become DetectorMemoryError; MediaPipe aborts, and that is DetectorCrashedError.
+            with pytest.raises(DetectorError) as caught:
+                pool.detect(file.getvalue(), within())
+            assert isinstance(caught.value, DetectorMemoryError | DetectorCrashedError)
+            assert pool.detect(PHOTO, within()).landmarks.person_found
+            assert pool.restarts == 2
+
+    def test_no_library_starts_threads_that_nobody_needs(self, bench: Bench) -> None:
+        """Beside the main thread only MediaPipe's are there, one a processor.
+
+        Every other would reserve tens of megabytes of the address space that a process may have:
+        with OpenBLAS's, none came up on eight processors.
+        """
+        for pid in bench.pool.pids:
+            assert len(list(Path(f"/proc/{pid}/task").iterdir())) <= 1 + (os.cpu_count() or 1)
+
+
+class TestWhatAProcessHas:
+    """What a process that hostile bytes may take over can get at."""
+
+    def test_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing of AWS's, nor anything else not meant for it, is in its environment."""
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "well-known")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "well-kept")
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "well-kept")
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/well-kept")
+        monkeypatch.setenv("ANOTHER_SECRET", "well-kept")
+        with closing(DetectorPool(options(), 1)) as pool:
+            environment = Path(f"/proc/{pool.pids[0]}/environ").read_bytes()
+        assert b"PYTHONPATH=" in environment
+        assert b"AWS_" not in environment
+        assert b"well-kept" not in environment
+
+    def test_no_open_files_but_its_own_pipes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither what its parent has open nor another process's pipes are within its reach."""
+        monkeypatch.delenv("PYTHONPATH", raising=False)  # no brake
+        with (tmp_path / "open").open("wb") as file:
+            os.set_inheritable(file.fileno(), True)  # noqa: FBT003
+            before = open_pipes("self")
+            with closing(DetectorPool(options(), 2)) as pool:
+                ours = open_pipes("self") - before
+                for _ in range(2):  # each in turn, so that both are ready
+                    pool.detect(PHOTO, within())
+                files = [
+                    str(descriptor.readlink())
+                    for pid in pool.pids
+                    for descriptor in Path(f"/proc/{pid}/fd").iterdir()
+                ]
+                first, second = (open_pipes(pid) for pid in pool.pids)
+        assert file.name not in files
+        assert len(first) == len(second) == 3
+        assert first.isdisjoint(second)
+        assert first | second == ours
+
+
+class TestPool:
+    """Several processes, their life and their end."""
+
+    def test_each_process_works_on_its_own_image_at_the_same_time(self, bench: Bench) -> None:
+        """Two processes are in the middle of two images at once."""
+        bench.brake.stop(images=2)
+        images = [bench.start(), bench.start()]
+        busy = bench.stopped(2)
+        assert len(set(busy)) == bench.pool.size == 2
+        for pid in busy:
+            os.kill(pid, signal.SIGCONT)
+        assert all(image.result().landmarks.person_found for image in images)
+
+    @pytest.mark.parametrize("stopped", [False, True], ids=["idle", "not answering"])
+    def test_closed_it_leaves_nothing_behind(self, stopped: bool) -> None:  # noqa: FBT001
+        """No process, no zombie, no thread and no open pipe."""
+        before = children(), set(threading.enumerate()), open_pipes("self")
+        pool = DetectorPool(options(), 2)
+        pool.detect(PHOTO, within())
+        os.kill(pool.pids[0], signal.SIGKILL)
+        pool.detect(PHOTO, within())
+        pool.detect(PHOTO, within())
+        assert len(children() - before[0]) == 2
+        if stopped:
+            for pid in pool.pids:
+                os.kill(pid, signal.SIGSTOP)
+        pool.close()
+        assert (children(), set(threading.enumerate()), open_pipes("self")) == before
+
+    @pytest.mark.parametrize(
+        ("content", "error"),
+        [
+            (b"", NotAnImageError),
+            (b"Milk, bread, two rolls of film", NotAnImageError),
+            (b"GIF89a" + bytes(100), UnsupportedFormatError),
+            (photos.nobody().content[:2000], CorruptImageError),
+            (photos.thumbnail().content, TooSmallError),
+            (photos.too_large().content, TooManyPixelsError),
+        ],
+    )
+    def test_a_refused_image_leaves_the_process_as_it_was(
+        self, bench: Bench, content: bytes, error: type[ImageError]
+    ) -> None:
+        """What is wrong with an image is told by name, and costs no process."""
+        pids = bench.pool.pids
+        with pytest.raises(ImageError) as caught:
+            bench.pool.detect(content, within())
+        assert type(caught.value) is error
+        assert bench.works()
+        assert bench.pool.pids == pids
+
+
+PARENT = """
+import sys
+
+from tests.integration.test_detector_faults import PHOTO, options, within
+from worker.detector.pool import DetectorPool
+
+pool = DetectorPool(options(timeout_seconds=0.5), 2)
+for detector in pool._detectors:
+    detector._make_ready(within())
+print(*pool.pids, flush=True)
+if sys.argv[1] == "busy":
+    pool._detectors[0]._process.detect(PHOTO, within())
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("work", ["idle", "busy"])
+def test_processes_end_when_their_parent_is_killed(work: str, brake: Brake) -> None:
+    """Even one that hangs in an image, and whom nobody is left to kill."""
+    command = [sys.executable, "-c", PARENT, work]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        if work == "busy":
+            brake.hang()
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(pids) == 2
+        if work == "busy":
+            wait_until(lambda: not brake.pending, "a process in the middle of an image")
+        assert "" not in {state_of(pid) for pid in pids}
+        parent.kill()
+    wait_until(lambda: {state_of(pid) for pid in pids} <= {"Z", ""}, "the end of the orphans")
+
+
+# --- Processes that lie. ---
+
+NOBODY_FOUND = Detection(Landmarks(), 640, 480, "jpeg")
+HONEST = frame(Kind.DETECTION, encode_detection(NOBODY_FOUND))
+
+
+def pose(value: float) -> bytes:
+    """A DETECTION frame with a pose of one value."""
+    landmarks = Landmarks(pose_landmarks=np.full((33, 4), value, np.float32), pose_score=0.5)
+    return frame(Kind.DETECTION, encode_detection(Detection(landmarks, 640, 480, "jpeg")))
+
+
+FACE_ALONE = Landmarks(face_landmarks=np.zeros((468, 3), np.float32), pose_score=0.5)
+
+# What every impostor begins with.
+PRELUDE = f"""
+import os, sys, time
+READY, HONEST = {frame(Kind.READY)!r}, {HONEST!r}
+def say(data): os.write(1, data)
+def read_image():
+    with open(0, "rb", closefd=False) as source:
+        source.read(int.from_bytes(source.read(4), "little"))
+"""
+
+
+@pytest.fixture
+def impostors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., DetectorPool]]:
+    """Build pools of one process, which is a script of the test's own."""
+    pools: list[DetectorPool] = []
+
+    def build(program: str, timeout_seconds: float = 60) -> DetectorPool:
+        script, python = tmp_path / "impostor.py", tmp_path / "python"
+        script.write_text(PRELUDE + program, encoding="utf-8")
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{script}"\n', encoding="utf-8")
+        python.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(python))
+        pools.append(DetectorPool(options(timeout_seconds), 1))
+        return pools[-1]
+
+    yield build
+    for pool in pools:
+        pool.close()
+
+
+def test_an_impostor_that_behaves_is_believed(impostors: Callable[..., DetectorPool]) -> None:
+    """So it is for their lies that the following ones are not."""
+    pool = impostors("say(READY)\nwhile True: read_image(); say(HONEST)")
+    for _ in range(3):
+        assert pool.detect(PHOTO, within()) == NOBODY_FOUND
+    assert pool.restarts == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(frame(Kind.READY), id="ready again"),
+        pytest.param(frame(Kind.IMAGE, b"\xff\xd8\xff"), id="an image"),
+        pytest.param(struct.pack("<IB", 1, 77), id="unknown kind"),
+        pytest.param(bytes(5), id="no length"),
+        pytest.param(struct.pack("<IB", 2**32 - 1, Kind.DETECTION), id="huge length"),
+        pytest.param(struct.pack("<IB", 65 * 1024, Kind.DETECTION), id="too long"),
+        pytest.param(frame(Kind.DETECTION), id="empty detection"),
+        pytest.param(frame(Kind.DETECTION, HONEST[5:] + b"\0"), id="a byte too many"),
+        pytest.param(pose(float("nan")), id="NaN"),
+        pytest.param(pose(float("-inf")), id="infinity"),
+        pytest.param(
+            frame(Kind.DETECTION, encode_detection(Detection(FACE_ALONE, 640, 480, "jpeg"))),
+            id="face without pose",
+        ),
+        pytest.param(frame(Kind.FAILURE), id="failure without code"),
+        pytest.param(frame(Kind.FAILURE, b"NOBODY_KNOWS\nwhy"), id="unknown failure"),
+        pytest.param(frame(Kind.FAILURE, b"ACCESS_DENIED\nno"), id="a failure of the parent's"),
+        pytest.param(frame(Kind.FAILURE, b"\xff\xfe\xfd"), id="no text"),
+        pytest.param(b"Traceback (most recent call last):\n", id="chatter"),
+    ],
+)
+def test_a_lie_is_an_invalid_answer(impostors: Callable[..., DetectorPool], answer: bytes) -> None:
+    """What can't be landmarks is refused, twice, and each liar is ended."""
+    pool = impostors(f"say(READY); read_image(); say({answer!r}); time.sleep(600)")
+    with pytest.raises(DetectorAnswerError):
+        pool.detect(PHOTO, within())
+    assert pool.restarts == 2
+
+
+def test_an_answer_that_nobody_asked_for_is_not_the_next_images(
+    impostors: Callable[..., DetectorPool],
+) -> None:
+    """Landmarks said ahead of an image would be stored for the wrong photo."""
+    pool = impostors("say(READY); read_image(); say(HONEST + HONEST); read_image(); say(HONEST)")
+    assert pool.detect(PHOTO, within()) == NOBODY_FOUND
+    assert pool.detect(PHOTO, within()) == NOBODY_FOUND
+    assert pool.restarts == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        pytest.param("say(HONEST[:9])", "status 0", id="cut short"),
+        pytest.param("sys.exit(7)", "status 7", id="gone"),
+        pytest.param("raise SystemExit('no more')", "no more", id="last words"),
+        pytest.param("os.close(1); time.sleep(600)", "closed its pipe", id="dumb"),
+        pytest.param("os.kill(os.getpid(), 11)", "SIGSEGV", id="segmentation fault"),
+        pytest.param("os.kill(os.getpid(), 40)", "40", id="signal without a name"),
+    ],
+)
+def test_a_process_that_goes_without_an_answer_has_crashed(
+    impostors: Callable[..., DetectorPool], program: str, reason: str
+) -> None:
+    """And what is known of its end is told."""
+    pool = impostors(f"say(READY); read_image(); {program}")
+    with pytest.raises(DetectorCrashedError, match=reason):
+        pool.detect(PHOTO, within())
+    assert pool.restarts == 2
+
+
+def test_a_process_that_does_not_listen_has_crashed(
+    impostors: Callable[..., DetectorPool],
+) -> None:
+    """An image larger than a pipe can't be written to nobody."""
+    pool = impostors("say(READY); os.close(0); time.sleep(600)")
+    with pytest.raises(DetectorCrashedError):
+        pool.detect(PHOTO, within())
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("time.sleep(600)", id="does not read"),
+        pytest.param("read_image(); time.sleep(600)", id="does not answer"),
+        pytest.param("read_image(); say(HONEST[:9]); time.sleep(600)", id="stops half-way"),
+        pytest.param(
+            "read_image()\nfor byte in bytes([0, 16, 0, 0, 3]) + bytes(4095):"
+            " say(bytes([byte])); time.sleep(0.05)",
+            id="drips",
+        ),
+        pytest.param(
+            "\nif os.fork() == 0: os.setsid(); time.sleep(3); sys.exit()\nread_image()",
+            id="leaves a descendant with its pipes",
+        ),
+    ],
+)
+def test_a_process_that_dawdles_is_late(
+    impostors: Callable[..., DetectorPool], program: str
+) -> None:
+    """However it delays its answer, the timeout is for the whole of it."""
+    pool = impostors(f"say(READY); {program}", timeout_seconds=0.5)
+    start = time.monotonic()
+    with pytest.raises(DetectorTimeoutError):
+        pool.detect(PHOTO * 10, within())
+    assert time.monotonic() - start < 30
+    assert pool.restarts == 2
+
+
+def test_what_a_late_process_has_started_ends_with_it(
+    impostors: Callable[..., DetectorPool], tmp_path: Path
+) -> None:
+    """Its whole session is killed."""
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    program = f"""
+forked = os.fork()
+os.close(os.open(f"{notes}/{{os.getpid()}}", os.O_CREAT))
+if forked:
+    while len(os.listdir({str(notes)!r})) % 2: time.sleep(0.01)
+    say(READY)
+time.sleep(600)
+"""
+    pool = impostors(program, timeout_seconds=0.5)
+    with pytest.raises(DetectorTimeoutError):
+        pool.detect(PHOTO, within())
+    pool.close()
+    pids = [int(note.name) for note in notes.iterdir()]
+    assert len(pids) >= 4
+    wait_until(lambda: {state_of(pid) for pid in pids} <= {"Z", ""}, "the end of the session")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("", id="ends at once"),
+        pytest.param("say(HONEST); time.sleep(600)", id="answers unasked"),
+        pytest.param("say(b'Hello, world!'); time.sleep(600)", id="chatters"),
+        pytest.param("os.close(1); time.sleep(600)", id="dumb"),
+        pytest.param("time.sleep(600)", id="never ready"),
+    ],
+)
+def test_processes_that_do_not_come_up_are_nobodys_fault(
+    impostors: Callable[..., DetectorPool], monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    """After three starts it is an error that brings the image again."""
+    monkeypatch.setattr("worker.detector.pool._START_TIMEOUT_SECONDS", 0.5)
+    pool = impostors(program)
+    with pytest.raises(DetectorStartError):
+        pool.detect(PHOTO, within())
+    assert pool.restarts == 3
+
+
+def test_processes_that_cannot_be_started_are_nobodys_fault(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system has no process to give, the image has to come again; so has the pool."""
+    for pid in bench.pool.pids:
+        bench.kill(pid)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", os.devnull)
+        for _ in bench.pool.pids:
+            with pytest.raises(DetectorStartError):
+                bench.pool.detect(PHOTO, within())
+    assert bench.works()
+
+
+def test_a_process_that_shouts_is_heard_in_bounded_lines(
+    impostors: Callable[..., DetectorPool], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A megabyte without a line's end on its standard error neither blocks nor fills the log."""
+    caplog.set_level(logging.DEBUG)
+    pool = impostors(
+        "say(READY); read_image(); os.write(2, b'a' * 2**20); say(HONEST); read_image()"
+    )
+    assert pool.detect(PHOTO, within()) == NOBODY_FOUND
+    pool.close()
+    lines = [record.__dict__["line"] for record in caplog.records if "line" in record.__dict__]
+    assert max(map(len, lines)) <= 500

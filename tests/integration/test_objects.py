@@ -1,0 +1,230 @@
+"""Reading from S3: what it says of an object, how much is read, and how S3 fails."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.fakes import LONGEST_KEY, Cloud, Request, closed_port, s3_that
+from worker.errors import (
+    AccessDeniedError,
+    DeadlineError,
+    ObjectNotFoundError,
+    ServiceError,
+    TooManyBytesError,
+    TransientError,
+)
+from worker.jobs import Job
+from worker.objects import CLIENT_CONFIG, ObjectIdentity, ObjectReader
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONTENT = bytes(range(256)) * 1000
+
+
+def client(read_timeout: float | None = None) -> "S3Client":
+    """The worker's client, or one that is less patient."""
+    options = Config(read_timeout=read_timeout) if read_timeout else Config()
+    config: Config = CLIENT_CONFIG.merge(options)
+    return boto3.client("s3", config=config)
+
+
+@contextmanager
+def reader_of(
+    answer: Callable[[Request], None],
+    monkeypatch: pytest.MonkeyPatch,
+    read_timeout: float | None = None,
+) -> Iterator[ObjectReader]:
+    """A reader of an S3 that gives this answer."""
+    with s3_that(answer) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        yield ObjectReader(client(read_timeout), max_image_bytes=30_000_000)
+
+
+def in_seconds(seconds: float) -> float:
+    """A deadline."""
+    return time.monotonic() + seconds
+
+
+def read(reader: ObjectReader, job: Job, seconds: float = 30) -> bytes:
+    """The whole way of an object's content."""
+    deadline = in_seconds(seconds)
+    with reader.open(job) as source:
+        assert source
+        return source.read(deadline)
+
+
+@pytest.fixture
+def reader(cloud: Cloud) -> ObjectReader:  # noqa: ARG001, the services have to run
+    """A reader of the embedded S3."""
+    return ObjectReader(client(), max_image_bytes=len(CONTENT))
+
+
+@pytest.mark.parametrize("key", ["plain.jpg", " a+b %41/é\u0301?#&'\"\\.jpg", LONGEST_KEY])
+def test_content_comes_whole_whatever_the_key(key: str, cloud: Cloud, reader: ObjectReader) -> None:
+    """As many bytes as are allowed are read, unchanged."""
+    cloud.put(key, CONTENT)
+
+    assert read(reader, Job(cloud.stack.bucket, key)) == CONTENT
+
+
+def test_identity_is_what_s3_says(cloud: Cloud, reader: ObjectReader) -> None:
+    """It names the content that is about to be read, be it an older version."""
+    cloud.keep_versions()
+    old = cloud.put("photo.jpg", CONTENT)
+    cloud.put("photo.jpg", b"newer")
+    modified = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    cloud.set_modified("photo.jpg", modified, datetime.now(UTC))
+
+    with reader.open(Job(cloud.stack.bucket, "photo.jpg", old.version_id)) as source:
+        assert source
+        assert source.identity == ObjectIdentity(
+            etag=old.etag,
+            last_modified=modified,
+            size_bytes=len(CONTENT),
+            version_id=old.version_id,
+        )
+
+
+@pytest.mark.parametrize(("of_the_event", "sequencer"), [(CONTENT, "0A"), (b"older", None)])
+def test_sequencer_counts_only_for_the_events_own_content(
+    of_the_event: bytes, sequencer: str | None, cloud: Cloud, reader: ObjectReader
+) -> None:
+    """Content that came after the event has another place in the order."""
+    etag = cloud.put("photo.jpg", of_the_event).etag
+    cloud.put("photo.jpg", CONTENT)
+
+    with reader.open(Job(cloud.stack.bucket, "photo.jpg", etag=etag, sequencer="0A")) as source:
+        assert source
+        assert source.identity.sequencer == sequencer
+
+
+def test_known_content_is_not_opened(cloud: Cloud, reader: ObjectReader) -> None:
+    """S3 is asked whether it has changed."""
+    etag = cloud.put("photo.jpg", CONTENT).etag
+    job = Job(cloud.stack.bucket, "photo.jpg")
+
+    with reader.open(job, unless_etag=etag) as source:
+        assert source is None
+    with reader.open(job, unless_etag="0" * 32) as source:
+        assert source
+
+
+@pytest.mark.usefixtures("services")
+def test_size_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an object that is too large by a byte not one byte is waited for."""
+
+    def promise(request: Request) -> None:
+        request.start_object(30_000_001)
+        request.hang()
+
+    with (
+        reader_of(promise, monkeypatch) as reader,
+        pytest.raises(TooManyBytesError, match="30000001 bytes, and at most 30000000 are allowed"),
+    ):
+        read(reader, Job("photos", "large.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("key", "version_id", "code"),
+    [("missing.jpg", None, "NoSuchKey"), ("photo.jpg", "0" * 32, "NoSuchVersion")],
+)
+def test_missing_object_may_come_later(
+    key: str, version_id: str | None, code: str, cloud: Cloud, reader: ObjectReader
+) -> None:
+    """An event can be faster than the object."""
+    cloud.keep_versions()
+    cloud.put("photo.jpg", CONTENT)
+    job = Job(cloud.stack.bucket, key, version_id)
+
+    with pytest.raises(ObjectNotFoundError, match=rf"{key}.*{code}"):
+        read(reader, job)
+
+
+def test_deleted_object_is_missing(cloud: Cloud, reader: ObjectReader) -> None:
+    """So is the marker that a deletion leaves in a bucket with versions."""
+    cloud.keep_versions()
+    cloud.put("photo.jpg", CONTENT)
+    marker = cloud.remove("photo.jpg").version_id
+
+    for version_id in (None, marker):
+        job = Job(cloud.stack.bucket, "photo.jpg", version_id)
+        with pytest.raises(ObjectNotFoundError, match=r"photo\.jpg"):
+            read(reader, job)
+
+
+def test_missing_bucket_may_come_later(reader: ObjectReader) -> None:
+    """It is an error of the same kind, and says so."""
+    job = Job("no-such-bucket", "photo.jpg")
+
+    with pytest.raises(ObjectNotFoundError, match=r"no-such-bucket.*NoSuchBucket"):
+        read(reader, job)
+
+
+@pytest.mark.usefixtures("services")
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (403, "AccessDenied", AccessDeniedError),
+        (401, "Unauthorized", AccessDeniedError),
+        (405, "MethodNotAllowed", ObjectNotFoundError),  # a deletion, asked for as a version
+        (503, "SlowDown", ServiceError),
+        (500, "InternalError", ServiceError),
+        (400, "InvalidArgument", ServiceError),
+    ],
+)
+def test_errors_of_s3_have_names(
+    status: int, code: str, error: type[TransientError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message tells S3's own code and the object."""
+    with (
+        reader_of(lambda request: request.refuse(status, code), monkeypatch) as reader,
+        pytest.raises(error, match=rf"{code}.*'photo\.jpg'|'photo\.jpg'.*{code}"),
+    ):
+        read(reader, Job("photos", "photo.jpg"))
+
+
+@pytest.mark.usefixtures("services")
+@pytest.mark.parametrize(
+    "answer",
+    [Request.break_off, Request.stall, Request.hang, Request.hang_up],
+    ids=["breaks off", "stalls", "hangs", "hangs up"],
+)
+def test_broken_connections_are_the_services_fault(
+    answer: Callable[[Request], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An S3 that breaks off or falls silent, before or in the middle, is waited for no longer."""
+    start = time.monotonic()
+    with (
+        reader_of(answer, monkeypatch, read_timeout=0.2) as reader,
+        pytest.raises(ServiceError, match=r"^S3: "),
+    ):
+        read(reader, Job("photos", "photo.jpg"))
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.usefixtures("services")
+def test_unreachable_s3_is_the_services_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there."""
+    with closed_port() as nowhere:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", nowhere)
+        with pytest.raises(ServiceError, match="Could not connect"):
+            read(ObjectReader(client(), 1000), Job("photos", "photo.jpg"))
+
+
+@pytest.mark.usefixtures("services")
+def test_object_that_drips_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An S3 that is never silent runs into no time-out of the connection."""
+    start = time.monotonic()
+    with (
+        reader_of(Request.drip, monkeypatch) as reader,
+        pytest.raises(DeadlineError, match="while reading the object"),
+    ):
+        read(reader, Job("photos", "photo.jpg"), seconds=0.3)
+    assert time.monotonic() - start < 3

@@ -1,0 +1,395 @@
+"""The results table's contract with its readers: each attribute's name, type and meaning."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.fakes import LONGEST_KEY, Cloud, Item, seen_nobody, seen_person
+from worker.errors import AccessDeniedError, ObjectNotFoundError, TooManyPixelsError
+from worker.jobs import Job
+from worker.landmarks import GROUPS, Detection, Landmarks
+from worker.model import ModelOptions, options_hash
+from worker.objects import ObjectIdentity
+from worker.results.reading import item_as_json, landmarks_of
+from worker.results.table import Durations, Result, ResultsTable
+
+KEY = "photo.jpg"
+MODIFIED = datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2)))
+
+REQUIRED = {
+    "object_key": "S",
+    "bucket": "S",
+    "status": "S",
+    "image": "M",
+    "etag": "S",
+    "source_last_modified": "S",
+    "model": "M",
+    "options_hash": "S",
+    "attempts": "N",
+    "processed_at": "S",
+    "duration_ms": "M",
+    "schema_version": "N",
+}
+OF_A_PERSON = {
+    "pose_landmarks": "B",
+    "pose_world_landmarks": "B",
+    "face_landmarks": "B",
+    "left_hand_landmarks": "B",
+    "right_hand_landmarks": "B",
+    "pose_score": "N",
+    "bounding_box": "M",
+}
+OF_A_MESSAGE = {"job_id": "S", "message_id": "S", "version_id": "S", "sequencer": "S"}
+
+# DynamoDB counts writes by the kilobyte; eight are what the format was chosen for.
+EIGHT_WRITE_UNITS = 8 * 1024
+
+
+def result(**changes: Any) -> Result:  # noqa: ANN401, whatever a result has
+    """A result of which only what matters is said."""
+    identity = ObjectIdentity(etag="feed", last_modified=MODIFIED, size_bytes=4711)
+    usual = Result(
+        job=Job("photos", KEY),
+        identity=identity,
+        outcome=seen_nobody(),
+        message_id=None,
+        attempts=1,
+        durations=Durations(fetch=12, detect=34, total=56),
+    )
+    return replace(usual, **changes)
+
+
+def full_result(key: str = KEY) -> Result:
+    """A result with every attribute that there is."""
+    return result(
+        job=Job("photos", key, "v1", "feed", "0055AED6DCD90281E5", "order-7"),
+        identity=ObjectIdentity("feed", MODIFIED, 4711, "v1", "0055AED6DCD90281E5"),
+        outcome=seen_person(),
+        message_id="00000000-0000-4000-8000-000000000000",
+        attempts=2,
+    )
+
+
+def types(item: Item) -> dict[str, str]:
+    """DynamoDB's type of each attribute."""
+    return {name: next(iter(value)) for name, value in item.items()}
+
+
+def size_bytes(value: dict[str, Any]) -> int:
+    """An attribute's size as DynamoDB charges it, its name not counted.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    match value:
+        case {"S": str(text)}:
+            return len(text.encode())
+        case {"B": bytes(binary)}:
+            return len(binary)
+        case {"N": str(number)}:
+            digits = len(number.replace(".", "").strip("-0"))
+            return (digits + 1) // 2 + 1 + number.startswith("-")
+        case {"M": dict(parts)}:
+            return 3 + len(parts) + item_bytes(parts)
+        case _:
+            return 1
+
+
+def item_bytes(item: Item) -> int:
+    """An item's size as DynamoDB charges it."""
+    return sum(len(name.encode()) + size_bytes(value) for name, value in item.items())
+
+
+@pytest.fixture
+def table(cloud: Cloud) -> ResultsTable:
+    """The test's table with the default options."""
+    return ResultsTable(cloud.stack.table, ModelOptions())
+
+
+def test_item_of_a_person_has_every_attribute(cloud: Cloud, table: ResultsTable) -> None:
+    """All names and types, no more and no less; `other_people` is reserved."""
+    assert table.save(full_result())
+
+    item = cloud.item(KEY)
+    assert types(item) == {**REQUIRED, **OF_A_PERSON, **OF_A_MESSAGE}
+    sizes = {name: len(item[name]["B"]) for name, kind in OF_A_PERSON.items() if kind == "B"}
+    assert sizes == {
+        "pose_landmarks": 33 * 4 * 4,
+        "pose_world_landmarks": 33 * 4 * 4,
+        "face_landmarks": 468 * 3 * 4,
+        "left_hand_landmarks": 21 * 3 * 4,
+        "right_hand_landmarks": 21 * 3 * 4,
+    }
+
+
+def test_values_are_what_the_reader_is_promised(cloud: Cloud, table: ResultsTable) -> None:
+    """Everything but the landmarks, as DynamoDB writes it."""
+    before = datetime.now(UTC)
+    table.save(full_result())
+
+    item = cloud.item(KEY)
+    processed_at = item.pop("processed_at")["S"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", processed_at)
+    age = datetime.fromisoformat(processed_at) - before
+    assert timedelta(milliseconds=-1) <= age < timedelta(minutes=1)
+    box = {name: float(value["N"]) for name, value in item.pop("bounding_box")["M"].items()}
+    assert box.keys() == {"x", "y", "width", "height"}
+    assert {name: value for name, value in item.items() if "B" not in value} == {
+        "object_key": {"S": KEY},
+        "bucket": {"S": "photos"},
+        "status": {"S": "detected"},
+        "pose_score": {"N": "0.987654"},
+        "image": {
+            "M": {
+                "width": {"N": "640"},
+                "height": {"N": "480"},
+                "format": {"S": "jpeg"},
+                "bytes": {"N": "4711"},
+            }
+        },
+        "etag": {"S": "feed"},
+        "version_id": {"S": "v1"},
+        "sequencer": {"S": "0055AED6DCD90281E500000000000000"},
+        "source_last_modified": {"S": "2026-01-02T03:04:05Z"},
+        "model": {
+            "M": {
+                "mediapipe_version": {"S": "0.10.21"},
+                "model_complexity": {"N": "2"},
+                "refine_face_landmarks": {"BOOL": False},
+                "min_detection_confidence": {"N": "0.5"},
+                "min_landmark_confidence": {"N": "0.5"},
+            }
+        },
+        "options_hash": {"S": options_hash(ModelOptions())},
+        "job_id": {"S": "order-7"},
+        "message_id": {"S": "00000000-0000-4000-8000-000000000000"},
+        "attempts": {"N": "2"},
+        "duration_ms": {"M": {"fetch": {"N": "12"}, "detect": {"N": "34"}, "total": {"N": "56"}}},
+        "schema_version": {"N": "1"},
+    }
+
+
+def test_landmarks_are_stored_bit_for_bit(cloud: Cloud, table: ResultsTable) -> None:
+    """Whoever reads little-endian float32 row by row has what the model computed."""
+    awkward = [np.pi, -1e-38, 1e-45, 3.4028235e38, -0.0, np.nextafter(np.float32(1), np.float32(2))]
+    pose = np.resize(np.array(awkward, dtype=np.float32), (33, 4))
+    detected = Landmarks(pose_landmarks=pose, pose_world_landmarks=pose, pose_score=1.0)
+    table.save(result(outcome=Detection(detected, 640, 480, "jpeg")))
+
+    stored = np.frombuffer(cloud.item(KEY)["pose_landmarks"]["B"], dtype="<f4").reshape(33, 4)
+
+    assert stored.tobytes() == pose.tobytes()
+
+
+def test_landmarks_come_back_bit_for_bit(table: ResultsTable) -> None:
+    """The typed read gives each group its shape."""
+    saved = seen_person().landmarks
+    table.save(full_result())
+
+    read = landmarks_of(table.get(Job("photos", KEY)))
+
+    assert [group.name for group, _ in read.found()] == [group.name for group in GROUPS]
+    for (_, before), (_, after) in zip(saved.found(), read.found(), strict=True):
+        assert after.dtype == np.float32
+        np.testing.assert_array_equal(after, before)
+    assert read.pose_score == round(saved.pose_score or 0, 6)
+
+
+def test_refined_face_has_ten_landmarks_more(cloud: Cloud, table: ResultsTable) -> None:
+    """The irises come after the other 468."""
+    table.save(result(outcome=seen_person(points=478)))
+
+    assert len(cloud.item(KEY)["face_landmarks"]["B"]) == 478 * 3 * 4
+
+
+def test_item_of_nobody_has_no_landmarks(cloud: Cloud, table: ResultsTable) -> None:
+    """What was not found has no attribute."""
+    table.save(result())
+
+    item = cloud.item(KEY)
+    assert types(item) == REQUIRED
+    assert item["status"] == {"S": "not_detected"}
+
+
+def test_groups_that_were_not_found_have_no_attribute(cloud: Cloud, table: ResultsTable) -> None:
+    """Not even an empty one; nor has a pose of which nothing is visible a box."""
+    hidden = np.zeros((33, 4), dtype=np.float32)
+    landmarks = Landmarks(pose_landmarks=hidden, pose_world_landmarks=hidden, pose_score=0.5)
+    table.save(result(outcome=Detection(landmarks, 640, 480, "jpeg")))
+
+    found = {"pose_landmarks": "B", "pose_world_landmarks": "B", "pose_score": "N"}
+    assert types(cloud.item(KEY)) == REQUIRED | found
+
+
+def test_item_of_a_failure_says_why(cloud: Cloud, table: ResultsTable) -> None:
+    """A code for programs and a sentence for people; of the image only its bytes are known."""
+    table.save(result(outcome=TooManyPixelsError("64000000 pixels")))
+
+    item = cloud.item(KEY)
+    assert types(item) == REQUIRED | {"error_code": "S", "error_message": "S"}
+    assert (item["status"], item["error_code"], item["error_message"], item["image"]) == (
+        {"S": "failed"},
+        {"S": "TOO_MANY_PIXELS"},
+        {"S": "64000000 pixels"},
+        {"M": {"bytes": {"N": "4711"}}},
+    )
+
+
+def test_new_result_leaves_nothing_of_the_old_one(cloud: Cloud, table: ResultsTable) -> None:
+    """The item is replaced, not mended."""
+    table.save(full_result())
+    table.save(result(identity=replace(full_result().identity, sequencer=None)))
+
+    assert types(cloud.item(KEY)) == REQUIRED | {"version_id": "S"}
+
+
+def test_results_expire_where_a_retention_is_set(cloud: Cloud) -> None:
+    """The table's TTL attribute is a number of epoch seconds."""
+    ResultsTable(cloud.stack.table, ModelOptions(), ttl_days=30).save(result())
+
+    expires_at = cloud.item(KEY)["expires_at"]
+    due = datetime.fromtimestamp(int(expires_at["N"]), tz=UTC) - timedelta(days=30)
+    assert abs(due - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_fullest_item_costs_eight_write_units(cloud: Cloud, table: ResultsTable) -> None:
+    """With every group, an ordinary key and everything that a message may add."""
+    key = "uploads/2026/01/02/7f3c1e9a-4b1d-4e55-9a53-3f0c3b1f2d77/IMG_20260102_030405.jpg"
+    table.save(full_result(key))
+
+    assert item_bytes(cloud.item(key)) <= EIGHT_WRITE_UNITS
+
+
+def test_longest_key_costs_one_write_unit_more(cloud: Cloud, table: ResultsTable) -> None:
+    """Its kilobyte is all that it adds."""
+    table.save(full_result(LONGEST_KEY))
+
+    assert item_bytes(cloud.item(LONGEST_KEY)) <= EIGHT_WRITE_UNITS + 1024
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ModelOptions(model_complexity=1),
+        ModelOptions(min_detection_confidence=0.6),
+        ModelOptions(min_landmark_confidence=0.6),
+        ModelOptions(refine_face_landmarks=True),
+    ],
+)
+def test_options_hash_differs_with_each_option(other: ModelOptions) -> None:
+    """Results of other options are told apart."""
+    assert options_hash(other) != options_hash(ModelOptions())
+    assert re.fullmatch("[0-9a-f]{16}", options_hash(other))
+
+
+def test_options_hash_is_of_the_options_alone(cloud: Cloud) -> None:
+    """Retention, table, job and content are not in it, and it is the same in every process."""
+    tables = [ResultsTable(cloud.stack.table, ModelOptions(), ttl_days=days) for days in (None, 9)]
+    hashes = []
+    for table, outcome in zip(tables, (result(), full_result()), strict=True):
+        table.save(outcome)
+        hashes.append(cloud.item(KEY)["options_hash"]["S"])
+
+    assert set(hashes) == {options_hash(ModelOptions())}
+    # If this one changes, all that is stored will be detected again: are its landmarks others?
+    assert hashes[0] == "986c0c82e5ed8bb5"
+
+
+def test_item_as_json_has_its_landmarks_decoded(cloud: Cloud) -> None:
+    """A page or a command can show it as it is."""
+    table = ResultsTable(cloud.stack.table, ModelOptions(), ttl_days=30)
+    table.save(full_result())
+
+    item = json.loads(json.dumps(item_as_json(table.get(Job("photos", KEY))), allow_nan=False))
+
+    assert item.keys() == {*REQUIRED, *OF_A_PERSON, *OF_A_MESSAGE, "expires_at"}
+    for group, array in seen_person().landmarks.found():
+        rows = [list(landmark.values()) for landmark in item[group.name]["landmark"]]
+        np.testing.assert_array_equal(np.array(rows, dtype=np.float32), array)
+        assert list(item[group.name]["landmark"][0]) == list(group.columns)
+    assert (item["attempts"], item["schema_version"]) == (2, 1)
+    assert item["image"] == {"width": 640, "height": 480, "format": "jpeg", "bytes": 4711}
+    assert isinstance(item["expires_at"], int)
+
+
+@pytest.mark.parametrize("outcome", [seen_nobody(), TooManyPixelsError("64000000 pixels")])
+def test_item_as_json_has_no_landmarks_where_there_are_none(
+    outcome: Detection | TooManyPixelsError, table: ResultsTable
+) -> None:
+    """No group is there as null."""
+    table.save(result(outcome=outcome))
+
+    item = item_as_json(table.get(Job("photos", KEY)))
+
+    assert json.dumps(item)
+    assert not OF_A_PERSON.keys() & item.keys()
+
+
+def test_older_result_is_refused_and_says_so(cloud: Cloud, table: ResultsTable) -> None:
+    """`save` tells whether it stored, and what is there stays as it is."""
+    newer = result(identity=replace(result().identity, last_modified=MODIFIED + timedelta(days=1)))
+    assert table.save(newer)
+    before = cloud.item(KEY)
+
+    assert not table.save(result())
+
+    assert cloud.item(KEY) == before
+
+
+@pytest.mark.parametrize(
+    ("stored", "new", "is_stored"),
+    [
+        (("0B", 1), ("0A", 2), False),
+        (("0B", 1), ("0B", 0), True),
+        (("0B", 1), ("0C", 0), True),
+        (("0B", 1), (None, 0), False),
+        (("0B", 1), (None, 1), True),
+        ((None, 1), ("0A", 0), False),
+        ((None, 1), ("0A", 1), True),
+        ((None, 1), (None, 0), False),
+        ((None, 1), (None, 1), True),
+    ],
+)
+def test_newer_is_what_the_sequencers_say_or_else_the_dates(
+    stored: tuple[str | None, int],
+    new: tuple[str | None, int],
+    is_stored: bool,  # noqa: FBT001, a column of the table above
+    table: ResultsTable,
+) -> None:
+    """DynamoDB itself decides when writing, and the look beforehand foresees it."""
+    before, after = (
+        ObjectIdentity("feed", MODIFIED + timedelta(seconds=seconds), 4711, sequencer=sequencer)
+        for sequencer, seconds in (stored, new)
+    )
+    table.save(result(identity=before))
+    known = table.stored(Job("photos", KEY))
+
+    assert known
+    assert known.is_newer_than(after) is not is_stored
+    assert table.save(result(identity=after)) is is_stored
+
+
+def test_missing_item_has_a_name(table: ResultsTable) -> None:
+    """It is no error of DynamoDB."""
+    with pytest.raises(ObjectNotFoundError, match=r"no result for 'photo\.jpg'"):
+        table.get(Job("photos", KEY))
+
+
+def test_refused_credentials_have_a_name(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not mistaken for an outage."""
+    table = ResultsTable(cloud.stack.table, ModelOptions())
+    table.connect()
+    client = table.item._get_connection().connection.client
+
+    def refuse(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetItem")
+
+    monkeypatch.setattr(client, "_make_api_call", refuse)
+
+    with pytest.raises(AccessDeniedError, match="AccessDeniedException"):
+        table.stored(Job("photos", KEY))

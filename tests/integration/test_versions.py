@@ -1,0 +1,294 @@
+"""Events come late, twice and in any order: the newest content's result stays, and is made once."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeHandler
+from tests.events import eventbridge_created, s3_notification
+from tests.fakes import Cloud, RiggedDetectors, Version, closed_port, deliver, never, nobody
+from worker.handler import Handler
+
+KEY = "photo.png"
+MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LATER = MODIFIED + timedelta(seconds=1)
+
+BOTH_ORDERS = pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in order", "reversed"])
+
+
+def notification(cloud: Cloud, version: Version, sequencer: str) -> dict[str, Any]:
+    """What S3 sends of one content."""
+    return s3_notification(
+        KEY,
+        bucket=cloud.stack.bucket,
+        etag=version.etag,
+        version_id=version.version_id,
+        sequencer=sequencer,
+    )
+
+
+def upload(cloud: Cloud, *shades: int, modified: tuple[datetime, ...] = ()) -> list[Version]:
+    """Upload one content after the other, by default within the same second."""
+    versions = [cloud.put(KEY, nobody(shade)) for shade in shades]
+    cloud.set_modified(KEY, *(modified or [MODIFIED] * len(shades)))
+    return versions
+
+
+@BOTH_ORDERS
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("0055AED6DCD90281E5", "0055AED6DCD90281E6"),
+        ("0055AED6DCD90281", "0055AED6DCD9028101"),
+        ("0055AED6DCD90281E5", "0055AED6DCD903"),
+        ("0055aed6dcd902819f", "0055AED6DCD90281A0"),
+    ],
+    ids=["equal length", "newer is longer", "newer is shorter", "lower case"],
+)
+def test_sequencers_decide_which_content_is_newer(
+    older: str, newer: str, order: tuple[int, int], cloud: Cloud, handler: Handler
+) -> None:
+    """Sequencers compare as if the shorter one ended in zeros; modified times are not asked."""
+    cloud.keep_versions()
+    versions = upload(cloud, 1, 2, modified=(LATER, MODIFIED))
+    pairs = zip(versions, (older, newer), strict=True)
+    events = [notification(cloud, version, sequencer) for version, sequencer in pairs]
+
+    for place in order:
+        assert deliver(handler, events[place]) == []
+
+    item = cloud.item(KEY)
+    assert (item["etag"]["S"], item["version_id"]["S"]) == versions[1]
+    assert item["sequencer"] == {"S": newer.upper().ljust(32, "0")}
+
+
+@BOTH_ORDERS
+def test_events_of_one_batch_are_put_in_order_as_well(
+    order: tuple[int, int], cloud: Cloud, handler: Handler
+) -> None:
+    """Two jobs on the same object do not run at the same time."""
+    cloud.keep_versions()
+    versions = upload(cloud, 1, 2)
+    events = [
+        notification(cloud, versions[0], "0055AED6DCD90281E5"),
+        notification(cloud, versions[1], "0055AED6DCD90281E6"),
+    ]
+
+    assert deliver(handler, *(events[place] for place in order)) == []
+
+    assert cloud.item(KEY)["etag"] == {"S": versions[1].etag}
+
+
+@BOTH_ORDERS
+def test_modified_times_decide_where_there_are_no_sequencers(
+    order: tuple[int, int], cloud: Cloud, handler: Handler
+) -> None:
+    """Of two versions named by a producer the one modified later stays."""
+    cloud.keep_versions()
+    versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
+
+    for place in order:
+        assert deliver(handler, {"key": KEY, "version_id": versions[place].version_id}) == []
+
+    item = cloud.item(KEY)
+    assert (item["etag"]["S"], item["version_id"]["S"]) == versions[1]
+    assert item["source_last_modified"] == {"S": "2026-01-02T03:04:06Z"}
+
+
+@BOTH_ORDERS
+def test_modified_times_decide_where_one_has_no_sequencer(
+    order: tuple[int, int], cloud: Cloud, handler: Handler
+) -> None:
+    """An event about the older version does not undo what a producer asked of the newer."""
+    cloud.keep_versions()
+    versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
+    messages = [notification(cloud, versions[0], "0055AED6DCD90281E5"), {"key": KEY}]
+
+    for place in order:
+        assert deliver(handler, messages[place]) == []
+
+    assert cloud.item(KEY)["etag"] == {"S": versions[1].etag}
+    assert "sequencer" not in cloud.item(KEY)
+
+
+def test_older_content_is_not_even_looked_at(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """A late event costs no detection."""
+    cloud.keep_versions()
+    versions = upload(cloud, 1, 2)
+    deliver(make_handler(), notification(cloud, versions[1], "0B"))
+
+    late = notification(cloud, versions[0], "0A")
+
+    assert deliver(make_handler(RiggedDetectors(never)), late) == []
+    assert cloud.item(KEY)["etag"] == {"S": versions[1].etag}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_content_that_returns_ends_as_the_newest(
+    order: tuple[int, ...], cloud: Cloud, handler: Handler
+) -> None:
+    """Of A, B and A again the second A stays, whatever the order in which the events come."""
+    cloud.keep_versions()
+    versions = upload(cloud, 1, 2, 1)
+    sequencers = ("0055AED6DCD902", "0055AED6DCD903", "0055AED6DCD904")
+    pairs = zip(versions, sequencers, strict=True)
+    events = [notification(cloud, version, sequencer) for version, sequencer in pairs]
+
+    for place in order:
+        assert deliver(handler, events[place]) == []
+
+    item = cloud.item(KEY)
+    assert (item["etag"]["S"], item["version_id"]["S"]) == versions[2]
+    assert item["sequencer"]["S"].rstrip("0") == sequencers[2]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_content_that_returns_ends_as_the_newest_without_versions(
+    order: tuple[int, ...], cloud: Cloud, handler: Handler
+) -> None:
+    """Where only the present content can be read, each event is about that one."""
+    (first,) = upload(cloud, 1)
+    events = [notification(cloud, first, "0A")]
+    (second,) = upload(cloud, 2)
+    events.append(notification(cloud, second, "0B"))
+    (third,) = upload(cloud, 1)
+    events.append(notification(cloud, third, "0C"))
+
+    for place in order:
+        assert deliver(handler, events[place]) == []
+
+    assert cloud.item(KEY)["etag"] == {"S": third.etag}
+
+
+def test_event_about_a_replaced_content_gives_its_sequencer_to_none(
+    cloud: Cloud, handler: Handler
+) -> None:
+    """What is read instead is stored as what it is, and the event about it still counts."""
+    (old,) = upload(cloud, 1)
+    (new,) = upload(cloud, 2)
+
+    assert deliver(handler, notification(cloud, old, "0A")) == []
+    assert cloud.item(KEY)["etag"] == {"S": new.etag}
+    assert "sequencer" not in cloud.item(KEY)
+
+    assert deliver(handler, notification(cloud, new, "0B")) == []
+    assert cloud.item(KEY)["sequencer"] == {"S": "0B".ljust(32, "0")}
+
+
+@pytest.mark.parametrize("form", ["S3", "EventBridge"])
+def test_event_that_comes_twice_is_not_even_fetched(
+    form: str, cloud: Cloud, make_handler: MakeHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is done although neither S3 nor a detector could be asked."""
+    (version,) = upload(cloud, 1)
+    event = (
+        notification(cloud, version, "0A")
+        if form == "S3"
+        else eventbridge_created(KEY, bucket=cloud.stack.bucket, etag=version.etag, sequencer="0A")
+    )
+    deliver(make_handler(), event)
+    before = cloud.item(KEY)
+
+    with closed_port() as nowhere:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", nowhere)
+        assert deliver(make_handler(RiggedDetectors(never)), event, receive_count=2) == []
+
+    assert cloud.item(KEY) == before
+
+
+def test_same_content_asked_again_is_not_detected_again(
+    cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """A producer's message says nothing of the content: S3 does, and nothing is read."""
+    upload(cloud, 1)
+    deliver(make_handler(), {"key": KEY})
+    before = cloud.item(KEY)
+
+    assert deliver(make_handler(RiggedDetectors(never)), {"key": KEY, "job_id": "again"}) == []
+
+    assert cloud.item(KEY) == before
+
+
+def test_new_content_is_detected(cloud: Cloud, handler: Handler) -> None:
+    """Content that has changed since is no duplicate."""
+    upload(cloud, 1)
+    deliver(handler, {"key": KEY})
+    (version,) = upload(cloud, 2, modified=(LATER,))
+
+    assert deliver(handler, {"key": KEY}) == []
+
+    assert cloud.item(KEY)["etag"] == {"S": version.etag}
+
+
+def test_force_detects_the_same_content_again(cloud: Cloud, handler: Handler) -> None:
+    """The item is written anew."""
+    upload(cloud, 1)
+    deliver(handler, {"key": KEY, "job_id": "first"})
+
+    assert deliver(handler, {"key": KEY, "job_id": "second", "force": True}) == []
+
+    assert cloud.item(KEY)["job_id"] == {"S": "second"}
+
+
+def test_force_does_not_bring_an_older_content_back(cloud: Cloud, handler: Handler) -> None:
+    """Being asked for by name makes a version no newer."""
+    cloud.keep_versions()
+    versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
+    deliver(handler, {"key": KEY})
+
+    old = {"key": KEY, "version_id": versions[0].version_id, "force": True}
+
+    assert deliver(handler, old) == []
+    assert cloud.item(KEY)["etag"] == {"S": versions[1].etag}
+
+
+def test_other_options_detect_the_same_content_again(
+    cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """A result that other settings made is not taken for theirs."""
+    upload(cloud, 1)
+    deliver(make_handler(), {"key": KEY})
+    before = cloud.item(KEY)
+
+    assert deliver(make_handler(MIN_LANDMARK_CONFIDENCE="0.6"), {"key": KEY}) == []
+
+    after = cloud.item(KEY)
+    assert after["options_hash"] != before["options_hash"]
+    assert after["model"]["M"]["min_landmark_confidence"] == {"N": "0.6"}
+
+
+def test_failed_content_is_tried_again(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """What failed once may succeed after a new release of the worker."""
+    cloud.put(KEY, nobody() + bytes(1000))
+    deliver(make_handler(MAX_IMAGE_BYTES="1000"), {"key": KEY})
+    assert cloud.statuses() == {KEY: "failed"}
+
+    assert deliver(make_handler(), {"key": KEY}) == []
+
+    item = cloud.item(KEY)
+    assert item["status"] == {"S": "not_detected"}
+    assert not {"error_code", "error_message"} & item.keys()
+
+
+def test_item_that_somebody_else_began_is_completed(cloud: Cloud, handler: Handler) -> None:
+    """An item without a content's date is in nobody's way."""
+    upload(cloud, 1)
+    cloud.put_item({"object_key": {"S": KEY}, "bucket": {"S": cloud.stack.bucket}})
+
+    assert deliver(handler, {"key": KEY}) == []
+
+    assert cloud.statuses() == {KEY: "not_detected"}
+
+
+def test_same_key_in_two_buckets_is_two_items(cloud: Cloud, handler: Handler) -> None:
+    """Two buckets never collide, and one query by key finds both."""
+    upload(cloud, 1)
+    other = f"{cloud.stack.bucket}-other"
+    cloud.make_bucket(other)
+    cloud.put(KEY, nobody(2), bucket=other)
+
+    assert deliver(handler, {"key": KEY}, {"key": KEY, "bucket": other}) == []
+
+    assert [item["bucket"]["S"] for item in cloud.items(KEY)] == [cloud.stack.bucket, other]

@@ -1,0 +1,321 @@
+"""What a detector process says is landmarks, or one of a few errors, or refused."""
+
+import itertools
+import math
+import string
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from worker.detector.protocol import (
+    FORMATS,
+    HEADER,
+    MAX_ANSWER_BYTES,
+    Kind,
+    ProtocolError,
+    decode_detection,
+    decode_failure,
+    encode_detection,
+    encode_failure,
+    frame,
+)
+from worker.errors import (
+    CorruptImageError,
+    DetectorMemoryError,
+    ImageError,
+    NotAnImageError,
+    TooManyPixelsError,
+    TooSmallError,
+    UnsupportedFormatError,
+)
+from worker.landmarks import GROUPS, Detection, FloatArray, Landmarks
+
+A_CHILDS_ERRORS = (
+    CorruptImageError,
+    DetectorMemoryError,
+    NotAnImageError,
+    TooManyPixelsError,
+    TooSmallError,
+    UnsupportedFormatError,
+)
+SHAPES = {
+    "pose_landmarks": (33, 4),
+    "pose_world_landmarks": (33, 4),
+    "face_landmarks": (468, 3),
+    "left_hand_landmarks": (21, 3),
+    "right_hand_landmarks": (21, 3),
+}
+OTHERS = [name for name in SHAPES if name != "pose_landmarks"]
+SUBSETS = [
+    ("pose_landmarks", *others)
+    for count in range(len(OTHERS) + 1)
+    for others in itertools.combinations(OTHERS, count)
+]
+# width, height, format, groups, score: written down once more, so that nobody changes it unawares
+HEAD = struct.Struct("<IIBBf")
+
+# A busy machine is no fault of the code.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+sides = st.integers(1, 2**32 - 1)
+finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+scores = st.floats(0, 1, width=32)
+
+
+def shape(name: str, face_points: int = 468) -> tuple[int, int]:
+    """Of one group's array."""
+    return (face_points, 3) if name == "face_landmarks" else SHAPES[name]
+
+
+def detection(names: tuple[str, ...], face_points: int = 468) -> Detection:
+    """A detection with these groups, no two values of which are the same."""
+    values = itertools.count(1)
+    found: dict[str, FloatArray] = {}
+    for name in names:
+        rows, columns = shape(name, face_points)
+        numbers = list(itertools.islice(values, rows * columns))
+        found[name] = np.array(numbers, np.float32).reshape(rows, columns)
+    landmarks = Landmarks(**found, pose_score=0.75 if names else None)
+    return Detection(landmarks, 640, 480, "png")
+
+
+@st.composite
+def detections(draw: st.DrawFn, face_points: int) -> Detection:
+    """Any detection that a child may find."""
+    names = draw(st.sampled_from([(), *SUBSETS]))
+    found = {
+        name: draw(arrays(np.float32, shape(name, face_points), elements=finite)) for name in names
+    }
+    score = draw(scores) if names else None
+    landmarks = Landmarks(**found, pose_score=score)
+    return Detection(landmarks, draw(sides), draw(sides), draw(st.sampled_from(FORMATS)))
+
+
+def facts(found: Detection) -> dict[str, object]:
+    """All of a detection, so that two can be compared to the last bit."""
+    groups = {
+        group.name: (array.shape, array.tobytes()) for group, array in found.landmarks.found()
+    }
+    score = found.landmarks.pose_score
+    return {"size": (found.width, found.height), "is": found.format, "score": score, **groups}
+
+
+def assert_is_sound(found: Detection, face_points: int) -> None:
+    """Whatever has been accepted can be stored."""
+    assert found.width > 0
+    assert found.height > 0
+    assert found.format in FORMATS
+    for group, array in found.landmarks.found():
+        assert array.shape == shape(group.name, face_points)
+        assert array.dtype == np.float32
+        assert np.isfinite(array).all()
+    if found.landmarks.person_found:
+        assert found.landmarks.pose_score is not None
+        assert 0 <= found.landmarks.pose_score <= 1
+    else:
+        assert list(found.landmarks.found()) == []
+        assert found.landmarks.pose_score is None
+
+
+class TestDetection:
+    """A DETECTION's payload."""
+
+    @pytest.mark.parametrize("face_points", [468, 478])
+    @pytest.mark.parametrize("names", [(), *SUBSETS], ids=lambda names: f"{len(names)} groups")
+    def test_with_any_groups_comes_through(self, names: tuple[str, ...], face_points: int) -> None:
+        """Each group arrives under its own name, and no other does."""
+        sent = detection(names, face_points)
+        received = decode_detection(encode_detection(sent), face_points=face_points)
+        assert facts(received) == facts(sent)
+
+    @unhurried
+    @given(data=st.data(), face_points=st.sampled_from([468, 478]))
+    def test_with_any_values_comes_through(self, data: st.DataObject, face_points: int) -> None:
+        """Every finite value arrives bit for bit, negative zero and subnormals too."""
+        sent = data.draw(detections(face_points))
+        received = decode_detection(encode_detection(sent), face_points=face_points)
+        assert facts(received) == facts(sent)
+        assert_is_sound(received, face_points)
+
+    def test_is_laid_out_as_agreed(self) -> None:
+        """The head, then float32 row by row, little-endian, in the order of the groups."""
+        names = ("pose_landmarks", "left_hand_landmarks")
+        head = HEAD.pack(640, 480, FORMATS.index("png"), 0b01001, 0.75)
+        values = struct.pack("<195f", *range(1, 196))
+        assert encode_detection(detection(names)) == head + values
+
+    @pytest.mark.parametrize("face_points", [468, 478])
+    def test_the_largest_fits_into_an_answer(self, face_points: int) -> None:
+        """The bound on answers is no bound on honest ones."""
+        payload = encode_detection(detection(SUBSETS[-1], face_points))
+        assert len(payload) + 1 <= MAX_ANSWER_BYTES
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+    @pytest.mark.parametrize("name", SHAPES)
+    @unhurried
+    @given(data=st.data())
+    def test_with_a_value_that_is_not_finite_is_refused(
+        self, data: st.DataObject, name: str, value: float
+    ) -> None:
+        """One such value in any place of any group is enough."""
+        sent = detection(SUBSETS[-1])
+        array = getattr(sent.landmarks, name)
+        array.flat[data.draw(st.integers(0, array.size - 1))] = value
+        with pytest.raises(ProtocolError, match="finite"):
+            decode_detection(encode_detection(sent), face_points=468)
+
+    @unhurried
+    @given(names=st.sampled_from([(), *SUBSETS]), length=st.integers(0, 10_000))
+    def test_of_any_other_length_is_refused(self, names: tuple[str, ...], length: int) -> None:
+        """Neither cut short nor with something behind it."""
+        payload = encode_detection(detection(names))
+        other = payload[:length].ljust(length, b"\0")
+        if length == len(payload):
+            decode_detection(other, face_points=468)
+        else:
+            with pytest.raises(ProtocolError):
+                decode_detection(other, face_points=468)
+
+    @pytest.mark.parametrize(("sent", "expected"), [(468, 478), (478, 468)])
+    def test_with_a_face_of_other_options_is_refused(self, sent: int, expected: int) -> None:
+        """How many landmarks a face has is settled before."""
+        payload = encode_detection(detection(SUBSETS[-1], sent))
+        with pytest.raises(ProtocolError, match="size"):
+            decode_detection(payload, face_points=expected)
+
+    @pytest.mark.parametrize("score", [math.nan, math.inf, -0.001, 1.001])
+    def test_with_a_pose_and_an_impossible_score_is_refused(self, score: float) -> None:
+        """A score is from 0 to 1."""
+        payload = encode_detection(detection(("pose_landmarks",)))
+        head = HEAD.pack(640, 480, 0, 1, score)
+        with pytest.raises(ProtocolError, match="score"):
+            decode_detection(head + payload[HEAD.size :], face_points=468)
+
+    @pytest.mark.parametrize("name", OTHERS)
+    def test_with_a_group_but_no_pose_is_refused(self, name: str) -> None:
+        """The pose leads to all other groups."""
+        with pytest.raises(ProtocolError, match="without a pose"):
+            decode_detection(encode_detection(detection((name,))), face_points=468)
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            pytest.param((0, 480, 0, 0, 0.5), id="no width"),
+            pytest.param((640, 0, 0, 0, 0.5), id="no height"),
+            pytest.param((640, 480, len(FORMATS), 0, 0.5), id="unknown format"),
+            pytest.param((640, 480, 0, 0b100000, 0.5), id="unknown group"),
+        ],
+    )
+    def test_of_no_image_is_refused(self, head: tuple[int, int, int, int, float]) -> None:
+        """It is about an image of a size and a format that are read."""
+        with pytest.raises(ProtocolError, match="no image"):
+            decode_detection(HEAD.pack(*head), face_points=468)
+
+    @unhurried
+    @given(payload=st.binary(max_size=10_000), face_points=st.sampled_from([468, 478]))
+    def test_of_any_bytes_is_sound_or_refused(self, payload: bytes, face_points: int) -> None:
+        """Nothing else is raised, and nothing unsound gets through."""
+        try:
+            received = decode_detection(payload, face_points=face_points)
+        except ProtocolError:
+            return
+        assert_is_sound(received, face_points)
+
+    @unhurried
+    @given(
+        names=st.sampled_from([(), *SUBSETS]),
+        damage=st.lists(st.tuples(st.integers(0, 8_000), st.integers(0, 255)), max_size=4),
+        near_head=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 255)), max_size=2),
+    )
+    def test_damaged_is_sound_or_refused(
+        self,
+        names: tuple[str, ...],
+        damage: list[tuple[int, int]],
+        near_head: list[tuple[int, int]],
+    ) -> None:
+        """An honest payload with some bytes changed is refused, or still can be stored."""
+        payload = bytearray(encode_detection(detection(names)))
+        for place, value in damage + near_head:
+            payload[place % len(payload)] = value
+        try:
+            received = decode_detection(bytes(payload), face_points=468)
+        except ProtocolError:
+            return
+        assert_is_sound(received, 468)
+
+
+class TestFailure:
+    """A FAILURE's payload."""
+
+    @pytest.mark.parametrize("error", A_CHILDS_ERRORS)
+    @unhurried
+    @given(message=st.text(max_size=500))
+    def test_comes_through(self, error: type[ImageError], message: str) -> None:
+        """With its type and its message, lines and all."""
+        received = decode_failure(encode_failure(error(message)))
+        assert type(received) is error
+        assert str(received) == message
+
+    @unhurried
+    @given(message=st.text(st.characters(), max_size=2_000))
+    @example(message="a lone surrogate: \udcff")
+    @example(message="\N{GRINNING FACE}" * 501)
+    def test_with_any_message_is_bounded(self, message: str) -> None:
+        """At most 500 characters arrive; what is no text becomes question marks."""
+        payload = encode_failure(CorruptImageError(message))
+        assert len(payload) + 1 <= MAX_ANSWER_BYTES
+        text = "".join("?" if "\ud800" <= it <= "\udfff" else it for it in message[:500])
+        assert str(decode_failure(payload)) == text
+
+    @unhurried
+    @given(message=st.binary(max_size=5_000))
+    @example(message=b"a" * 501)
+    def test_of_a_known_code_is_bounded(self, message: bytes) -> None:
+        """Whatever follows the code, at most 500 characters of text are believed."""
+        received = decode_failure(b"TOO_SMALL\n" + message)
+        assert type(received) is TooSmallError
+        assert len(str(received)) <= 500
+        str(received).encode()
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            *("IMAGE_ERROR", "DETECTOR_CRASHED", "DETECTOR_TIMEOUT", "DETECTOR_INVALID_ANSWER"),
+            *("TOO_MANY_BYTES", "INVALID_MESSAGE", "ACCESS_DENIED", "DEADLINE_EXCEEDED"),
+            *("", "ERROR", "too_small", " TOO_SMALL", "TOO_SMALL\r"),
+        ],
+    )
+    def test_of_an_unknown_code_is_refused(self, code: str) -> None:
+        """A child may tell what is wrong with an image, and nothing else."""
+        with pytest.raises(ProtocolError, match="unknown failure"):
+            decode_failure(f"{code}\nwhy".encode())
+
+    @unhurried
+    @given(
+        payload=st.binary(max_size=2_000) | st.text(string.ascii_uppercase + "_\n").map(str.encode)
+    )
+    def test_of_any_bytes_is_an_image_error_or_refused(self, payload: bytes) -> None:
+        """Nothing else is raised, and no other error gets through."""
+        try:
+            received = decode_failure(payload)
+        except ProtocolError:
+            return
+        assert type(received) in A_CHILDS_ERRORS
+
+
+@unhurried
+@given(kind=st.sampled_from(Kind), payload=st.binary(max_size=1_000))
+def test_a_frame_tells_its_length_and_kind(kind: Kind, payload: bytes) -> None:
+    """The length counts the kind, so that no frame has none."""
+    whole = frame(kind, payload)
+    assert HEADER.unpack(whole[: HEADER.size]) == (len(payload) + 1, kind)
+    assert whole[HEADER.size :] == payload
+
+
+def test_every_group_has_a_shape_here() -> None:
+    """The groups of these tests are all there are."""
+    assert [group.name for group in GROUPS] == list(SHAPES)
