@@ -1,0 +1,239 @@
+"""What the template's parameters may be: every set it takes has to work, and no other."""
+
+import re
+from itertools import product
+
+import pytest
+
+from tests.infra.cloudformation import (
+    ROOT,
+    Node,
+    load_template,
+    parameter_values,
+    refusals,
+    render,
+)
+from worker.detector.pool import _MEMORY_BYTES
+from worker.pipeline import _JOBS_IN_TRANSIT
+from worker.retries import _MAX_DELAY_SECONDS
+
+PARAMETERS: Node = load_template()["Parameters"]
+
+# A bucket's and a key's name, as far as rules ask for them.
+BUCKET = {"ExistingImageBucket": "camera-roll"}
+KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+SQS_MAX_VISIBILITY_SECONDS = 12 * 60 * 60
+MEGABYTES_PER_VCPU = 1769
+
+
+def allowed(name: str) -> list[int]:
+    """The values of a parameter that has a list of them."""
+    return [int(value) for value in PARAMETERS[name]["AllowedValues"]]
+
+
+def limits(name: str) -> tuple[int, int]:
+    """The least and the most that a parameter may be."""
+    return PARAMETERS[name]["MinValue"], PARAMETERS[name]["MaxValue"]
+
+
+def widest_batch(timeout: int) -> dict[str, str]:
+    """Parameters that go with every timeout and window."""
+    return {"FunctionTimeoutSeconds": str(timeout), "DetectTimeoutSeconds": "5", "BatchSize": "1"}
+
+
+# Timing
+
+
+def test_the_defaults_are_allowed() -> None:
+    """A deployment that changes nothing is not refused."""
+    assert refusals() == []
+
+
+@pytest.mark.parametrize("timeout", allowed("FunctionTimeoutSeconds"))
+@pytest.mark.parametrize("window", allowed("BatchWindowSeconds"))
+def test_visibility_covers_six_invocations_and_the_window(timeout: int, window: int) -> None:
+    """A message stays hidden for 6 times the function's timeout and the batch window."""
+    stack = render(**widest_batch(timeout), BatchWindowSeconds=str(window))
+    visibility = stack.properties("Queue")["VisibilityTimeout"]
+    assert visibility == 6 * timeout + window
+    assert visibility <= SQS_MAX_VISIBILITY_SECONDS
+    assert stack.properties("Worker")["Timeout"] == str(timeout)
+    assert stack.properties("WorkerJobs")["MaximumBatchingWindowInSeconds"] == str(window)
+
+
+def test_batches_and_tries_fit_the_functions_time_or_are_refused() -> None:
+    """Of all timings exactly those are taken that fit: two tries, a batch, a window if it is large.
+
+    The sums: two tries of one image and 30 s; a second for every message and
+    30 s; more than 10 messages only with a window, which Lambda demands.
+    """
+    names = ["FunctionTimeoutSeconds", "DetectTimeoutSeconds", "BatchSize", "BatchWindowSeconds"]
+    for timeout, detect, batch, window in product(*map(allowed, names)):
+        fits = timeout >= 2 * detect + 30 and timeout >= batch + 30 and (batch <= 10 or window >= 1)
+        values = dict(zip(names, map(str, (timeout, detect, batch, window)), strict=True))
+        assert (refusals(**values) == []) == fits, values
+
+
+@pytest.mark.parametrize("name", ["FunctionTimeoutSeconds", "DetectTimeoutSeconds", "BatchSize"])
+def test_a_timing_is_refused_in_words(name: str) -> None:
+    """Who is refused reads which parameters do not go together, and the sum."""
+    worst = {
+        "FunctionTimeoutSeconds": "60",
+        "DetectTimeoutSeconds": "120",
+        "BatchSize": "100",
+    }
+    assert any(name in complaint for complaint in refusals(**worst))
+
+
+def test_a_timing_of_another_spelling_is_refused() -> None:
+    """Rules compare text, so what means the same number but is written otherwise gets nowhere."""
+    for name in ("FunctionTimeoutSeconds", "DetectTimeoutSeconds", "BatchSize", "Detectors"):
+        assert refusals(**{name: f"{parameter_values()[name]}.0"})
+
+
+# Retention
+
+
+@pytest.mark.parametrize("retention", [str(limit) for limit in limits("QueueRetentionSeconds")])
+def test_dead_letters_outlive_their_queue(retention: str) -> None:
+    """Messages take their age to the dead-letter queue, and have days left there."""
+    stack = render(QueueRetentionSeconds=retention)
+    queue, dead_letters = stack.properties("Queue"), stack.properties("DeadLetterQueue")
+    assert queue["MessageRetentionPeriod"] == retention
+    assert dead_letters["MessageRetentionPeriod"] >= int(retention) + 4 * 24 * 60 * 60
+
+
+def test_no_message_expires_before_its_last_try() -> None:
+    """The shortest retention holds the most receives, however long each keeps a message away."""
+    shortest, _ = limits("QueueRetentionSeconds")
+    receives = max(allowed("MaxReceiveCount"))
+    timeout, window = max(allowed("FunctionTimeoutSeconds")), max(allowed("BatchWindowSeconds"))
+    receive = max(6 * timeout + window, timeout + _MAX_DELAY_SECONDS)
+    assert receives * receive < shortest
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("MaximumConcurrency", 2, 1000),
+        ("QueueRetentionSeconds", 86_400, 864_000),
+    ],
+)
+def test_numbers_beyond_their_limits_are_refused(name: str, least: int, most: int) -> None:
+    """Lambda's and SQS's limits are the template's."""
+    assert limits(name) == (least, most)
+    assert refusals(**{name: str(least)}) == refusals(**{name: str(most)}) == []
+    assert refusals(**{name: str(least - 1)})
+    assert refusals(**{name: str(most + 1)})
+
+
+def test_every_message_has_five_tries() -> None:
+    """Fewer receives than AWS advises are refused."""
+    assert min(allowed("MaxReceiveCount")) == 5
+    assert refusals(MaxReceiveCount="4")
+
+
+# Memory
+
+
+def test_detectors_beyond_the_vcpus_are_refused() -> None:
+    """As many detectors as vCPUs or fewer are taken, and no more."""
+    names = ["FunctionMemoryMegabytes", "Detectors"]
+    for megabytes, detectors in product(*map(allowed, names)):
+        fits = detectors <= megabytes // MEGABYTES_PER_VCPU
+        values = {"FunctionMemoryMegabytes": str(megabytes), "Detectors": str(detectors)}
+        assert (refusals(**values) == []) == fits, values
+
+
+# Buckets and topics
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"ExistingImageBucket": "Camera-Roll"},
+        {"ExistingImageBucket": "ab"},
+        {"ExistingImageBucket": "a" * 64},
+        {"ExistingImageBucket": "s3://camera-roll"},
+        {"ExistingImageBucketKeyArn": KEY_ARN},
+        {**BUCKET, "ExistingImageBucketKeyArn": "alias/photographs"},
+        {"NotificationPrefix": "photos/"},
+        {"NotificationSuffix": ".jpg"},
+        {**BUCKET, "BucketNotifications": "true", "NotificationSuffix": ".jpg"},
+        {"BucketNotifications": "true", "NotificationPrefix": "p" * 1025},
+        {"BucketNotifications": "yes"},
+        {"AlarmTopicArn": "landmark-alarms"},
+        {"AlarmTopicArn": "arn:aws:sns:eu-central-1:111122223333:alarms.fifo"},
+        {"LogRetentionDays": "31"},
+        {"BaseImage": ""},
+    ],
+)
+def test_names_that_would_fail_or_be_ignored_are_refused(values: dict[str, str]) -> None:
+    """A name that AWS would refuse later, or a value without effect, is refused at once."""
+    assert refusals(**values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        BUCKET,
+        {**BUCKET, "ExistingImageBucketKeyArn": KEY_ARN},
+        {**BUCKET, "BucketNotifications": "true"},
+        {"BucketNotifications": "true", "NotificationPrefix": "photos/"},
+        {"BucketNotifications": "true", "NotificationSuffix": ".jpg"},
+        {"AlarmTopicArn": "arn:aws:sns:eu-central-1:111122223333:landmark-alarms"},
+    ],
+)
+def test_names_that_work_are_taken(values: dict[str, str]) -> None:
+    """Buckets, keys, filters and topics as AWS names them are not refused."""
+    assert refusals(**values) == []
+
+
+@pytest.mark.parametrize("megabytes", allowed("FunctionMemoryMegabytes"))
+def test_the_largest_images_fit_every_function(megabytes: int) -> None:
+    """With both limits at their most, all images in hand fit beside the processes.
+
+    Measured, in megabytes: 70 the parent, 400 a detector without an image, 6 bytes
+    a pixel; an image is held twice while it is put together.
+    """
+    size, pixels = 50, 100
+    assert refusals(MaxImageBytes=f"{size}000000", MaxImagePixels=f"{pixels}000000") == []
+    assert refusals(MaxImageBytes=f"{size}000001")
+    assert refusals(MaxImagePixels=f"{pixels}000001")
+    detectors = megabytes // MEGABYTES_PER_VCPU
+    in_hand = (detectors + _JOBS_IN_TRANSIT) * 2 * size
+    assert 70 + in_hand + detectors * (400 + 6 * pixels + 2 * size) < megabytes
+    assert (880 + 6 * pixels + 2 * size) * 10**6 < _MEMORY_BYTES
+
+
+# The image
+
+
+def test_build_arguments_are_the_dockerfiles() -> None:
+    """The Dockerfile takes the arguments that the template passes, with the same defaults."""
+    metadata = load_template()["Resources"]["Worker"]["Metadata"]
+    dockerfile = (ROOT / metadata["DockerContext"] / metadata["Dockerfile"]).read_text("utf-8")
+    defaults = dict(re.findall(r"^ARG (\w+)=(\S+)$", dockerfile, re.MULTILINE))
+    passed = {
+        argument: parameter_values()[reference["Ref"]]
+        for argument, reference in metadata["DockerBuildArgs"].items()
+    }
+    assert passed.keys() == {"BASE_IMAGE", "MODEL_COMPLEXITY"}
+    assert passed == {argument: defaults[argument] for argument in passed}
+
+
+def test_every_parameter_is_explained_and_has_its_place_on_the_form() -> None:
+    """Each parameter has a description and stands in one group of CloudFormation's form."""
+    form = load_template()["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in form["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(PARAMETERS)
+    assert all(body["Description"] for body in PARAMETERS.values())
+
+
+def test_numbers_tell_their_unit() -> None:
+    """A parameter whose name ends in a unit says the same unit in its description."""
+    for name, body in PARAMETERS.items():
+        unit = re.search(r"(Seconds|Days|Megabytes|Bytes|Pixels)$", name)
+        if unit:
+            assert unit[1].lower() in body["Description"].lower(), name

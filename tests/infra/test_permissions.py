@@ -1,0 +1,198 @@
+"""Who may do what, and how: every policy of the rendered stack."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.events import ACCOUNT
+from tests.infra.cloudformation import STACK_GUID, Node, Stack, render
+
+KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+# The stacks that differ in their policies.
+VARIANTS = [
+    {},
+    {"BucketNotifications": "true"},
+    {"ExistingImageBucket": "camera-roll", "ExistingImageBucketKeyArn": KEY_ARN},
+    {"ExistingImageBucket": "camera-roll", "BucketNotifications": "true"},
+]
+CREATED_BUCKET = f"landmark-images-{STACK_GUID}"
+
+
+def policy_documents(node: Node) -> Iterator[Node]:
+    """Every policy document, wherever in the stack it stands."""
+    children = list(node.values()) if isinstance(node, dict) else node
+    if isinstance(node, dict):
+        yield from (body for key, body in node.items() if key.endswith("PolicyDocument"))
+    for child in children:
+        if isinstance(child, dict | list):
+            yield from policy_documents(child)
+
+
+def statements(stack: Stack, effect: str) -> list[Node]:
+    """All statements that allow, or deny."""
+    return [
+        statement
+        for document in policy_documents(dict(stack.resources))
+        for statement in document["Statement"]
+        if statement["Effect"] == effect
+    ]
+
+
+def granted(document: Node) -> set[tuple[str, str]]:
+    """The pairs of action and resource that a policy allows."""
+    return {(statement["Action"], statement["Resource"]) for statement in document["Statement"]}
+
+
+def worker_permissions(**values: str) -> set[tuple[str, str]]:
+    """What the function's role allows."""
+    (policy,) = render(**values).properties("WorkerRole")["Policies"]
+    return granted(policy["PolicyDocument"])
+
+
+@pytest.mark.parametrize("values", VARIANTS)
+def test_one_action_on_one_resource(values: dict[str, str]) -> None:
+    """Whatever is allowed is one action, spelt out, on one resource.
+
+    The only wildcard is the one that cannot be had otherwise: a bucket's objects.
+    """
+    allowing = statements(render(**values), "Allow")
+    assert len(allowing) > 10, "the policies have not been found"
+    for statement in allowing:
+        action = statement["Action"]
+        resource = statement.get("Resource", "")  # the trust policy has none
+        assert isinstance(action, str)
+        assert "*" not in action
+        assert isinstance(resource, str)
+        assert "*" not in resource.removesuffix("/*")
+        assert not resource.endswith("/*") or action.startswith("s3:GetObject")
+        assert statement.get("Principal") != "*"
+
+
+@pytest.mark.parametrize(
+    ("values", "bucket"),
+    [({}, "ImageBucket"), ({"ExistingImageBucket": "camera-roll"}, "camera-roll")],
+)
+def test_the_worker_may_what_it_does(values: dict[str, str], bucket: str) -> None:
+    """The function may use its queue, bucket, table and log group, as far as it does."""
+    assert worker_permissions(**values) == {
+        ("sqs:ReceiveMessage", "Queue.Arn"),
+        ("sqs:DeleteMessage", "Queue.Arn"),
+        ("sqs:GetQueueAttributes", "Queue.Arn"),
+        ("sqs:ChangeMessageVisibility", "Queue.Arn"),
+        ("sqs:SendMessage", "DeadLetterQueue.Arn"),
+        ("s3:GetObject", f"arn:aws:s3:::{bucket}/*"),
+        ("s3:GetObjectVersion", f"arn:aws:s3:::{bucket}/*"),
+        ("s3:ListBucket", f"arn:aws:s3:::{bucket}"),
+        ("dynamodb:GetItem", "ResultsTable.Arn"),
+        ("dynamodb:PutItem", "ResultsTable.Arn"),
+        ("logs:CreateLogStream", "WorkerLogs.Arn"),
+        ("logs:PutLogEvents", "WorkerLogs.Arn"),
+    }
+
+
+def test_the_worker_may_decrypt_where_the_bucket_has_a_key() -> None:
+    """An existing bucket's own key is the only one that the function may use."""
+    without = worker_permissions(ExistingImageBucket="camera-roll")
+    values = {"ExistingImageBucket": "camera-roll", "ExistingImageBucketKeyArn": KEY_ARN}
+    assert worker_permissions(**values) - without == {("kms:Decrypt", KEY_ARN)}
+
+
+def test_the_worker_has_one_role_and_no_policy_of_aws() -> None:
+    """SAM adds no role, and no managed policy that would allow more than is written here."""
+    stack = render()
+    (role,) = stack.of_type("AWS::IAM::Role").values()
+    assert "ManagedPolicyArns" not in role
+    assert stack.properties("Worker")["Role"] == "WorkerRole.Arn"
+    assert not stack.of_type("AWS::IAM::Policy")
+
+
+def test_producers_may_only_send() -> None:
+    """The policy for producers allows to send to the queue and nothing else."""
+    document = render().properties("ProducerPolicy")["PolicyDocument"]
+    assert granted(document) == {("sqs:SendMessage", "Queue.Arn")}
+
+
+def test_readers_may_only_query() -> None:
+    """The policy for readers allows to query the table and nothing else."""
+    document = render().properties("ReaderPolicy")["PolicyDocument"]
+    assert granted(document) == {("dynamodb:Query", "ResultsTable.Arn")}
+
+
+def test_nothing_needs_more_than_the_capability_to_create_roles() -> None:
+    """Roles and policies are unnamed, so that CAPABILITY_IAM is enough."""
+    stack = render()
+    for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+        for properties in stack.of_type(kind).values():
+            assert not properties.keys() & {"RoleName", "ManagedPolicyName"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "name", "action", "resources"),
+    [
+        ("QueuePolicy", "Queues", ["https://Queue"], "sqs:*", "Queue.Arn"),
+        (
+            "DeadLetterQueuePolicy",
+            "Queues",
+            ["https://DeadLetterQueue"],
+            "sqs:*",
+            "DeadLetterQueue.Arn",
+        ),
+        (
+            "ImageBucketPolicy",
+            "Bucket",
+            "ImageBucket",
+            "s3:*",
+            ["ImageBucket.Arn", "ImageBucket.Arn/*"],
+        ),
+    ],
+)
+def test_only_tls(
+    policy: str, kind: str, name: str | list[str], action: str, resources: str | list[str]
+) -> None:
+    """Both queues and the bucket deny everybody everything that comes without TLS."""
+    properties = render().properties(policy)
+    assert properties[kind] == name
+    assert properties["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "OnlyTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": action,
+            "Resource": resources,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+
+
+def test_every_queue_and_bucket_has_its_policy() -> None:
+    """None is left without the policy that the test above looks at."""
+    stack = render()
+    queues = [
+        url
+        for policy in stack.of_type("AWS::SQS::QueuePolicy").values()
+        for url in policy["Queues"]
+    ]
+    assert sorted(queues) == sorted(f"https://{name}" for name in stack.of_type("AWS::SQS::Queue"))
+    assert stack.of_type("AWS::S3::Bucket").keys() == {"ImageBucket"}
+
+
+@pytest.mark.parametrize(
+    ("values", "bucket"),
+    [({}, CREATED_BUCKET), ({"ExistingImageBucket": "camera-roll"}, "camera-roll")],
+)
+def test_only_the_bucket_may_notify(values: dict[str, str], bucket: str) -> None:
+    """S3 may send to the queue for this bucket of this account, if notifications are wanted."""
+    document = render(**values, BucketNotifications="true").properties("QueuePolicy")
+    _, statement = document["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Sid": "BucketNotifies",
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "Queue.Arn",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
+        },
+    }
