@@ -26,6 +26,16 @@ $(ENVIRONMENT): requirements-dev.txt pyproject.toml
 # Finds the models in place, or brings them; in a tenth of a second, or in ten.
 FETCH_MODELS = $(BIN)/python image/fetch_models.py --complexity
 
+# SAM's command line pins much of what it needs: an environment of its own.
+E2E_VENV := .venv-e2e
+E2E_ENVIRONMENT := $(E2E_VENV)/.environment
+
+$(E2E_ENVIRONMENT): requirements-e2e.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/it …" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(E2E_VENV)
+	$(E2E_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-e2e.txt
+	@touch $@
+
 .PHONY: demo
 demo: $(ENVIRONMENT) ## photos through queue, worker and table on this machine (IMAGES=folder for your own)
 	$(FETCH_MODELS) $(or $(MODEL_COMPLEXITY),2)
@@ -36,6 +46,23 @@ test: $(ENVIRONMENT) ## every test that needs no Docker
 	$(FETCH_MODELS) 0 1 2
 	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
 
+.PHONY: image
+image: $(ENVIRONMENT) ## the container image, its size and cold start (BASE_IMAGE= for another base)
+	$(BIN)/python image/build_image.py --complexity $(or $(MODEL_COMPLEXITY),2) \
+		$(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)")
+	$(BIN)/python image/cold_start.py
+
+.PHONY: e2e
+e2e: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## the image as on Lambda, and SAM; what needs Docker is skipped without
+	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGUMENTS)
+
+MESSAGES := 2000
+
+.PHONY: chaos
+chaos: $(ENVIRONMENT) ## faults everywhere, and nothing lost (MESSAGES=10000, SEED=1)
+	$(FETCH_MODELS) 1
+	$(BIN)/python -m tests.chaos --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
+
 SECONDS := 60
 
 .PHONY: fuzz
@@ -43,10 +70,12 @@ fuzz: $(ENVIRONMENT) ## damaged messages and images for a while (SECONDS=300, SE
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: check
-check: $(ENVIRONMENT) ## formatter, linter, type checker
+check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## formatter, linter, type checker, template linters
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(E2E_VENV)/bin/sam validate --lint
 
 .PHONY: format
 format: $(ENVIRONMENT) ## apply the formatter and the linter's own mends
@@ -54,14 +83,16 @@ format: $(ENVIRONMENT) ## apply the formatter and the linter's own mends
 	$(BIN)/ruff check --fix .
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header $(UPGRADE) pyproject.toml
+	--no-emit-index-url --no-header $(UPGRADE)
 
 .PHONY: lock
 lock: $(ENVIRONMENT) ## compile the locked requirements (UPGRADE=--upgrade for newer versions)
-	$(UV_COMPILE) --extra worker --output-file image/requirements.txt
-	$(UV_COMPILE) --all-extras --group dev --constraint image/requirements.txt \
+	$(UV_COMPILE) --group build --output-file image/requirements-build.txt
+	$(UV_COMPILE) --group e2e --no-build --output-file requirements-e2e.txt
+	$(UV_COMPILE) pyproject.toml --extra worker --output-file image/requirements.txt
+	$(UV_COMPILE) pyproject.toml --all-extras --group dev --constraint image/requirements.txt \
 		--output-file requirements-dev.txt
 
 .PHONY: clean
 clean: ## remove what was built, and the environment
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(E2E_VENV) build *.egg-info

@@ -30,16 +30,20 @@ _UNUSED = (
     # NumPy: for building extensions.
     "numpy/_core/include",
     "numpy/_core/lib",
+    "numpy/distutils",
     "numpy/f2py",
+    "numpy/random/lib",
     # boto3: the resource API's documentation.
     "boto3/examples",
     # Everybody: commands, tests, types, what pip compiled.
     "bin",
+    "absl/testing",
     "**/tests",
     "**/*.pyi",
     "**/__pycache__",
 )
-_MAY_BE_MISSING = {"**/__pycache__"}
+# Python 3.12 has no distutils, and so NumPy has none for it.
+_MAY_BE_MISSING = {"numpy/distutils", "**/__pycache__"}
 
 
 def unused(packages: Path) -> Iterator[Path]:

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Build the worker's container image, and say how large it is and what of.
+
+The pose models go into the build context first (`image/model-cache`), from this machine's cache
+or from where `fetch_models.py` finds them, so that the build itself downloads none. `sam build`
+needs no more than that: `build_image.py --models-only`.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import fetch_models
+from docker_cli import DockerError, docker
+from model_files import megabytes, write_atomically
+from model_manifest import Model, read_manifest
+
+FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parent
+MODEL_CACHE = FOLDER / "model-cache"
+
+DEFAULT_TAG = "landmark-worker:latest"
+_COMPLEXITIES = (0, 1, 2)
+_BUILD_SECONDS = 1800
+_PARTS_SHOWN = 8
+
+# Runs inside the image: bytes of everything at the top of /var/task, and of the model.
+_MEASURE = """
+import json, pathlib
+task, sizes = pathlib.Path("/var/task"), {}
+for path in task.rglob("*"):
+    if path.is_file() and not path.is_symlink():
+        name = path.relative_to(task).parts[0]
+        if path.match("pose_landmark/*.tflite"):
+            name = path.name
+        sizes[name] = sizes.get(name, 0) + path.stat().st_size
+print(json.dumps(sizes))
+"""
+
+# Folders that belong to a package with another name.
+_PART_OF = {"opencv_python_headless.libs": "cv2", "numpy.libs": "numpy"}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of an image.
+
+    Attributes:
+        total: all of it, not compressed.
+        base: of that, the base's.
+        parts: what stands in `/var/task`, the largest first.
+    """
+
+    total: int
+    base: int
+    parts: Mapping[str, int]
+
+
+def bring_models(complexities: Sequence[int] = _COMPLEXITIES) -> None:
+    """Put the models that MediaPipe's wheel lacks into the build context.
+
+    Raises:
+        FileNotFoundError: a model is nowhere to be had; what was tried is on standard error.
+    """
+    for model in read_manifest(fetch_models.MANIFEST).models:
+        names = [f"{source.sha256[:16]}-{model.file}" for source in model.sources]
+        in_wheel = any(source.kind == "wheel" for source in model.sources)
+        at_hand = any((MODEL_CACHE / name).exists() for name in names)
+        if model.complexity in complexities and not in_wheel and not at_hand:
+            _bring(model)
+
+
+def _bring(model: Model) -> None:
+    """Put one model there, under the name by which `fetch_models.py --cache` finds it."""
+    with tempfile.TemporaryDirectory() as folder:
+        if fetch_models.main(["--complexity", str(model.complexity), "--target", folder]) != 0:
+            raise FileNotFoundError(f"{model.file} is missing")
+        content = Path(folder, model.destination).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    write_atomically(MODEL_CACHE / f"{digest[:16]}-{model.file}", content)
+
+
+def build(tag: str, *, base_image: str | None = None, complexity: int = 2) -> None:
+    """Build the image."""
+    arguments = {
+        "MODEL_COMPLEXITY": str(complexity),
+        "VERSION": git("describe", "--tags", "--always", "--dirty"),
+        "REVISION": git("rev-parse", "HEAD"),
+    }
+    if base_image:
+        arguments["BASE_IMAGE"] = base_image
+    settings = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    docker(
+        *("build", "--platform=linux/amd64", *settings, f"--tag={tag}"),
+        *(f"--file={FOLDER / 'Dockerfile'}", str(ROOT)),
+        timeout_seconds=_BUILD_SECONDS,
+    )
+
+
+def git(*arguments: str) -> str:
+    """What git says of this checkout; "unknown" where there is none."""
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+
+def sizes(tag: str, base_image: str) -> Sizes:
+    """Measure an image."""
+    found = json.loads(docker("run", "--rm", "--entrypoint=python3", tag, "-c", _MEASURE))
+    parts: dict[str, int] = {}
+    for name, size in found.items():
+        part = _PART_OF.get(name, name)
+        parts[part] = parts.get(part, 0) + size
+    return Sizes(
+        total=int(docker("image", "inspect", "--format={{.Size}}", tag)),
+        base=int(docker("image", "inspect", "--format={{.Size}}", base_image)),
+        parts=dict(sorted(parts.items(), key=lambda part: -part[1])),
+    )
+
+
+def report(tag: str, base_image: str, found: Sizes) -> str:
+    """Say the sizes for people."""
+    shown = list(found.parts.items())[:_PARTS_SHOWN]
+    rest = found.total - found.base - sum(size for _, size in shown)
+    lines = [(f"base {base_image}", found.base), *shown, ("everything else", rest)]
+    return "\n".join(
+        [
+            f"image        {tag}, {megabytes(found.total)} uncompressed",
+            *(f"  {megabytes(size):>10}   {name}" for name, size in lines),
+            "",
+        ]
+    )
+
+
+def default_base() -> str:
+    """The base that the Dockerfile names."""
+    for line in (FOLDER / "Dockerfile").read_text(encoding="utf-8").splitlines():
+        if line.startswith("ARG BASE_IMAGE="):
+            return line.partition("=")[2]
+    raise LookupError("the Dockerfile has no default for BASE_IMAGE")
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
+    parser.add_argument("--base-image", default=default_base(), help="default: %(default)s")
+    parser.add_argument("--complexity", type=int, choices=_COMPLEXITIES, default=2)
+    parser.add_argument("--tag", default=DEFAULT_TAG, help="default: %(default)s")
+    parser.add_argument("--models-only", action="store_true", help="build nothing")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = parse_arguments(argv)
+    try:
+        bring_models(_COMPLEXITIES if options.models_only else [options.complexity])
+        if not options.models_only:
+            build(options.tag, base_image=options.base_image, complexity=options.complexity)
+            found = sizes(options.tag, options.base_image)
+            sys.stdout.write(report(options.tag, options.base_image, found))
+    except (DockerError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

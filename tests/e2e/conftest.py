@@ -1,0 +1,109 @@
+"""Fixtures of the e2e tests: an engine, a base, the image built by SAM; and the closing report."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import build_image
+from docker_cli import docker
+from tests.e2e import sam
+from tests.e2e.base import NoBaseError, base_image
+from tests.e2e.engine import NoEngineError, engine
+from tests.fakes import Cloud
+from worker.local.stack import create_stack
+
+Note = Callable[[str, str], None]
+
+_IMAGE = "landmark-worker:e2e"
+_SAM_TAG = "worker:built"
+_FIGURES = pytest.StashKey[list[tuple[str, str]]]()
+_SKIPPED = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sam_environment() -> None:
+    """SAM's command line, which is not for the worker's own environment."""
+    if not sam.EMULATOR.exists():
+        pytest.fail(f"{sam.ENVIRONMENT} is missing: `make e2e` makes it", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def base(sam_environment: None, request: pytest.FixtureRequest) -> Iterator[str]:  # noqa: ARG001
+    """A base image to build on, and the engine that has it; else every test of them is skipped."""
+    try:
+        with engine():
+            yield base_image()
+    except (NoEngineError, NoBaseError) as error:
+        request.config.stash[_SKIPPED] = str(error)
+        pytest.skip(str(error))
+
+
+@contextmanager
+def tag_kept(tag: str) -> Iterator[None]:
+    """Give a tag back, after the block, to the image that had it before."""
+    before = docker("images", "--quiet", "--no-trunc", tag)
+    yield
+    if before:
+        docker("tag", before, tag)
+    else:
+        docker("rmi", "--no-prune", tag)
+
+
+@pytest.fixture(scope="session")
+def built(base: str) -> Iterator[tuple[str, ...]]:
+    """What `sam build` made, as the options by which SAM's other commands find it.
+
+    SAM's own tag is given back afterwards: nobody should deploy what stands on a stand-in.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_BUILDKIT", "0")  # one cache for SAM's builder and the command's
+        build_image.bring_models()
+        with tag_kept(_SAM_TAG):
+            options = tuple(sam.build(base))
+            docker("tag", _SAM_TAG, _IMAGE)
+            yield options
+
+
+@pytest.fixture(scope="session")
+def image(built: tuple[str, ...]) -> str:  # noqa: ARG001, it has to run
+    """The image for Lambda, with the most accurate model."""
+    return _IMAGE
+
+
+@pytest.fixture(scope="session")
+def images(base: str, built: tuple[str, ...]) -> dict[int, str]:  # noqa: ARG001, its layers
+    """The image for any container, as `make image` builds it, by the model's complexity."""
+    variants = {complexity: f"{_IMAGE}-{complexity}" for complexity in (0, 1, 2)}
+    for complexity, tag in variants.items():
+        build_image.build(tag, base_image=base, complexity=complexity)
+    return variants
+
+
+@pytest.fixture(scope="module")
+def module_cloud(services: Mapping[str, Any], request: pytest.FixtureRequest) -> Cloud:
+    """A stack for the tests of one module."""
+    name = request.module.__name__.rpartition(".")[2].replace("_", "-")
+    return Cloud(create_stack(name), services)
+
+
+@pytest.fixture(scope="session")
+def note(request: pytest.FixtureRequest) -> Note:
+    """Takes a figure for the closing report."""
+    figures = request.config.stash.setdefault(_FIGURES, [])
+
+    def take(name: str, value: str) -> None:
+        figures.append((name, value))
+
+    return take
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Iterator[None]:  # noqa: ANN401
+    """Say the figures, and plainly what was not tested, below everything else."""
+    yield
+    for name, value in config.stash.get(_FIGURES, []):
+        terminalreporter.write_line(f"{name:40}{value}")
+    if reason := config.stash.get(_SKIPPED, ""):
+        terminalreporter.write_line(f"SKIPPED is all that needs Docker: {reason}", yellow=True)

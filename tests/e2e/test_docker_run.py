@@ -1,0 +1,67 @@
+"""The image in any container: `docker run` as the README and the blog have it, and the poller."""
+
+import time
+
+from emulator import Emulator
+from lambda_like import LIMITS, gateway, worker
+from tests.fakes import Cloud, person
+from tests.shims import THREAD_NAME_ERROR
+
+_DRAIN_SECONDS = 60
+
+
+def wait_until_empty(cloud: Cloud) -> None:
+    """Wait for a queue to be worked off."""
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    while cloud.queued():
+        assert time.monotonic() < deadline, "the queue is not worked off"
+        time.sleep(0.1)
+
+
+def test_docker_run_as_in_the_blog(images: dict[int, str], module_cloud: Cloud) -> None:
+    """`docker run -p …:8080` answers POSTs at Lambda's path: a photograph, or a clear 400."""
+    module_cloud.put("blog.jpg", person())
+    publish = ("--publish=127.0.0.1::8080",)
+    with (
+        worker(
+            images[2],
+            environment={**module_cloud.stack.environment, "QUEUE_URL": ""},
+            network="bridge",
+            options=publish,
+        ) as container,
+        gateway(images[2], network=f"container:{container.name}"),
+    ):
+        published = Emulator(container.address_of(8080))
+
+        answer = published.first_answer({"bucket": module_cloud.stack.bucket, "key": "blog.jpg"})
+        nothing = published.invoke({})
+
+    assert answer["statusCode"] == 200
+    assert nothing == {"statusCode": 400, "body": {"message": "key: missing", "data": None}}
+
+
+def test_poller_drains_a_queue_and_stops(images: dict[int, str], module_cloud: Cloud) -> None:
+    """`python3 -m worker.poller` in the same image works off a queue, and ends when told to."""
+    for number in range(3):
+        module_cloud.put(f"polled-{number}.jpg", person())
+        module_cloud.send({"key": f"polled-{number}.jpg"})
+    command = ("-m", "worker.poller", "--wait-seconds", "1")
+    with (
+        gateway(images[2]) as door,
+        worker(
+            images[2],
+            *command,
+            environment=module_cloud.stack.environment,
+            network=door.network,
+            options=(*LIMITS, "--entrypoint=python3"),
+        ) as container,
+    ):
+        wait_until_empty(module_cloud)
+        status = container.stop()
+        log = container.logs()
+
+    assert status == 0
+    assert '"stopped"' in log
+    assert THREAD_NAME_ERROR not in log
+    statuses = module_cloud.statuses()
+    assert {statuses[f"polled-{number}.jpg"] for number in range(3)} == {"detected"}

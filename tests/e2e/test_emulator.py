@@ -1,0 +1,152 @@
+"""The function under Lambda's own interface, without a container: emulator, client, worker."""
+
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from emulator import Emulator
+from lambda_like import FUNCTION_ENVIRONMENT, aws_environment
+from tests.e2e.conftest import Note
+from tests.e2e.sam import EMULATOR, ROOT, runtime_folder
+from tests.fakes import Cloud, person
+from tests.shims import THREAD_NAME_ERROR, compile_refusal, compile_shim
+
+WARM_INVOCATIONS = 10
+CRASH_AFTER = 5
+
+
+@dataclass(frozen=True)
+class Function:
+    """A running function: its door, its processes' group, its log."""
+
+    emulator: Emulator
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    def log(self) -> str:
+        """What its processes have written until now."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def kill_detector(self) -> None:
+        """Send SIGKILL to the detector's process, as the kernel does when memory runs out."""
+        (detector,) = [pid for pid in descendants(self.process.pid) if "detector" in command(pid)]
+        os.kill(detector, signal.SIGKILL)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """A process's children, and theirs."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (thread / "children").read_text(encoding="ascii").split()):
+            yield child
+            yield from descendants(child)
+
+
+def command(pid: int) -> str:
+    """A process's command line."""
+    return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
+
+
+def free_address() -> str:
+    """An address of this machine alone where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@contextmanager
+def running(cloud: Cloud, folder: Path, preload: Sequence[Path] = ()) -> Iterator[Function]:
+    """Run the worker's function in the emulator, on a stack."""
+    door = free_address()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{ROOT}:{runtime_folder()}",
+        "LD_PRELOAD": ":".join(map(str, preload)),
+        **FUNCTION_ENVIRONMENT,
+        **aws_environment(),
+        **cloud.stack.environment,
+        "QUEUE_URL": "",  # the events are made up, they have no receipts
+    }
+    arguments = (
+        *(str(EMULATOR), "--runtime-interface-emulator-address", door),
+        *("--runtime-api-address", free_address()),
+        *(sys.executable, "-m", "awslambdaric", "worker.lambda_function.lambda_handler"),
+    )
+    log_file = folder / "log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Function(Emulator(door), process, log_file)
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the emulator and everything below it; detectors end when nobody feeds them."""
+    group = [process.pid, *descendants(process.pid)]
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    for pid in group:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_cold_warm_and_after_a_crash(module_cloud: Cloud, tmp_path: Path, note: Note) -> None:
+    """The first invocation and ten more have landmarks, though the detector dies in between."""
+    module_cloud.put("photo.jpg", person())
+    event = {"bucket": module_cloud.stack.bucket, "key": "photo.jpg", "force": True}
+    started = time.monotonic()
+    with running(module_cloud, tmp_path) as function:
+        answers = [function.emulator.first_answer(event)]
+        cold_seconds = time.monotonic() - started
+        warm_seconds = []
+        for number in range(WARM_INVOCATIONS):
+            if number == CRASH_AFTER:
+                function.kill_detector()
+            before = time.monotonic()
+            answers.append(function.emulator.invoke(event))
+            warm_seconds.append(time.monotonic() - before)
+        log = function.log()
+
+    crash_seconds = warm_seconds.pop(CRASH_AFTER)
+    note("emulator without Docker, cold", f"{cold_seconds:.2f} s to the first landmarks")
+    note("  warm, median of 9", f"{statistics.median(warm_seconds) * 1000:.0f} ms")
+    note("  after the detector's crash", f"{crash_seconds * 1000:.0f} ms")
+    assert [answer["statusCode"] for answer in answers] == [200] * 11
+    assert all(answer == answers[0] for answer in answers)
+    assert re.findall(r'"DetectorRestarts":\[1\.0\]', log) == ['"DetectorRestarts":[1.0]']
+
+
+@pytest.mark.parametrize("shimmed", [True, False])
+def test_thread_names(module_cloud: Cloud, tmp_path: Path, shimmed: bool) -> None:  # noqa: FBT001
+    """Where threads may not be named, only the shim in front keeps the log free of it."""
+    module_cloud.put("photo.jpg", person())
+    preload = [compile_shim(tmp_path)] if shimmed else []
+    with running(module_cloud, tmp_path, [*preload, compile_refusal(tmp_path)]) as function:
+        event = {"bucket": module_cloud.stack.bucket, "key": "photo.jpg", "force": True}
+        answer = function.emulator.first_answer(event)
+        time.sleep(0.5)  # what the detector said before is on its way to the log
+        log = function.log()
+
+    assert answer["statusCode"] == 200
+    assert (THREAD_NAME_ERROR in log) is not shimmed

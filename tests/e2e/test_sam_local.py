@@ -1,0 +1,96 @@
+"""`sam local invoke` with the samples of `infra-sam/`, on the image that `sam build` made."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_like import gateway
+from tests.e2e.sam import ROOT, sam
+from tests.fakes import Cloud, person
+from tests.shims import THREAD_NAME_ERROR
+from worker.errors import MessageError
+from worker.jobs import Job, decode_direct, decode_message
+from worker.local.stack import create_stack
+
+EVENTS = sorted((ROOT / "infra-sam" / "events").glob("*.json"))
+# Where env.json looks for the services, on the machine that runs Docker.
+SERVICES_PORT = 5000
+
+
+@pytest.fixture(scope="module")
+def local_cloud(services: Mapping[str, Any]) -> Cloud:
+    """The stack that env.json names."""
+    return Cloud(create_stack(), services)
+
+
+@pytest.fixture(scope="module")
+def services_host(image: str, local_cloud: Cloud) -> Iterator[str]:  # noqa: ARG001
+    """The address, among Docker's own, behind which the embedded services are.
+
+    They listen on this machine's loopback interface only, which no container reaches.
+    """
+    with gateway(image, network="bridge", listen=f"0.0.0.0:{SERVICES_PORT}") as door:
+        addresses = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        yield door.container.inspect(addresses)
+
+
+def take_dead_letters(cloud: Cloud) -> int:
+    """Empty the dead-letter queue; returns how many messages were in it."""
+    letters, url = cloud.dead_letters(), cloud.stack.dead_letter_queue_url
+    for letter in letters:
+        cloud.clients["sqs"].delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
+    return len(letters)
+
+
+def forget_results(cloud: Cloud) -> None:
+    """Empty the table."""
+    table, client = cloud.stack.table, cloud.clients["dynamodb"]
+    for item in client.scan(TableName=table)["Items"]:
+        key = {name: item[name] for name in ("object_key", "bucket")}
+        client.delete_item(TableName=table, Key=key)
+
+
+def jobs_of(event: dict[str, Any], bucket: str) -> tuple[list[Job], int]:
+    """What an event asks for, and how many of its messages nobody can read."""
+    if "Records" not in event:
+        return [decode_direct(event, default_bucket=bucket)], 0
+    jobs: list[Job] = []
+    unreadable = 0
+    for record in event["Records"]:
+        try:
+            jobs += decode_message(record["body"], default_bucket=bucket)
+        except MessageError:
+            unreadable += 1
+    return jobs, unreadable
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
+def test_sample_event(
+    built: tuple[str, ...], services_host: str, local_cloud: Cloud, path: Path
+) -> None:
+    """The worker does what the sample asks for, and its log names no thread."""
+    event = json.loads(path.read_text(encoding="utf-8"))
+    jobs, unreadable = jobs_of(event, local_cloud.stack.bucket)
+    forget_results(local_cloud)
+    for job in jobs:
+        local_cloud.put(job.key, person())
+
+    printed, log = sam(
+        *("local", "invoke", "Worker", *built, f"--config-file={ROOT / 'samconfig.toml'}"),
+        f"--event={path}",
+        f"--add-host=host.docker.internal:{services_host}",
+        timeout_seconds=120,
+    )
+
+    answer = json.loads(printed)
+    if "Records" in event:
+        assert answer == {"batchItemFailures": []}
+    else:
+        assert answer["statusCode"] == 200
+    assert local_cloud.statuses() == {job.key: "detected" for job in jobs}
+    assert take_dead_letters(local_cloud) == unreadable
+    assert '"ColdStart":[1.0]' in log
+    assert THREAD_NAME_ERROR not in log

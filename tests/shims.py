@@ -1,0 +1,50 @@
+"""The image's shim, and a library that refuses to name threads as Lambda does, compiled here."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SHIM_SOURCE = Path(__file__).parents[1] / "image" / "pthread_shim.c"
+
+# As glibc answers where the kernel says EPERM.
+REFUSAL_SOURCE = """
+int pthread_setname_np(unsigned long thread, const char *name)
+{
+    (void)thread;
+    (void)name;
+    return 1;
+}
+"""
+
+# MediaPipe's source file that complains; what it says are two lines, the worker logs the first.
+THREAD_NAME_ERROR = "threadpool_pthread_impl.cc"
+
+
+def compile_shim(folder: Path) -> Path:
+    """The shim, as the image's Dockerfile compiles it."""
+    return _compile(SHIM_SOURCE, folder / "libpthread_shim.so")
+
+
+def compile_refusal(folder: Path) -> Path:
+    """A library that answers every attempt to name a thread with EPERM."""
+    source = folder / "refusal.c"
+    source.write_text(REFUSAL_SOURCE, encoding="utf-8")
+    return _compile(source, folder / "librefusal.so")
+
+
+def _compile(source: Path, library: Path) -> Path:
+    flags = ["-shared", "-fPIC", "-O2", "-nostdlib", "-s", "-o", str(library), str(source)]
+    subprocess.run([*_compiler(), *flags], check=True, timeout=120)
+    return library
+
+
+def _compiler() -> list[str]:
+    if compiler := shutil.which("cc"):
+        return [compiler]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-gnu.2.26"]
+    pytest.skip("there is no C compiler: neither cc nor the package ziglang")
