@@ -34,9 +34,11 @@ class DirectHandler:
         self._telemetry = telemetry
         self._buckets = buckets
 
-    def handle(self, event: Mapping[str, Any], deadline: float) -> Answer:
+    def handle(self, event: object, deadline: float) -> Answer:
         """Answer with landmarks, or with what is wrong."""
         try:
+            if not isinstance(event, Mapping):
+                raise MessageError("expected an object with a key")
             job = decode_direct(event, default_bucket=self._buckets.default)
             delivery = Delivery(self._buckets.check(job))
             (future,) = self._pipeline.start([delivery], deadline)

@@ -43,13 +43,14 @@ class Handler:
         self._detectors = detectors
         self._telemetry = telemetry
 
-    def handle(self, event: Mapping[str, Any], context: InvocationContext) -> Mapping[str, Any]:
-        """Answer one invocation, within its time."""
+    def handle(self, event: object, context: InvocationContext) -> Mapping[str, Any]:
+        """Answer one invocation, within its time; its event may be any JSON."""
         seconds = context.get_remaining_time_in_millis() / 1000
         deadline = time.monotonic() + seconds - min(_RESERVE_SECONDS, seconds * _RESERVE_SHARE)
         try:
-            if _is_sqs_event(event):
-                return self._batch.handle(event["Records"], deadline)
+            records = _sqs_records(event)
+            if records is not None:
+                return self._batch.handle(records, deadline)
             return self._direct.handle(event, deadline)
         finally:
             self._telemetry.end_invocation(self._detectors.restarts)
@@ -60,8 +61,10 @@ class Handler:
         self._detectors.close()
 
 
-def _is_sqs_event(event: Mapping[str, Any]) -> bool:
-    records = event.get("Records")
-    return isinstance(records, list) and all(
-        isinstance(record, dict) and record.get("eventSource") == "aws:sqs" for record in records
-    )
+def _sqs_records(event: object) -> list[dict[str, Any]] | None:
+    """The messages of an SQS event; None if it is another event."""
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    if not isinstance(records, list):
+        return None
+    from_sqs = (isinstance(r, dict) and r.get("eventSource") == "aws:sqs" for r in records)
+    return records if all(from_sqs) else None

@@ -103,6 +103,8 @@ class Pipeline:
                 return Report(delivery, Outcome.DUPLICATE)
             if stored is not None and stored.is_newer_than(source.identity):
                 return Report(delivery, Outcome.SUPERSEDED)
+            if not job.force and self._results.holds(stored, source.identity):
+                return Report(delivery, Outcome.DUPLICATE)
             result = self._detect(delivery, source, clock, deadline)
         saved = self._results.save(result)
         return Report(delivery, Outcome(result.status) if saved else Outcome.SUPERSEDED, result)

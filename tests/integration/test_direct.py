@@ -142,10 +142,15 @@ def test_bucket_and_job_are_the_askers_choice(cloud: Cloud, handler: Handler) ->
         ({"key": 7}, "key: expected a string, got a number"),
         ({"key": "a.jpg", "bucket": "No Bucket"}, "bucket: no S3 bucket name: 'No Bucket'"),
         ({"Records": [{"eventSource": "aws:s3"}]}, "key: missing"),
+        ([], "expected an object with a key"),
+        ("photo.jpg", "expected an object with a key"),
     ],
 )
 def test_question_that_names_no_object_is_400(
-    event: dict[str, Any], message: str, cloud: Cloud, handler: Handler
+    event: Any,  # noqa: ANN401, any JSON
+    message: str,
+    cloud: Cloud,
+    handler: Handler,
 ) -> None:
     """The message says which field is wrong."""
     assert ask(handler, event) == (400, message, None)

@@ -178,6 +178,20 @@ def test_event_about_a_replaced_content_gives_its_sequencer_to_none(
 
 
 @pytest.mark.parametrize("form", ["S3", "EventBridge"])
+def test_events_about_replaced_contents_detect_the_present_one_once(
+    cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """Two late events of contents that are gone lead to one detection of what is there."""
+    gone = [cloud.put(KEY, nobody(shade)) for shade in (1, 2)]
+    present = cloud.put(KEY, nobody(3))
+    events = [notification(cloud, version, f"0055AED6DCD9028{n}") for n, version in enumerate(gone)]
+    assert deliver(make_handler(), events[0]) == []
+
+    assert deliver(make_handler(RiggedDetectors(never)), events[1]) == []
+
+    assert cloud.item(KEY)["etag"] == {"S": present.etag}
+
+
 def test_event_that_comes_twice_is_not_even_fetched(
     form: str, cloud: Cloud, make_handler: MakeHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

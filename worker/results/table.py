@@ -174,8 +174,24 @@ class ResultsTable:
         """The content with which the job would have nothing left to do, if there is such."""
         if job.force or stored is None or not stored.may_stand_for(job):
             return None
-        done = stored.status != FAILED and stored.options_hash == self._options_hash
-        return stored.etag if done else None
+        return stored.etag if self._is_done(stored) else None
+
+    def holds(self, stored: Stored | None, identity: ObjectIdentity) -> bool:
+        """Whether the very version that was opened is done, for all that is known of it.
+
+        An event about content that has been replaced leads to the present one, which
+        has events of its own.
+        """
+        return (
+            stored is not None
+            and self._is_done(stored)
+            and identity.sequencer is None
+            and (stored.etag, stored.version_id) == (identity.etag, identity.version_id)
+            and stored.last_modified == _timestamp(identity.last_modified)
+        )
+
+    def _is_done(self, stored: Stored) -> bool:
+        return stored.status != FAILED and stored.options_hash == self._options_hash
 
     def get(self, job: Job) -> LandmarkItem:
         """The whole item of the job's object.
