@@ -63,6 +63,14 @@ def too_large() -> Photo:
     return Photo("too large", file.getvalue())
 
 
+def greedy() -> Photo:
+    """50 megapixels in many scans, all of which a decoder has to keep in memory at once."""
+    file = BytesIO()
+    picture = Image.new("RGB", (8000, 6200), _WALL)
+    picture.save(file, "JPEG", progressive=True, subsampling=0)
+    return Photo("greedy", file.getvalue())
+
+
 def both_hands() -> Photo:
     """The astronaut with drawn arms: every model sees the left hand, the heavy one both."""
     return _waving("both hands", wrist=(90, 260), elbow=(130, 470))

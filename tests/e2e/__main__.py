@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2] / "image"))  # as pytest is told in pyproject.toml
 
-from tests.e2e.base import NoBaseError, base_image  # noqa: E402, the path comes first
-from tests.e2e.engine import NoEngineError, engine  # noqa: E402, the same
+from tests.e2e.base import NoBaseError, base_image
+from tests.e2e.engine import NoEngineError, engine
 
 
 def main(command: list[str]) -> int:

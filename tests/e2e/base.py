@@ -17,7 +17,8 @@ from docker_cli import DockerError, docker
 from tests.e2e.engine import kept_folder
 from tests.e2e.sam import EMULATOR, RUNTIME_PACKAGES, locked
 
-_STANDIN = Path(__file__).with_name("standin")
+_THIS_FILE = Path(__file__)
+_STANDIN = _THIS_FILE.with_name("standin")
 
 # By distribution, the release whose Python the worker runs on: 3.11 and 3.12.
 _SUITES = {"debian": "bookworm", "ubuntu": "noble"}
@@ -44,7 +45,7 @@ def base_image() -> str:
     with tempfile.TemporaryDirectory(prefix="standin-", dir=kept_folder()) as folder:
         context = Path(folder)
         _fill(context)
-        tag = f"landmark-standin:{_digest(context)}"
+        tag = f"landmark-standin:{_digest(*context.iterdir(), _THIS_FILE)}"
         if not _exists(tag):
             root = _root_image()
             docker(
@@ -65,9 +66,9 @@ def _fill(context: Path) -> None:
         (context / "authorities.crt").touch()
 
 
-def _digest(context: Path) -> str:
-    digest = hashlib.sha256(f"{_SUITES} {_PACKAGES}".encode())
-    for path in sorted(context.iterdir()):
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(files):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -83,7 +84,7 @@ def _exists(tag: str) -> bool:
 def _root_image() -> str:
     """The distribution alone, by `debootstrap`; a minute and a half."""
     suite, mirror = _suite_and_mirror()
-    tag = f"landmark-standin-root:{suite}"
+    tag = f"landmark-standin-root:{suite}-{_digest(_THIS_FILE)}"
     if _exists(tag):
         return tag
     if shutil.which("debootstrap") is None:

@@ -23,8 +23,8 @@ _ANSWER_SECONDS = 15
 _START_SECONDS = 60
 _STOP_SECONDS = 60
 _LOCK_SECONDS = 900
-# Nothing outlives this, or every change of the worker would be kept for good.
-_IMAGES_KEPT_HOURS = 7 * 24
+# Then even the base is made anew, or every change of the worker would be kept for good.
+_IMAGES_KEPT_HOURS = 14 * 24
 
 
 class NoEngineError(Exception):
@@ -60,7 +60,7 @@ def engine() -> Iterator[None]:
         _docker_host(address),
     ):
         yield
-        docker("image", "prune", "--force", f"--filter=until={_IMAGES_KEPT_HOURS}h")
+        docker("image", "prune", "--all", "--force", f"--filter=until={_IMAGES_KEPT_HOURS}h")
 
 
 def _running() -> str | None:

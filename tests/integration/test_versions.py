@@ -177,7 +177,6 @@ def test_event_about_a_replaced_content_gives_its_sequencer_to_none(
     assert cloud.item(KEY)["sequencer"] == {"S": "0B".ljust(32, "0")}
 
 
-@pytest.mark.parametrize("form", ["S3", "EventBridge"])
 def test_events_about_replaced_contents_detect_the_present_one_once(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
@@ -192,6 +191,7 @@ def test_events_about_replaced_contents_detect_the_present_one_once(
     assert cloud.item(KEY)["etag"] == {"S": present.etag}
 
 
+@pytest.mark.parametrize("form", ["S3", "EventBridge"])
 def test_event_that_comes_twice_is_not_even_fetched(
     form: str, cloud: Cloud, make_handler: MakeHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
