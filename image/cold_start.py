@@ -50,9 +50,12 @@ def measure(image: str, stack: LocalStack) -> Start:
     with gateway(image) as door:
         started = time.monotonic()
         with worker(image, environment=stack.environment, network=door.network) as container:
-            answers = [door.emulator.first_answer(event)]
-            until_landmarks = time.monotonic() - started
-            answers += [door.emulator.invoke(event) for _ in range(_WARM_INVOCATIONS)]
+            try:
+                answers = [door.emulator.first_answer(event)]
+                until_landmarks = time.monotonic() - started
+                answers += [door.emulator.invoke(event) for _ in range(_WARM_INVOCATIONS)]
+            except TimeoutError as error:
+                raise DockerError(f"{error}; the container's log:\n{container.logs()}") from error
             log = container.logs()
     if any(answer.get("statusCode") != HTTPStatus.OK for answer in answers):
         raise DockerError(f"the worker does not answer with landmarks; its log:\n{log}")
@@ -94,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stack = create_stack()
             boto3.client("s3").put_object(Bucket=stack.bucket, Key=_PHOTO, Body=content)
             starts = [measure(options.image, stack) for _ in range(options.runs)]
-    except (DockerError, TimeoutError) as error:
+    except DockerError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     sys.stdout.write(report(starts))

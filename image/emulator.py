@@ -3,7 +3,6 @@
 import json
 import socket
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -42,25 +41,18 @@ class Emulator:
             with connection.getresponse() as response:
                 return json.loads(response.read())
 
-    def first_answer(
-        self,
-        event: object,
-        *,
-        alive: Callable[[], bool] = lambda: True,
-        timeout_seconds: float = 60,
-    ) -> Any:  # noqa: ANN401, it is JSON
+    def first_answer(self, event: object, timeout_seconds: float = 60) -> Any:  # noqa: ANN401
         """Invoke the function as soon as the emulator listens.
 
         Args:
             event: what the function is given.
-            alive: whether there is still somebody to wait for.
             timeout_seconds: how long to wait for the emulator, and then for the answer.
 
         Raises:
             TimeoutError: the emulator did not come up.
         """
         deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline and alive():
+        while time.monotonic() < deadline:
             try:
                 return self.invoke(event, timeout_seconds)
             except (ConnectionError, FileNotFoundError):

@@ -1,8 +1,8 @@
 """A base image that stands in for AWS's, for machines that reach no registry of images.
 
-Debian's or Ubuntu's Python by `debootstrap`, and on it what AWS's base has: the runtime
-interface client and emulator, the entry point, the folders and their variables. Built once
-and kept; its tag is a hash of what it is made of.
+Debian's Python by `debootstrap`, and on it what AWS's base has: the runtime interface client
+and emulator, the entry point, the folders and their variables. Built once and kept; its tag is
+a hash of what it is made of.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from build_image import default_base
 from docker_cli import DockerError, docker
 from tests.e2e.engine import kept_folder
 from tests.e2e.sam import EMULATOR, RUNTIME_PACKAGES, locked
@@ -20,8 +21,7 @@ from tests.e2e.sam import EMULATOR, RUNTIME_PACKAGES, locked
 _THIS_FILE = Path(__file__)
 _STANDIN = _THIS_FILE.with_name("standin")
 
-# By distribution, the release whose Python the worker runs on: 3.11 and 3.12.
-_SUITES = {"debian": "bookworm", "ubuntu": "noble"}
+_SUITE = "bookworm"  # its Python is 3.11
 _PACKAGES = "python3,python3-pip,ca-certificates"
 # Where programs on this machine find the authorities that they trust.
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -68,7 +68,7 @@ def _fill(context: Path) -> None:
 
 def _digest(*files: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(files):
+    for path in sorted(files, key=lambda file: file.name):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -83,10 +83,10 @@ def _exists(tag: str) -> bool:
 
 def _root_image() -> str:
     """The distribution alone, by `debootstrap`; a minute and a half."""
-    suite, mirror = _suite_and_mirror()
-    tag = f"landmark-standin-root:{suite}-{_digest(_THIS_FILE)}"
+    tag = f"landmark-standin-root:{_SUITE}-{_digest(_THIS_FILE)}"
     if _exists(tag):
         return tag
+    mirror = _mirror()
     if shutil.which("debootstrap") is None:
         raise NoBaseError(_no_base("there is no debootstrap: `apt-get install debootstrap`"))
     if os.geteuid() != 0:
@@ -95,17 +95,17 @@ def _root_image() -> str:
         command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}"]
         try:
             done = subprocess.run(
-                [*command, suite, folder, mirror],
+                [*command, _SUITE, folder, mirror],
                 capture_output=True,
                 text=True,
                 timeout=_BOOTSTRAP_SECONDS,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise NoBaseError(_no_base(f"debootstrap of {suite} takes too long")) from None
+            raise NoBaseError(_no_base(f"debootstrap of {_SUITE} takes too long")) from None
         if done.returncode:
             last = (done.stdout + done.stderr).strip().splitlines()[-1:]
-            raise NoBaseError(_no_base(f"debootstrap of {suite} failed: {''.join(last)}"))
+            raise NoBaseError(_no_base(f"debootstrap of {_SUITE} failed: {''.join(last)}"))
         _import(Path(folder), tag)
     return tag
 
@@ -117,32 +117,34 @@ def _import(folder: Path, tag: str) -> None:
     with subprocess.Popen(
         ["tar", "--directory", str(folder), "--create", "."], stdout=subprocess.PIPE
     ) as tar:
-        subprocess.run(["docker", "import", "-", tag], stdin=tar.stdout, check=True, timeout=300)
+        subprocess.run(
+            ["docker", "import", "-", tag],
+            stdin=tar.stdout,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=_BUILD_SECONDS,
+        )
 
 
-def _suite_and_mirror() -> tuple[str, str]:
-    """The release to take, and where this machine's own packages come from."""
+def _mirror() -> str:
+    """Where this machine's own packages come from: it has those of other releases as well."""
     release = Path("/etc/os-release")
     facts = release.read_text(encoding="utf-8") if release.exists() else ""
-    names = re.findall(r'^ID(?:_LIKE)?="?([^"\n]*)', facts, re.MULTILINE)
-    name = next((word for word in " ".join(names).split() if word in _SUITES), None)
-    if name is None or shutil.which("apt-get") is None:
-        raise NoBaseError(_no_base("this machine is no Debian and no Ubuntu"))
+    codename = re.search(r"^VERSION_CODENAME=(\w+)", facts, re.MULTILINE)
+    if not re.search(r"^ID=debian$", facts, re.MULTILINE) or codename is None:
+        raise NoBaseError(_no_base("this machine is no Debian"))
     # What apt would fetch to know its packages; it fetches nothing.
     done = subprocess.run(
         ["apt-get", "update", "--print-uris"], capture_output=True, text=True, check=False
     )
-    releases = re.findall(r"^'(\S+)/dists/([a-z]+)/InRelease'", done.stdout, re.MULTILINE)
-    for mirror, codename in releases:
-        if codename == _codename(facts):
-            return _SUITES[name], mirror
-    raise NoBaseError(_no_base("apt's sources name no mirror of this machine's own release"))
-
-
-def _codename(facts: str) -> str:
-    found = re.search(r"^VERSION_CODENAME=(\w+)", facts, re.MULTILINE)
-    return found[1] if found else ""
+    found = re.search(rf"^'(\S+)/dists/{codename[1]}/InRelease'", done.stdout, re.MULTILINE)
+    if found is None:
+        raise NoBaseError(_no_base(f"apt's sources have no mirror of {codename[1]}"))
+    return found[1]
 
 
 def _no_base(reason: str) -> str:
-    return f"no stand-in for AWS's base image, for {reason} (or name one: BASE_IMAGE=…)"
+    return (
+        f"no stand-in for AWS's base image: {reason}. "
+        f"Where images can be pulled: make e2e BASE_IMAGE={default_base()}"
+    )

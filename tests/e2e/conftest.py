@@ -43,12 +43,14 @@ def base(sam_environment: None, request: pytest.FixtureRequest) -> Iterator[str]
 @contextmanager
 def tag_kept(tag: str) -> Iterator[None]:
     """Give a tag back, after the block, to the image that had it before."""
-    before = docker("images", "--quiet", "--no-trunc", tag)
-    yield
-    if before:
-        docker("tag", before, tag)
-    else:
-        docker("rmi", "--no-prune", tag)
+    before = docker("images", "--quiet", tag)
+    try:
+        yield
+    finally:
+        if before:
+            docker("tag", before, tag)
+        elif docker("images", "--quiet", tag):
+            docker("rmi", "--no-prune", tag)
 
 
 @pytest.fixture(scope="session")

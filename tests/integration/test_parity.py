@@ -115,6 +115,7 @@ def warm_detector(options: ModelOptions) -> Iterator[Callable[[Photo], Landmarks
     child = ChildOptions(options, MAX_PIXELS, timeout_seconds=60, memory_bytes=1536 << 20)
     with closing(DetectorPool(child, 1)) as pool:
         yield lambda photo: pool.detect(photo.content, time.monotonic() + 120).landmarks
+        assert pool.restarts == 0  # a second try in a fresh process would hide what the first did
 
 
 def differences(ours: Landmarks, stock: Groups) -> list[str]:
