@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure how long the image takes from nothing to its first landmarks.
 
-`python image/cold_start.py IMAGE`: some starts in containers as in Lambda (`lambda_like.py`),
+`python image/cold_start.py`: some starts in containers as in Lambda (`lambda_like.py`),
 against the embedded services. The figures are this machine's: trust their ratios.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 import boto3
 import skimage
 
+from build_image import DEFAULT_TAG
 from docker_cli import DockerError
 from lambda_like import gateway, worker
 from worker.local.stack import LocalStack, create_stack, embedded_services
@@ -88,7 +89,7 @@ def report(starts: Sequence[Start]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
-    parser.add_argument("image")
+    parser.add_argument("image", nargs="?", default=DEFAULT_TAG, help="default: %(default)s")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args(argv)
     content = (Path(skimage.__file__).parent / "data" / _PHOTO).read_bytes()

@@ -57,9 +57,9 @@ class Container:
         """What it has written until now, to either stream."""
         return docker("logs", self.name, errors_too=True)
 
-    def execute(self, *command: str, options: Sequence[str] = ()) -> str:
-        """Run a command in it."""
-        return docker("exec", *options, self.name, *command)
+    def execute(self, *command: str, options: Sequence[str] = (), errors_too: bool = False) -> str:
+        """Run a command in it; returns what that printed."""
+        return docker("exec", *options, self.name, *command, errors_too=errors_too)
 
     def address_of(self, port: int) -> str:
         """Where a port that it publishes is to be reached on this machine."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import build_image
+import fetch_models
 from docker_cli import docker
 from tests.e2e import sam
 from tests.e2e.base import NoBaseError, base_image
@@ -23,14 +24,15 @@ _SKIPPED = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def sam_environment() -> None:
-    """SAM's command line, which is not for the worker's own environment."""
+def prepared() -> None:
+    """SAM's command line, in an environment of its own, and the model that is the default."""
     if not sam.EMULATOR.exists():
         pytest.fail(f"{sam.ENVIRONMENT} is missing: `make e2e` makes it", pytrace=False)
+    assert fetch_models.main(["--complexity", "2"]) == 0
 
 
 @pytest.fixture(scope="session")
-def base(sam_environment: None, request: pytest.FixtureRequest) -> Iterator[str]:  # noqa: ARG001
+def base(prepared: None, request: pytest.FixtureRequest) -> Iterator[str]:  # noqa: ARG001
     """A base image to build on, and the engine that has it; else every test of them is skipped."""
     try:
         with engine():
