@@ -575,7 +575,8 @@ def test_an_impostor_that_behaves_is_believed(impostors: Callable[..., DetectorP
     [
         pytest.param(frame(Kind.READY), id="ready again"),
         pytest.param(frame(Kind.IMAGE, b"\xff\xd8\xff"), id="an image"),
-        pytest.param(struct.pack("<IB", 1, 77), id="unknown kind"),
+        pytest.param(frame(Kind.READY, HONEST[5:]), id="landmarks of another kind"),
+        pytest.param(HONEST[:4] + b"\x4d" + HONEST[5:], id="unknown kind"),
         pytest.param(bytes(5), id="no length"),
         pytest.param(struct.pack("<IB", 2**32 - 1, Kind.DETECTION), id="huge length"),
         pytest.param(struct.pack("<IB", 65 * 1024, Kind.DETECTION), id="too long"),

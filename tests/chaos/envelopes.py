@@ -1,0 +1,88 @@
+"""Planned messages → bodies, as producers write them; `tests.events` knows AWS's forms."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tests import events
+from tests.chaos import files
+from tests.chaos.plan import Bucket, Envelope, Plan, PlannedMessage, Ref
+from tests.chaos.stories import IDLE
+
+
+class Uploaded(NamedTuple):
+    """What S3 said of a content; the version is None where the bucket keeps none."""
+
+    etag: str
+    version_id: str | None
+
+
+# Place and upload → what S3 said.
+Uploads = Mapping[tuple[int, int], Uploaded]
+
+
+def sequencer(ref: Ref) -> str:
+    """S3's order of events on one key: grows with each upload, in length now and then."""
+    number = f"0055AED6DC{ref.place:04X}{(ref.upload or 0) + 1:02X}"
+    return number + "5A" if (ref.place + (ref.upload or 0)) % 3 == 0 else number
+
+
+def body(plan: Plan, message: PlannedMessage, uploads: Uploads) -> str:
+    """The message as it is sent."""
+    if message.envelope is Envelope.LITERAL:
+        return message.text
+    if message.envelope is Envelope.DIRECT:
+        return json.dumps(_direct(plan, message, uploads), ensure_ascii=len(message.text) % 2 == 0)
+    idle = message.story == IDLE
+    if message.envelope is Envelope.EVENTBRIDGE:
+        (ref,) = message.refs
+        facts = _facts(plan, ref, uploads)
+        kind = "Object Deleted" if idle else "Object Created"
+        return json.dumps(events.eventbridge_created(**facts, detail_type=kind))
+    kind = "ObjectRemoved:Delete" if idle else "ObjectCreated:Put"
+    records = [_record(plan, ref, uploads, kind) for ref in message.refs]
+    event: Mapping[str, object] = {"Records": records}
+    if idle and message.refs[0].place % 2:
+        event = events.s3_test_event(Bucket.PLAIN)
+    return json.dumps(events.sns_envelope(event) if message.envelope is Envelope.SNS else event)
+
+
+def _direct(plan: Plan, message: PlannedMessage, uploads: Uploads) -> dict[str, object]:
+    (ref,) = message.refs
+    object_ = plan.objects[ref.place]
+    fields: dict[str, object] = {"key": object_.key, "job_id": message.text}
+    # The setting IMAGE_BUCKET names the plain one.
+    if object_.bucket is not Bucket.PLAIN or ref.place % 2:
+        fields["bucket"] = object_.bucket.value
+    uploaded = _uploaded(plan, ref, uploads)
+    if uploaded and uploaded.version_id:
+        fields["version_id"] = uploaded.version_id
+    if message.force:
+        fields["force"] = True
+    return fields
+
+
+def _record(plan: Plan, ref: Ref, uploads: Uploads, event_name: str) -> Any:  # noqa: ANN401, JSON
+    facts = _facts(plan, ref, uploads)
+    (record,) = events.s3_notification(facts.pop("key"), **facts, event_name=event_name)["Records"]
+    return record
+
+
+def _facts(plan: Plan, ref: Ref, uploads: Uploads) -> dict[str, Any]:
+    object_, uploaded = plan.objects[ref.place], _uploaded(plan, ref, uploads)
+    return {
+        "key": object_.key,
+        "bucket": object_.bucket.value,
+        "etag": uploaded.etag if uploaded else events.ETAG,
+        "version_id": uploaded.version_id if uploaded else None,
+        "sequencer": sequencer(ref),
+    }
+
+
+def _uploaded(plan: Plan, ref: Ref, uploads: Uploads) -> Uploaded | None:
+    """What S3 said, or will say: a message may come before its object."""
+    if ref.upload is None:
+        return None
+    if found := uploads.get((ref.place, ref.upload)):
+        return found
+    return Uploaded(files.etag(plan.objects[ref.place].contents[ref.upload]), None)

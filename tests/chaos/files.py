@@ -1,0 +1,265 @@
+"""The files of a run: photographs, hostile files, and images that provoke the detector.
+
+A recipe says how a file is made and what has to come of it. No two files of a run are equal: a
+note in each changes its ETag and none of its pixels.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Final
+
+import skimage.data
+from PIL import Image, ImageEnhance
+
+from tests import pictures
+
+MAX_IMAGE_BYTES: Final = 2_000_000
+
+# What `saboteur.py` looks for in an image: mark, action, in which tries, number.
+MARK: Final = b"chaos-mark"
+ALWAYS: Final = "always"
+ONCE: Final = "once"
+
+PEOPLE: Final = 30
+NOBODIES: Final = 6
+LARGE: Final = 3
+
+# Eileen Collins from the waist up, 512 pixels square.
+_ASTRONAUT: Final[Callable[[], Any]] = skimage.data.astronaut
+
+_FORMATS: Final = ("JPEG", "PNG", "WEBP")
+_TURNS: Final[Mapping[int, Image.Transpose]] = {
+    3: Image.Transpose.ROTATE_180,
+    6: Image.Transpose.ROTATE_90,
+    8: Image.Transpose.ROTATE_270,
+}
+
+_CRASHED, _TIMEOUT = "DETECTOR_CRASHED", "DETECTOR_TIMEOUT"
+
+# What an image does to the detector, and the codes that are right for it. Whatever it does, the
+# harness may kill or stop the detector at that moment, so these two codes are always right.
+ACTIONS: Final[Mapping[str, frozenset[str]]] = {
+    action: frozenset({*codes, _CRASHED, _TIMEOUT})
+    for action, codes in {
+        "segfault": (),
+        "abort": (),
+        "exit": (),
+        "close": (),
+        "raise": (),
+        "spawn": (),
+        "spin": (),
+        "freeze": (),
+        "stop": (),
+        "hoard": ("DETECTOR_OUT_OF_MEMORY",),
+        "babble": ("DETECTOR_INVALID_ANSWER",),
+    }.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One content of an object.
+
+    Attributes:
+        recipe: its name in `RECIPES`.
+        number: no two contents of a run share it.
+    """
+
+    recipe: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a file is made, and what has to come of it.
+
+    Attributes:
+        make: the file, without its note.
+        codes: of the failures that are right; empty where landmarks (or nobody) are.
+        picture: whose landmarks are right; the recipe's own name, or that of its twin.
+        action: what the image does to the detector, if anything.
+        tries: in which tries it does so.
+    """
+
+    make: Callable[[], bytes]
+    codes: frozenset[str] = frozenset()
+    picture: str = ""
+    action: str = ""
+    tries: str = ALWAYS
+
+
+@cache
+def bare(recipe: str) -> bytes:
+    """The file of a recipe, without its note."""
+    return RECIPES[recipe].make()
+
+
+def build(content: Content) -> bytes:
+    """The file of a content."""
+    recipe = RECIPES[content.recipe]
+    note = f"number {content.number}".encode()
+    if recipe.action:
+        parts = (recipe.action.encode(), recipe.tries.encode(), b"%d" % content.number)
+        note = b":".join((MARK, *parts, b""))
+    return _with_note(bare(content.recipe), note)
+
+
+def etag(content: Content) -> str:
+    """What S3 will call the file of a content."""
+    return hashlib.md5(build(content), usedforsecurity=False).hexdigest()
+
+
+def _with_note(content: bytes, note: bytes) -> bytes:
+    """The same picture, or the same nuisance, with other bytes."""
+    if content.startswith(b"\xff\xd8"):
+        return pictures.jpeg_insert(content, pictures.jpeg_segment(0xFE, note))
+    if content.startswith(pictures.PNG_SIGNATURE) and len(content) > 33:
+        return content[:33] + pictures.png_chunk(b"tEXt", b"Comment\0" + note) + content[33:]
+    # No decoder gets to see it, so a picture of this kind can't carry a mark.
+    return content + note if content else content
+
+
+# Pictures
+
+
+def _person(number: int) -> bytes:
+    """The astronaut, another cut, size, brightness, format and orientation each time."""
+    side = 400 + 16 * (number % 7)
+    left, top = (number * 37) % (513 - side), (number * 11) % (513 - side) // 2
+    cut = Image.fromarray(_ASTRONAUT()).crop((left, top, left + side, top + side))
+    size = 224 + 16 * (number % 5)
+    picture = ImageEnhance.Brightness(cut.resize((size, size + 8))).enhance(0.8 + number / 75)
+    file_format = _FORMATS[number % len(_FORMATS)]
+    if number % 4 == 3 and file_format != "WEBP":
+        orientation = tuple(_TURNS)[number // 4 % 3]
+        turned = picture.transpose(_TURNS[orientation])
+        return pictures.encode(turned, file_format, exif=pictures.exif(orientation))
+    return pictures.encode(picture, file_format)
+
+
+def _large(number: int) -> bytes:
+    """The astronaut at 2 to 3 megapixels: more memory than a starved detector has at hand."""
+    side = 1400 + 150 * number
+    return pictures.encode(Image.fromarray(_ASTRONAUT()).resize((side, side)), "JPEG")
+
+
+def _nobody(number: int) -> bytes:
+    """A small picture of four colours."""
+    return pictures.encode(pictures.corners(96 + number, 64), "PNG")
+
+
+# Hostile files
+
+
+def _padded() -> bytes:
+    """A JPEG with a megabyte of padding before its first segment."""
+    content = bare("person-0")
+    return content[:2] + b"\xff" * 1_000_000 + content[2:]
+
+
+def _lying_png() -> bytes:
+    """A PNG whose pixels claim two gigabytes more than there are."""
+    content = pictures.png()
+    at = content.index(b"IDAT")
+    return content[: at - 4] + (0x7FFFFFF0).to_bytes(4, "big") + content[at:]
+
+
+def _wrong_checksum() -> bytes:
+    content = pictures.png()
+    at = content.index(b"IDAT")
+    return content[: at + 6] + bytes((content[at + 6] ^ 0x10,)) + content[at + 7 :]
+
+
+def _text_bomb() -> bytes:
+    """A PNG with a hundred compressed texts of 8 MB each."""
+    text = pictures.png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(8_000_000), 9))
+    return pictures.png(*[text] * 100)
+
+
+def _huge_jpeg() -> bytes:
+    """A small JPEG that claims 32,000 pixels square."""
+    content = bytearray(pictures.photo("JPEG"))
+    at = pictures.jpeg_frame(bytes(content)) + 5
+    content[at : at + 4] = (32_000).to_bytes(2, "big") * 2
+    return bytes(content)
+
+
+def _jpeg_2000() -> bytes:
+    """A JPEG 2000 with one bit flipped."""
+    content = bytearray(pictures.photo("JPEG2000"))
+    content[len(content) // 2] ^= 1
+    return bytes(content)
+
+
+def _smeared() -> bytes:
+    """A JPEG damaged in its data: no decoder complains, and all see the same."""
+    content = bytearray(bare("person-6"))
+    content[len(content) // 2 : len(content) // 2 + 8] = bytes(8)
+    return bytes(content)
+
+
+def _animated(file_format: str) -> bytes:
+    frames = [pictures.corners(), pictures.corners().rotate(180)]
+    return pictures.encode(frames[0], file_format, save_all=True, append_images=frames[1:])
+
+
+def _cut(file_format: str) -> Callable[[], bytes]:
+    return lambda: pictures.photo(file_format)[:-40]
+
+
+def _plain(content: bytes) -> Callable[[], bytes]:
+    return lambda: content
+
+
+_HOSTILE: Final[Mapping[str, tuple[Callable[[], bytes], str]]] = {
+    "empty": (_plain(b""), "NOT_AN_IMAGE"),
+    "text": (_plain(b"<html>404 Not Found</html>"), "NOT_AN_IMAGE"),
+    "zeros": (_plain(bytes(100_000)), "NOT_AN_IMAGE"),
+    "padding": (_plain(b"\xff" * 1_000_000), "NOT_AN_IMAGE"),
+    "many-bytes": (_plain(b"\xff\xd8\xff" + bytes(MAX_IMAGE_BYTES)), "TOO_MANY_BYTES"),
+    "lying-png": (_lying_png, "CORRUPT_IMAGE"),
+    "wrong-checksum": (_wrong_checksum, "CORRUPT_IMAGE"),
+    "cut-jpeg": (_cut("JPEG"), "CORRUPT_IMAGE"),
+    "cut-png": (_cut("PNG"), "CORRUPT_IMAGE"),
+    "cut-webp": (_cut("WEBP"), "CORRUPT_IMAGE"),
+    "text-bomb": (_text_bomb, "UNSUPPORTED_FORMAT"),
+    "pixel-bomb": (lambda: pictures.png(width=30_000, height=30_000), "TOO_MANY_PIXELS"),
+    "square-bomb": (lambda: pictures.png(width=9_000, height=9_000), "TOO_MANY_PIXELS"),
+    "huge-jpeg": (_huge_jpeg, "TOO_MANY_PIXELS"),
+    "scans": (lambda: pictures.jpeg_scans(1_000), "UNSUPPORTED_FORMAT"),
+    "jpeg-2000": (_jpeg_2000, "UNSUPPORTED_FORMAT"),
+    "gif": (lambda: pictures.photo("GIF"), "UNSUPPORTED_FORMAT"),
+    "tiff": (lambda: pictures.photo("TIFF"), "UNSUPPORTED_FORMAT"),
+    "animated-png": (lambda: _animated("PNG"), "UNSUPPORTED_FORMAT"),
+    "animated-webp": (lambda: _animated("WEBP"), "UNSUPPORTED_FORMAT"),
+    "tiny": (lambda: pictures.encode(pictures.corners(24, 24), "PNG"), "TOO_SMALL"),
+}
+
+
+def _recipes() -> Iterable[tuple[str, Recipe]]:
+    for number in range(PEOPLE):
+        yield f"person-{number}", Recipe(partial(_person, number), picture=f"person-{number}")
+    for number in range(NOBODIES):
+        yield f"nobody-{number}", Recipe(partial(_nobody, number), picture=f"nobody-{number}")
+    for number in range(LARGE):
+        yield f"large-{number}", Recipe(partial(_large, number), picture=f"large-{number}")
+    yield "padded", Recipe(_padded, picture="person-0")
+    yield "trailed", Recipe(lambda: bare("person-1") + bytes(1_000_000), picture="person-1")
+    yield "smeared", Recipe(_smeared, picture="smeared")
+    for name, (make, code) in _HOSTILE.items():
+        yield f"hostile-{name}", Recipe(make, codes=frozenset({code}))
+    for action, codes in ACTIONS.items():
+        yield f"provoke-{action}", Recipe(partial(_nobody, 0), codes=codes, action=action)
+        flaky = Recipe(lambda: bare("person-0"), picture="person-0", action=action, tries=ONCE)
+        yield f"flaky-{action}", flaky
+
+
+RECIPES: Final[Mapping[str, Recipe]] = dict(_recipes())
+
+
+def names(prefix: str) -> list[str]:
+    """The recipes whose names begin so, in the order of `RECIPES`."""
+    return [name for name in RECIPES if name.startswith(prefix)]

@@ -1,0 +1,224 @@
+"""What a plan is made of: an object or a few, their messages, and how that has to end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from tests.chaos.files import Content
+from tests.chaos.plan import (
+    ENVELOPES,
+    EVENTS,
+    Bucket,
+    Envelope,
+    Plan,
+    Ref,
+    Remove,
+    Upload,
+)
+from tests.chaos.writer import NEAR, Writer
+
+# The last attempt may fail for a fault of ours.
+_NOT_FOUND: Final = frozenset({"OBJECT_NOT_FOUND", "SERVICE_UNAVAILABLE", "DEADLINE_EXCEEDED"})
+_INVALID: Final = frozenset({"INVALID_MESSAGE"})
+
+
+def _simple(writer: Writer, content: Content) -> tuple[float, int]:
+    """One object, one message."""
+    moment = writer.when()
+    place = writer.new_object(content)
+    message = writer.new_message(Ref(place, 0))
+    writer.add(moment, Upload(place, 0))
+    writer.send(moment, message)
+    return moment, message
+
+
+def _plain(writer: Writer) -> None:
+    _simple(writer, writer.good())
+
+
+def _hostile(writer: Writer) -> None:
+    _simple(writer, writer.next_of("hostile-"))
+
+
+def _provoking(writer: Writer) -> None:
+    _simple(writer, writer.next_of("provoke-"))
+
+
+def _flaky(writer: Writer) -> None:
+    _simple(writer, writer.next_of("flaky-"))
+
+
+def _twice(writer: Writer) -> None:
+    """The same message, delivered more than once."""
+    moment, message = _simple(writer, writer.any_content())
+    for _ in range(writer.random.randint(1, 3)):
+        writer.send(writer.near(moment), message)
+
+
+def _forced(writer: Writer) -> None:
+    """Done again, though it is done."""
+    moment = writer.when()
+    place = writer.new_object(writer.good())
+    writer.add(moment, Upload(place, 0))
+    for force in (False, True):
+        message = writer.new_message(Ref(place, 0), envelope=Envelope.DIRECT, force=force)
+        writer.send(writer.near(moment), message)
+
+
+def _several(writer: Writer) -> None:
+    """One message about a few objects."""
+    moment = writer.when()
+    places = [writer.new_object(writer.any_content()) for _ in range(writer.random.randint(2, 4))]
+    for place in places:
+        writer.add(moment, Upload(place, 0))
+    writer.send(moment, writer.new_message(*(Ref(place, 0) for place in places)))
+
+
+def _versions(
+    writer: Writer,
+    contents: Sequence[Content],
+    bucket: Bucket,
+    envelopes: Sequence[Envelope],
+    *,
+    apart: bool,
+) -> None:
+    """Contents of one object, and a message or two about each, in any order."""
+    moment = writer.when(0, 0.9)
+    place = writer.new_object(*contents, bucket=bucket)
+    for upload in range(len(contents)):
+        if upload:
+            moment = writer.near(moment) if apart else moment + 1e-6
+        writer.add(moment, Upload(place, upload, apart))
+        message = writer.new_message(Ref(place, upload), envelope=writer.random.choice(envelopes))
+        for _ in range(writer.random.randint(1, 2)):
+            writer.send(writer.near(moment), message)
+
+
+def _overwritten(writer: Writer) -> None:
+    """An object that is replaced while its messages are on their way."""
+    contents = [writer.any_content() for _ in range(writer.random.randint(2, 3))]
+    _versions(writer, contents, Bucket.PLAIN, ENVELOPES, apart=True)
+
+
+def _overwritten_at_once(writer: Writer) -> None:
+    """Replaced within a second: only the sequencers tell the order."""
+    _versions(writer, [writer.good(), writer.good()], Bucket.PLAIN, EVENTS, apart=False)
+
+
+def _versions_by_time(writer: Writer) -> None:
+    contents = [writer.any_content() for _ in range(writer.random.randint(2, 4))]
+    _versions(writer, contents, Bucket.VERSIONED, ENVELOPES, apart=True)
+
+
+def _versions_by_sequencer(writer: Writer) -> None:
+    """All within a second: only the sequencers tell the order."""
+    contents = [writer.any_content() for _ in range(writer.random.randint(2, 4))]
+    _versions(writer, contents, Bucket.VERSIONED, EVENTS, apart=False)
+
+
+def _there_and_back(writer: Writer) -> None:
+    """A content, another, and the first again."""
+    first, second = writer.good(), writer.good()
+    _versions(writer, [first, second, first], Bucket.VERSIONED, ENVELOPES, apart=True)
+
+
+def _same_key(writer: Writer) -> None:
+    """One key in both buckets: two items."""
+    moment, key = writer.when(), ""
+    for bucket in (Bucket.PLAIN, Bucket.VERSIONED):
+        place = writer.new_object(writer.good(), bucket=bucket, key=key)
+        key = writer.objects[place].key
+        writer.add(moment, Upload(place, 0))
+        writer.send(moment, writer.new_message(Ref(place, 0)))
+
+
+def _late_object(writer: Writer) -> None:
+    """The message is there before the object is."""
+    moment = writer.when(0, 0.85)
+    place = writer.new_object(writer.good(), bucket=Bucket.PLAIN)
+    writer.send(moment, writer.new_message(Ref(place, 0)))
+    writer.add(writer.near(moment, NEAR / 2), Upload(place, 0))
+
+
+def _missing(writer: Writer) -> None:
+    """Early, for it takes all attempts there are until such a message is given up."""
+    moment = writer.when(0, 0.2)
+    bucket = writer.random.choice((Bucket.PLAIN, Bucket.VERSIONED, Bucket.NOWHERE))
+    place = writer.new_object(bucket=bucket)
+    writer.send(moment, writer.new_message(Ref(place), dies=_NOT_FOUND))
+
+
+def _removed(writer: Writer) -> None:
+    """Deleted before its message came."""
+    moment = writer.when(0, 0.2)
+    place = writer.new_object(writer.good(), expected=False)
+    writer.add(moment, Upload(place, 0))
+    writer.add(moment, Remove(place))
+    message = writer.new_message(Ref(place), envelope=Envelope.DIRECT, dies=_NOT_FOUND)
+    writer.send(moment, message)
+
+
+def _half_missing(writer: Writer) -> None:
+    """A message about two objects of which one is not there: the other is done all the same."""
+    moment = writer.when(0, 0.2)
+    there, missing = writer.new_object(writer.good()), writer.new_object()
+    writer.add(moment, Upload(there, 0))
+    writer.send(moment, writer.new_message(Ref(there, 0), Ref(missing), dies=_NOT_FOUND))
+
+
+def _foreign(writer: Writer) -> None:
+    """A message about a bucket that is none of the worker's business."""
+    moment = writer.when()
+    place = writer.new_object(writer.good(), bucket=Bucket.FOREIGN, expected=False)
+    writer.add(moment, Upload(place, 0))
+    writer.send(moment, writer.new_message(Ref(place, 0), dies=_INVALID))
+
+
+def _malformed(writer: Writer) -> None:
+    text = writer.malformed()
+    message = writer.new_message(envelope=Envelope.LITERAL, text=text, dies=_INVALID)
+    writer.send(writer.when(), message)
+
+
+def _idle(writer: Writer) -> None:
+    """Messages that are fine and ask for nothing: see `envelopes.py`."""
+    place = writer.new_object(expected=False)
+    message = writer.new_message(Ref(place), envelope=writer.random.choice(EVENTS))
+    writer.send(writer.when(), message)
+
+
+_STORIES: Final[Mapping[str, tuple[Callable[[Writer], None], float]]] = {
+    "plain": (_plain, 50),
+    "hostile": (_hostile, 6),
+    "provoking": (_provoking, 1),
+    "flaky": (_flaky, 0.7),
+    "twice": (_twice, 5),
+    "forced": (_forced, 1),
+    "several": (_several, 4),
+    "overwritten": (_overwritten, 3),
+    "overwritten-at-once": (_overwritten_at_once, 2),
+    "versions-by-time": (_versions_by_time, 2),
+    "versions-by-sequencer": (_versions_by_sequencer, 2),
+    "there-and-back": (_there_and_back, 1),
+    "same-key": (_same_key, 1),
+    "late-object": (_late_object, 1.5),
+    "missing": (_missing, 1),
+    "removed": (_removed, 0.5),
+    "half-missing": (_half_missing, 0.5),
+    "foreign": (_foreign, 0.5),
+    "malformed": (_malformed, 3),
+    "idle": (_idle, 1.5),
+}
+IDLE: Final = "idle"
+
+
+def make_plan(seed: int, size: int) -> Plan:
+    """A plan of about `size` messages: a story of each kind, and then as the dice fall."""
+    writer = Writer(seed, size)
+    names = list(_STORIES)
+    weights = [weight for _, weight in _STORIES.values()]
+    while writer.sends < size:
+        chosen = len(writer.messages) and writer.random.choices(names, weights)[0]
+        for name in [chosen] if chosen else names:
+            writer.story = name
+            _STORIES[name][0](writer)
+    return writer.plan()

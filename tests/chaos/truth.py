@@ -1,0 +1,125 @@
+"""What is right: stock MediaPipe Holistic on every picture, a fresh instance each.
+
+Run in a process of its own (`python -m tests.chaos.truth`): nothing of the worker's, least of all
+its graph, is involved. Landmarks have to agree bit for bit.
+"""
+
+import json
+import subprocess
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final
+
+from tests.chaos import files
+
+# Attribute name in the table: the columns of its rows. The order is MediaPipe's.
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "pose_landmarks": ("x", "y", "z", "visibility"),
+    "pose_world_landmarks": ("x", "y", "z", "visibility"),
+    "face_landmarks": ("x", "y", "z"),
+    "left_hand_landmarks": ("x", "y", "z"),
+    "right_hand_landmarks": ("x", "y", "z"),
+}
+
+_TIMEOUT_SECONDS: Final = 120
+_SECONDS_PER_PICTURE: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is right for one picture.
+
+    Attributes:
+        width: of the upright picture, in pixels.
+        height: of the upright picture, in pixels.
+        groups: the groups that were found: float32, little-endian, row-major.
+    """
+
+    width: int
+    height: int
+    groups: Mapping[str, bytes]
+
+
+class TruthProcess:
+    """Stock MediaPipe at work on pictures, next to whatever else goes on."""
+
+    def __init__(self, pictures: Iterable[str], complexity: int) -> None:
+        """Start, and return at once."""
+        self._pictures = sorted(set(pictures))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.truth", str(complexity), *self._pictures],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def result(self) -> dict[str, Truth]:
+        """Wait for it.
+
+        Raises:
+            RuntimeError: MediaPipe failed.
+        """
+        seconds = _TIMEOUT_SECONDS + _SECONDS_PER_PICTURE * len(self._pictures)
+        output, _ = self._process.communicate(timeout=seconds)
+        if self._process.returncode:
+            raise RuntimeError(f"stock MediaPipe ended with status {self._process.returncode}")
+        return {name: _read(facts) for name, facts in json.loads(output).items()}
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
+def _read(facts: Mapping[str, Any]) -> Truth:
+    groups = {name: b64decode(text) for name, text in facts["groups"].items()}
+    return Truth(facts["width"], facts["height"], groups)
+
+
+def _import_mediapipe() -> Any:  # noqa: ANN401, it ships no types
+    """The stock package; the plotting library that it only draws with is not installed."""
+    plotting = ModuleType("matplotlib")
+    plotting.pyplot = ModuleType("matplotlib.pyplot")  # type: ignore[attr-defined]
+    sys.modules.setdefault("matplotlib", plotting)
+    sys.modules.setdefault("matplotlib.pyplot", plotting.pyplot)
+    import mediapipe  # noqa: PLC0415, after its passenger
+
+    return mediapipe
+
+
+def _look(mediapipe: Any, content: bytes, complexity: int) -> dict[str, Any]:  # noqa: ANN401
+    import cv2  # noqa: PLC0415, only in the process of its own
+    import numpy as np  # noqa: PLC0415
+
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise ValueError("the picture can't be decoded")
+    pixels = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    holistic = mediapipe.solutions.holistic.Holistic
+    with holistic(static_image_mode=True, model_complexity=complexity) as instance:
+        found = instance.process(pixels)
+    groups = {}
+    for name, columns in GROUPS.items():
+        points = getattr(found, name)
+        if points is not None:
+            rows = [[getattr(point, column) for column in columns] for point in points.landmark]
+            groups[name] = b64encode(np.array(rows, "<f4").tobytes()).decode()
+    height, width = pixels.shape[:2]
+    return {"width": width, "height": height, "groups": groups}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print what is right for the pictures that the arguments name, after the complexity."""
+    complexity, *pictures = arguments
+    mediapipe = _import_mediapipe()
+    facts = {name: _look(mediapipe, files.bare(name), int(complexity)) for name in pictures}
+    sys.stdout.write(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

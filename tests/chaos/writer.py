@@ -1,0 +1,135 @@
+"""What stories are written with: objects, messages and moments, gathered into one plan."""
+
+from itertools import count, cycle
+from typing import TYPE_CHECKING, Final
+
+from tests.chaos import files
+from tests.chaos.files import Content
+from tests.chaos.malformed import MALFORMED
+from tests.chaos.plan import (
+    ENVELOPES,
+    Bucket,
+    Envelope,
+    Plan,
+    PlannedMessage,
+    PlannedObject,
+    Ref,
+    Send,
+    Step,
+    dice,
+    plan_acts,
+)
+
+if TYPE_CHECKING:
+    import random
+
+# What keys are made of that one encoding or another would change.
+_FLOURISHES: Final = ("", " b", "+c", "%20d", "ü", "日本", "&e=f", "#g?h", "'i\"", "/../j", "~k*")
+
+# How far apart, in messages, the parts of one story are at most.
+NEAR: Final = 40
+
+
+class Writer:
+    """Writes stories, one after the other, into one plan."""
+
+    def __init__(self, seed: int, size: int) -> None:
+        """Write a plan of about `size` messages."""
+        self.seed, self.size = seed, size
+        self.random: random.Random = dice(seed, "stories")
+        self.objects: list[PlannedObject] = []
+        self.messages: list[PlannedMessage] = []
+        self._steps: list[tuple[float, int, Step]] = []
+        self._numbers = count(1)
+        people = min(files.PEOPLE, max(4, size // 40))
+        self._good = [f"person-{number}" for number in range(people)] + files.names("nobody-")
+        self._turns = {
+            prefix: cycle(self.random.sample(names, len(names)))
+            for prefix in ("hostile-", "provoke-", "flaky-")
+            if (names := files.names(prefix))
+        }
+        self._malformed = cycle(self.random.sample(tuple(MALFORMED), len(MALFORMED)))
+        self.story = ""
+
+    @property
+    def sends(self) -> int:
+        """How many messages are sent so far."""
+        return sum(isinstance(step, Send) for _, _, step in self._steps)
+
+    def plan(self) -> Plan:
+        """The plan that has been written."""
+        steps = tuple(step for _, _, step in sorted(self._steps, key=lambda entry: entry[:2]))
+        return Plan(
+            seed=self.seed,
+            size=self.size,
+            objects=tuple(self.objects),
+            messages=tuple(self.messages),
+            steps=steps,
+            acts=plan_acts(self.seed, self.sends),
+        )
+
+    def when(self, low: float = 0.0, high: float = 0.95) -> float:
+        """A moment of the run, in messages."""
+        return self.random.uniform(low, high) * self.size
+
+    def near(self, moment: float, least: float = 0) -> float:
+        """A moment soon after another."""
+        return moment + self.random.uniform(least, NEAR)
+
+    def good(self) -> Content:
+        """A photograph with a known answer: mostly small, now and then an odd one."""
+        kinds = (self._good, files.names("large-"), ("padded", "trailed", "smeared"))
+        (kind,) = self.random.choices(kinds, (90, 8, 2))
+        return Content(self.random.choice(kind), next(self._numbers))
+
+    def next_of(self, prefix: str) -> Content:
+        """The next file of a kind: each comes as often as any other."""
+        return Content(next(self._turns[prefix]), next(self._numbers))
+
+    def any_content(self) -> Content:
+        """Mostly a good one."""
+        return self.next_of("hostile-") if self.random.random() < 0.2 else self.good()
+
+    def new_object(
+        self,
+        *contents: Content,
+        bucket: Bucket | None = None,
+        key: str = "",
+        expected: bool = True,
+    ) -> int:
+        """Place a new object in the plan; its last content is what has to stand."""
+        where = bucket or self.random.choice((Bucket.PLAIN, Bucket.VERSIONED))
+        flourish = self.random.choice(_FLOURISHES)
+        name = key or f"{self.story}/{next(self._numbers):06}{flourish}.jpg"
+        final = len(contents) - 1 if expected and contents else None
+        self.objects.append(PlannedObject(self.story, where, name, contents, final))
+        return len(self.objects) - 1
+
+    def new_message(
+        self,
+        *refs: Ref,
+        envelope: Envelope | None = None,
+        force: bool = False,
+        dies: frozenset[str] = frozenset(),
+        text: str = "",
+    ) -> int:
+        """Place a new message in the plan."""
+        several = len(refs) > 1
+        choices = (Envelope.NOTIFICATION, Envelope.SNS) if several else ENVELOPES
+        form = envelope or self.random.choice(choices)
+        name = text or f"job {next(self._numbers)}"
+        self.messages.append(PlannedMessage(self.story, form, refs, name, force, dies))
+        return len(self.messages) - 1
+
+    def add(self, moment: float, step: Step) -> None:
+        """Have a step happen at a moment; of equal moments, the first added is first."""
+        self._steps.append((moment, len(self._steps), step))
+
+    def send(self, moment: float, message: int) -> None:
+        """Have a message sent; some are delivered late."""
+        late = self.random.random() < 0.15
+        self.add(moment, Send(message, self.random.randint(1, 6) if late else 0))
+
+    def malformed(self) -> str:
+        """The next message that nobody can read."""
+        return MALFORMED[next(self._malformed)](next(self._numbers))
