@@ -708,12 +708,13 @@ time.sleep(600)
 def test_processes_that_do_not_come_up_are_nobodys_fault(
     impostors: Callable[..., DetectorPool], monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    """After three starts it is an error that brings the image again."""
+    """After some starts it is an error that brings the image again."""
     monkeypatch.setattr("worker.detector.pool._START_TIMEOUT_SECONDS", 0.5)
     pool = impostors(program)
     with pytest.raises(DetectorStartError):
         pool.detect(PHOTO, within())
-    assert pool.restarts == 3
+    # Three; and one more each time that the last one is found dead before anyone waits for it.
+    assert 3 <= pool.restarts <= 6
 
 
 def test_processes_that_cannot_be_started_are_nobodys_fault(
