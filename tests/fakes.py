@@ -6,6 +6,7 @@
 
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -267,6 +268,16 @@ class Request(BaseHTTPRequestHandler):
         """Promise an object and close the connection in the middle of it."""
         self.start_object(1000)
         self.wfile.write(bytes(500))
+
+    def break_off_an_error(self) -> None:
+        """Fail, and reset the connection in the middle of saying why."""
+        self.send_response(500)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"<Error>")
+        time.sleep(0.02)  # a reset may overtake what was sent before it
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
 
     def stall(self) -> None:
         """Promise an object and fall silent in the middle of it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
+from urllib3.exceptions import HTTPError
 
 from worker.errors import (
     AccessDeniedError,
@@ -152,10 +153,13 @@ class ObjectReader:
 
 @contextmanager
 def _service_errors() -> Iterator[None]:
-    """Time-outs, refused and broken connections, by their own name."""
+    """Time-outs, refused and broken connections, by their own name.
+
+    botocore lets urllib3's errors through where the body of an error breaks off.
+    """
     try:
         yield
-    except BotoCoreError as error:
+    except (BotoCoreError, HTTPError) as error:
         raise ServiceError(f"S3: {error}") from error
 
 

@@ -193,8 +193,14 @@ def test_errors_of_s3_have_names(
 @pytest.mark.usefixtures("services")
 @pytest.mark.parametrize(
     "answer",
-    [Request.break_off, Request.stall, Request.hang, Request.hang_up],
-    ids=["breaks off", "stalls", "hangs", "hangs up"],
+    [
+        Request.break_off,
+        Request.break_off_an_error,
+        Request.stall,
+        Request.hang,
+        Request.hang_up,
+    ],
+    ids=["breaks off", "breaks off an error", "stalls", "hangs", "hangs up"],
 )
 def test_broken_connections_are_the_services_fault(
     answer: Callable[[Request], None], monkeypatch: pytest.MonkeyPatch

@@ -8,10 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 from tests.fakes import LONGEST_KEY, Cloud, Item, seen_nobody, seen_person
-from worker.errors import AccessDeniedError, ObjectNotFoundError, TooManyPixelsError
+from worker.errors import (
+    AccessDeniedError,
+    ObjectNotFoundError,
+    ServiceError,
+    TooManyPixelsError,
+    TransientError,
+)
 from worker.jobs import Job
 from worker.landmarks import GROUPS, Detection, Landmarks
 from worker.model import ModelOptions, options_hash
@@ -380,16 +386,37 @@ def test_missing_item_has_a_name(table: ResultsTable) -> None:
         table.get(Job("photos", KEY))
 
 
-def test_refused_credentials_have_a_name(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are not mistaken for an outage."""
+@pytest.mark.parametrize(
+    ("cause", "named"),
+    [
+        (
+            ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetItem"),
+            AccessDeniedError,
+        ),
+        (
+            ClientError({"Error": {"Code": "ThrottlingException", "Message": "no"}}, "GetItem"),
+            ServiceError,
+        ),
+        (HTTPClientError(error="reset by peer"), ServiceError),
+        (EndpointConnectionError(endpoint_url="nowhere"), ServiceError),
+    ],
+    ids=["refused", "throttled", "broken off", "not there"],
+)
+def test_errors_of_dynamodb_have_names(
+    cause: Exception,
+    named: type[TransientError],
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Refused credentials are not mistaken for an outage, nor is a connection for an answer."""
     table = ResultsTable(cloud.stack.table, ModelOptions())
     table.connect()
     client = table.item._get_connection().connection.client
 
-    def refuse(*_: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetItem")
+    def fail(*_: object) -> None:
+        raise cause
 
-    monkeypatch.setattr(client, "_make_api_call", refuse)
+    monkeypatch.setattr(client, "_make_api_call", fail)
 
-    with pytest.raises(AccessDeniedError, match="AccessDeniedException"):
+    with pytest.raises(named, match=r"^DynamoDB"):
         table.stored(Job("photos", KEY))

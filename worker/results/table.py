@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
 from pynamodb.exceptions import DoesNotExist, PutError, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
@@ -300,10 +301,19 @@ def _service_errors() -> Iterator[None]:
     try:
         yield
     except PynamoDBException as error:
-        code = error.cause_response_code
+        code = _code(error)
         if isinstance(error, PutError) and code == _CONDITION_FAILED:
             raise _Superseded from error
         raise _as_transient(error, code) from error
+
+
+def _code(error: PynamoDBException) -> str | None:
+    """DynamoDB's own code; None where there was no answer.
+
+    PynamoDB's `cause_response_code` falls over an error of the connection.
+    """
+    cause = error.cause
+    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else None
 
 
 def _as_transient(error: PynamoDBException, code: str | None) -> TransientError:
