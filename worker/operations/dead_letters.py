@@ -32,7 +32,7 @@ class DeadLetter:
     error_message: str | None
 
 
-def dead_letters(sqs: "SQSClient", url: str, limit: int) -> Iterator[DeadLetter]:
+def read_dead_letters(sqs: "SQSClient", url: str, limit: int) -> Iterator[DeadLetter]:
     """Up to `limit` messages of the dead-letter queue at `url`; they stay there."""
     seen: set[str] = set()
     while len(seen) < limit:

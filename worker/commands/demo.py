@@ -1,0 +1,79 @@
+"""`landmarks demo`."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from worker.commands.terminal import SIGNAL_STATUS, end_orderly, print_anything
+from worker.errors import LandmarkError
+
+_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_EXISTING_FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--images",
+    type=_EXISTING_FOLDER,
+    metavar="FOLDER",
+    help="Your own photos, with all folders below, instead of the samples.",
+)
+@click.option(
+    "--output",
+    type=_FOLDER,
+    metavar="FOLDER",
+    default=Path("build/demo"),
+    show_default=True,
+    help="Where overlays, results.json and the worker's log go.",
+)
+def demo(images: Path | None, output: Path) -> None:
+    """Run the worker on this machine, without an AWS account.
+
+    S3, SQS and DynamoDB are embedded and listen on the loopback interface only.
+    The worker is the real one: its settings, such as MODEL_COMPLEXITY, are read
+    from the environment.
+    """
+    end_orderly()
+    print_anything()
+    try:
+        _run_demo(images, output)
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is not installed: pip install 'landmark-worker[worker,cli,local]'"
+        ) from error
+    except LandmarkError as error:
+        raise click.ClickException(str(error)) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+        sys.exit(SIGNAL_STATUS + signal.SIGINT)
+
+
+def _run_demo(images: Path | None, output: Path) -> None:
+    # Imported late: --help needs none of it, and the embedded services alone take a second.
+    from rich.console import Console  # noqa: PLC0415
+
+    from worker.local.checks import checked_settings  # noqa: PLC0415
+    from worker.local.output import DemoFiles  # noqa: PLC0415
+    from worker.local.photos import folder_photos, samples  # noqa: PLC0415
+    from worker.local.progress import ConsoleProgress  # noqa: PLC0415
+
+    settings, files = checked_settings(), DemoFiles(output)
+    assignment = folder_photos(images, except_below=files.overlays) if images else samples()
+    with ConsoleProgress(Console(stderr=True)) as progress:
+        progress.stage("Starting S3, SQS and DynamoDB")
+        from worker.local.demo import run_demo  # noqa: PLC0415
+        from worker.local.report import print_report  # noqa: PLC0415
+
+        results = run_demo(assignment, files, settings, progress)
+    print_report(Console(), results, files, left_out=assignment.left_out)
+    if results.without_result:
+        raise click.ClickException(f"not every photo has a result: {files.log} says why")

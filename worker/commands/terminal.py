@@ -1,0 +1,46 @@
+"""What every command owes the person at the terminal."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import Final
+
+import click
+
+_LINE_CHARACTERS: Final = 300
+
+# What a shell says of a command that a signal has ended.
+SIGNAL_STATUS: Final = 128
+
+
+@contextmanager
+def aws_errors() -> Iterator[None]:
+    """One line instead of a traceback, for what AWS or the way to it refuses."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def one_line(text: str) -> str:
+    """Bounded, and nothing in it that a terminal would obey."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return printable if len(printable) <= _LINE_CHARACTERS else f"{printable[:_LINE_CHARACTERS]}…"
+
+
+def end_orderly() -> None:
+    """Let SIGTERM and a closed terminal do what Ctrl-C does: stop what was started."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda received, _: sys.exit(SIGNAL_STATUS + received))
+
+
+def print_anything() -> None:
+    """Have no terminal end the command with a character that it can't show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
