@@ -72,6 +72,10 @@ _KINDS = {
 Fields = Mapping[str, object]
 
 
+# Bucket and key: what a result is stored under.
+ObjectName = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One S3 object whose landmarks are wanted.
@@ -93,6 +97,11 @@ class Job:
     sequencer: str | None = None
     job_id: str | None = None
     force: bool = False
+
+    @property
+    def object_name(self) -> ObjectName:
+        """What its result is stored under."""
+        return self.bucket, self.key
 
 
 def decode_message(body: str, *, default_bucket: str | None) -> tuple[Job, ...]:

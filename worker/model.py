@@ -25,7 +25,7 @@ _DETECTOR_REVISION = 1
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """MediaPipe Holistic's options, under the names of the settings.
+    """MediaPipe Holistic's options and what it is shown, under the names of the settings.
 
     Attributes:
         model_complexity: of the pose model: 0 (lite), 1 (full) or 2 (heavy).
@@ -33,12 +33,15 @@ class ModelOptions:
         min_landmark_confidence: that the pose model sees a person, 0 to 1;
             MediaPipe calls it min_tracking_confidence.
         refine_face_landmarks: refine eyes and lips, and add ten iris landmarks.
+        max_image_side: images with a longer side are reduced to it, in pixels; None
+            shows MediaPipe every image as it is.
     """
 
     model_complexity: int = 2
     min_detection_confidence: float = 0.5
     min_landmark_confidence: float = 0.5
     refine_face_landmarks: bool = False
+    max_image_side: int | None = None
 
     @property
     def face_points(self) -> int:
@@ -53,11 +56,9 @@ def mediapipe_version() -> str:
 
 def options_hash(options: ModelOptions) -> str:
     """Sixteen hexadecimal digits that differ where landmarks may differ."""
-    facts = {
-        "mediapipe": mediapipe_version(),
-        "detector": _DETECTOR_REVISION,
-        **asdict(options),
-    }
+    # An option that is off changes nothing: hashes from before there was one stay.
+    chosen = {name: value for name, value in asdict(options).items() if value is not None}
+    facts = {"mediapipe": mediapipe_version(), "detector": _DETECTOR_REVISION, **chosen}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 

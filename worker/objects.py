@@ -32,6 +32,7 @@ CLIENT_CONFIG: Final = Config(
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=32,
+    user_agent="landmark-worker",  # botocore's own is put together anew for every request
 )
 
 # The deadline is looked at after each: S3 at 10 kB a second needs 3 s for one.

@@ -1,16 +1,17 @@
 """The way of a job: fetch, detect, save; and of many at once, before a deadline."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
 from worker.errors import ImageError
-from worker.jobs import Job
+from worker.jobs import Job, ObjectName
 from worker.landmarks import Detection
 from worker.objects import ObjectReader, OpenObject
+from worker.results.stored import Stored
 from worker.results.table import DETECTED, FAILED, NOT_DETECTED, Durations, Result, ResultsTable
 from worker.timing import Pace, Stopwatch
 
@@ -83,18 +84,21 @@ class Pipeline:
             max_workers=detectors.size + _JOBS_IN_TRANSIT, thread_name_prefix="job"
         )
 
-    def process(self, delivery: Delivery, deadline: float) -> Report:
+    def process(
+        self, delivery: Delivery, deadline: float, stored_of: Callable[[Job], Stored | None]
+    ) -> Report:
         """Do one job.
 
         Args:
             delivery: the job and where it came from.
             deadline: by the monotonic clock, in seconds.
+            stored_of: tells what is stored for the job's object.
 
         Raises:
             TransientError: it has to come again.
         """
         job, clock = delivery.job, Stopwatch()
-        stored = self._results.stored(job)
+        stored = stored_of(job)
         done_etag = self._results.done_etag(job, stored)
         if done_etag is not None and done_etag == job.etag:
             return Report(delivery, Outcome.DUPLICATE)
@@ -109,7 +113,7 @@ class Pipeline:
         saved = self._results.save(result)
         return Report(delivery, Outcome(result.status) if saved else Outcome.SUPERSEDED, result)
 
-    def start(self, deliveries: Iterable[Delivery], deadline: float) -> list[Future[Report]]:
+    def start(self, deliveries: Sequence[Delivery], deadline: float) -> list[Future[Report]]:
         """Begin many jobs and return at once.
 
         Jobs on the same object go one after the other, so that a duplicate finds
@@ -120,12 +124,13 @@ class Pipeline:
             deadline isn't started and its future raises `DeadlineError`.
         """
         futures: list[Future[Report]] = []
-        same_object = defaultdict[tuple[str, str], list[Callable[[], None]]](list)
+        same_object = defaultdict[ObjectName, list[Callable[[], None]]](list)
+        stored_of = self._first_look([delivery.job for delivery in deliveries])
         for delivery in deliveries:
             future: Future[Report] = Future()
             futures.append(future)
-            task = self._task(delivery, deadline, future)
-            same_object[delivery.job.bucket, delivery.job.key].append(task)
+            task = self._task(delivery, deadline, stored_of, future)
+            same_object[delivery.job.object_name].append(task)
         for tasks in same_object.values():
             self._threads.submit(_run_all, tasks)
         return futures
@@ -134,14 +139,32 @@ class Pipeline:
         """Wait for the jobs that have begun."""
         self._threads.shutdown(cancel_futures=True)
 
+    def _first_look(self, jobs: Sequence[Job]) -> Callable[[Job], Stored | None]:
+        """What is stored for each object, asked for at once; from the second job on it, anew."""
+        if len(jobs) == 1:
+            return self._results.stored
+        known = self._results.stored_together(jobs)
+
+        def stored_of(job: Job) -> Stored | None:
+            try:
+                return known.pop(job.object_name)
+            except KeyError:
+                return self._results.stored(job)
+
+        return stored_of
+
     def _task(
-        self, delivery: Delivery, deadline: float, future: Future[Report]
+        self,
+        delivery: Delivery,
+        deadline: float,
+        stored_of: Callable[[Job], Stored | None],
+        future: Future[Report],
     ) -> Callable[[], None]:
         def run() -> None:
             try:
                 self._pace.require_time(deadline)
                 with self._pace.measured():
-                    report = self.process(delivery, deadline)
+                    report = self.process(delivery, deadline, stored_of)
             except Exception as error:  # noqa: BLE001, whoever waits for it raises it
                 future.set_exception(error)
             else:

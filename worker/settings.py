@@ -26,6 +26,10 @@ _MAX_RETRY_SECONDS: Final = 3600
 _MAX_BYTES: Final = 500_000_000
 _MAX_PIXELS: Final = 250_000_000
 
+# Below this hands get lost in photographs of whole people; above it images are refused anyway.
+_MIN_SIDE: Final = 256
+_MAX_SIDE: Final = 16_384
+
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -46,7 +50,7 @@ class Settings:
             failed message into the dead-letter queue, with the reason. None
             leaves it to the queue's redrive policy, without.
         retry_base_seconds: how long a failed message stays away at first.
-        model: what changes the landmarks.
+        model: what changes the landmarks, MAX_IMAGE_SIDE among it.
         max_image_bytes: larger objects are not read.
         max_image_pixels: larger images are not decoded.
         detect_timeout_seconds: how long one image may take in a detector.
@@ -89,6 +93,7 @@ class Settings:
                 min_detection_confidence=read.number("MIN_DETECTION_CONFIDENCE", 0.5, 0, 1),
                 min_landmark_confidence=read.number("MIN_LANDMARK_CONFIDENCE", 0.5, 0, 1),
                 refine_face_landmarks=read.boolean("REFINE_FACE_LANDMARKS", default=False),
+                max_image_side=read.integer("MAX_IMAGE_SIDE", 0, _MIN_SIDE, _MAX_SIDE) or None,
             ),
             max_image_bytes=read.integer("MAX_IMAGE_BYTES", 30_000_000, 1, _MAX_BYTES),
             max_image_pixels=read.integer("MAX_IMAGE_PIXELS", 50_000_000, 1, _MAX_PIXELS),

@@ -84,6 +84,7 @@ def test_the_worker_may_what_it_does(values: dict[str, str], bucket: str) -> Non
         ("s3:GetObject", f"arn:aws:s3:::{bucket}/*"),
         ("s3:GetObjectVersion", f"arn:aws:s3:::{bucket}/*"),
         ("s3:ListBucket", f"arn:aws:s3:::{bucket}"),
+        ("dynamodb:BatchGetItem", "ResultsTable.Arn"),
         ("dynamodb:GetItem", "ResultsTable.Arn"),
         ("dynamodb:PutItem", "ResultsTable.Arn"),
         ("logs:CreateLogStream", "WorkerLogs.Arn"),

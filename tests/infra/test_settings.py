@@ -87,6 +87,7 @@ def test_every_setting_has_its_parameter() -> None:
         MinDetectionConfidence="0.25",
         MinLandmarkConfidence="0.75",
         RefineFaceLandmarks="true",
+        MaxImageSide="1920",
         MaxImageBytes="1000000",
         MaxImagePixels="2000000",
         DetectTimeoutSeconds="10",
@@ -107,6 +108,7 @@ def test_every_setting_has_its_parameter() -> None:
             min_detection_confidence=0.25,
             min_landmark_confidence=0.75,
             refine_face_landmarks=True,
+            max_image_side=1920,
         ),
         max_image_bytes=1_000_000,
         max_image_pixels=2_000_000,
@@ -120,6 +122,7 @@ EDGES = [
     *("", " ", "-1", "0", "1", "2", "3", "5", "6", "64", "65", "0.1", "0.5", "1.0", "1.5", "00"),
     *("1e-1", "1e9", "nan", "inf", "+1", "1_0", "٣", "0x1", "5.", ".5", "true", "false", "yes"),
     *("True", "120", "899", "900", "901", "9999", "10000", "36500", "36501", "49999999"),
+    *("255", "256", "1599", "1600", "16299", "16300", "16384", "16385", "16390", "16400"),
     *(
         "50000000",
         "50000001",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
+from bench.items import write_units
 from tests.fakes import LONGEST_KEY, Cloud, Item, seen_nobody, seen_person
 from worker.errors import (
     AccessDeniedError,
@@ -54,7 +55,6 @@ OF_A_PERSON = {
 OF_A_MESSAGE = {"job_id": "S", "message_id": "S", "version_id": "S", "sequencer": "S"}
 
 # DynamoDB counts writes by the kilobyte; eight are what the format was chosen for.
-EIGHT_WRITE_UNITS = 8 * 1024
 
 
 def result(**changes: Any) -> Result:  # noqa: ANN401, whatever a result has
@@ -85,30 +85,6 @@ def full_result(key: str = KEY) -> Result:
 def types(item: Item) -> dict[str, str]:
     """DynamoDB's type of each attribute."""
     return {name: next(iter(value)) for name, value in item.items()}
-
-
-def size_bytes(value: dict[str, Any]) -> int:
-    """An attribute's size as DynamoDB charges it, its name not counted.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
-    """
-    match value:
-        case {"S": str(text)}:
-            return len(text.encode())
-        case {"B": bytes(binary)}:
-            return len(binary)
-        case {"N": str(number)}:
-            digits = len(number.replace(".", "").strip("-0"))
-            return (digits + 1) // 2 + 1 + number.startswith("-")
-        case {"M": dict(parts)}:
-            return 3 + len(parts) + item_bytes(parts)
-        case _:
-            return 1
-
-
-def item_bytes(item: Item) -> int:
-    """An item's size as DynamoDB charges it."""
-    return sum(len(name.encode()) + size_bytes(value) for name, value in item.items())
 
 
 @pytest.fixture
@@ -268,14 +244,14 @@ def test_fullest_item_costs_eight_write_units(cloud: Cloud, table: ResultsTable)
     key = "uploads/2026/01/02/7f3c1e9a-4b1d-4e55-9a53-3f0c3b1f2d77/IMG_20260102_030405.jpg"
     table.save(full_result(key))
 
-    assert item_bytes(cloud.item(key)) <= EIGHT_WRITE_UNITS
+    assert write_units(cloud.item(key)) <= 8
 
 
 def test_longest_key_costs_one_write_unit_more(cloud: Cloud, table: ResultsTable) -> None:
     """Its kilobyte is all that it adds."""
     table.save(full_result(LONGEST_KEY))
 
-    assert item_bytes(cloud.item(LONGEST_KEY)) <= EIGHT_WRITE_UNITS + 1024
+    assert write_units(cloud.item(LONGEST_KEY)) <= 9
 
 
 @pytest.mark.parametrize(
@@ -285,6 +261,7 @@ def test_longest_key_costs_one_write_unit_more(cloud: Cloud, table: ResultsTable
         ModelOptions(min_detection_confidence=0.6),
         ModelOptions(min_landmark_confidence=0.6),
         ModelOptions(refine_face_landmarks=True),
+        ModelOptions(max_image_side=1920),
     ],
 )
 def test_options_hash_differs_with_each_option(other: ModelOptions) -> None:
@@ -378,6 +355,57 @@ def test_newer_is_what_the_sequencers_say_or_else_the_dates(
     assert known
     assert known.is_newer_than(after) is not is_stored
     assert table.save(result(identity=after)) is is_stored
+
+
+def test_many_objects_are_looked_up_as_each_of_them_is(cloud: Cloud, table: ResultsTable) -> None:
+    """More than DynamoDB gives at once, some stored, some not, one of them asked for twice."""
+    jobs = [Job("photos", f"{number:03}.jpg") for number in range(103)]
+    for job in jobs[::20]:
+        table.save(result(job=job))
+    cloud.put_item({"object_key": {"S": "001.jpg"}, "bucket": {"S": "photos"}})  # another's
+
+    together = table.stored_together([*jobs, jobs[0]])
+
+    assert together == {job.object_name: table.stored(job) for job in jobs}
+    assert [job.key for job in jobs if together[job.object_name]] == [
+        f"{number:03}.jpg" for number in range(0, 103, 20)
+    ]
+
+
+def test_what_dynamodb_leaves_out_is_not_taken_for_missing(
+    cloud: Cloud, table: ResultsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under load DynamoDB answers a part of the keys; the rest has to be asked for again."""
+    jobs = [Job("photos", "one.jpg"), Job("photos", "two.jpg")]
+    for job in jobs:
+        table.save(result(job=job))
+    client = table.item._get_connection().connection.client
+    really_call = client._make_api_call
+
+    def leave_out_one(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        asked = request["RequestItems"][cloud.stack.table]
+        left_out = {cloud.stack.table: {**asked, "Keys": [asked["Keys"].pop()]}}
+        answer: dict[str, Any] = really_call(operation, request)
+        return answer | {"UnprocessedKeys": left_out}
+
+    monkeypatch.setattr(client, "_make_api_call", leave_out_one)
+
+    assert table.stored_together(jobs).keys() == {("photos", "one.jpg")}
+
+
+def test_lookup_that_fails_says_nothing_of_any_object(
+    table: ResultsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job then asks for itself, and fails by itself."""
+    table.connect()
+    client = table.item._get_connection().connection.client
+
+    def fail(*_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="nowhere")
+
+    monkeypatch.setattr(client, "_make_api_call", fail)
+
+    assert table.stored_together([Job("photos", "one.jpg"), Job("photos", "two.jpg")]) == {}
 
 
 def test_missing_item_has_a_name(table: ResultsTable) -> None:

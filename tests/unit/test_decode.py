@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from tests import pictures
 from tests.pictures import (
@@ -59,6 +60,55 @@ def run_child(code: str, **environment: str) -> str:
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     return ran.stdout
+
+
+# Reduced
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("max_side", [1024, 1000, 500, 300, 256, 100])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
+def test_reduces_to_the_longest_side(file_format: str, max_side: int, orientation: int) -> None:
+    """By the decoder or afterwards: the side is exact, the size told is the file's, upright."""
+    picture = corners(1001, 667)
+    content = encode(picture, file_format, exif=pictures.exif(orientation))
+    image = decode_image(content, max_pixels=MAX_PIXELS, max_side=max_side)
+    scale = min(1, max_side / 1001)
+    size = (round(1001 * scale), round(667 * scale))
+
+    assert (image.width, image.height) == ((1001, 667) if orientation == 1 else (667, 1001))
+    columns, rows = size if orientation == 1 else size[::-1]
+    assert image.pixels.shape[1::-1] == pytest.approx((columns, rows), abs=1)
+    assert max(image.pixels.shape) == max(size)
+    assert image.pixels.flags.c_contiguous
+    expected = Image.fromarray(read_with_pillow(content)).resize(image.pixels.shape[1::-1])
+    # The colours of the four quarters; their seam may lie a pixel beside.
+    for row, column in ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75)):
+        at = int(row * rows), int(column * columns)
+        assert difference(image.pixels[at], np.asarray(expected)[at]) <= 8
+
+
+def test_small_images_are_left_alone() -> None:
+    """Nothing is enlarged, and not a bit is changed."""
+    content = photo("JPEG")
+    reduced = decode_image(content, max_pixels=MAX_PIXELS, max_side=WIDTH)
+    np.testing.assert_array_equal(reduced.pixels, decode(content).pixels)
+
+
+def test_fine_lines_do_not_become_others() -> None:
+    """Where many pixels become one, all of them count: no pattern appears that was not there."""
+    lines = np.zeros((1000, 1000, 3), np.uint8)
+    lines[:, ::4] = 255
+    content = encode(Image.fromarray(lines), "PNG")
+    reduced = decode_image(content, max_pixels=MAX_PIXELS, max_side=300)
+    assert np.ptp(reduced.pixels.mean(axis=(0, 2))) < 64
+
+
+def test_damage_is_damage_at_any_size() -> None:
+    """A reduced decoding looks at the header's promise, too."""
+    whole = encode(corners(1000, 600), "JPEG")
+    with pytest.raises(CorruptImageError):
+        decode_image(whole[: len(whole) // 3], max_pixels=MAX_PIXELS, max_side=256)
 
 
 # Upright RGB

@@ -89,9 +89,10 @@ def main(arguments: list[str]) -> None:
     from worker.detector.graph import HolisticGraph  # noqa: PLC0415
 
     def detect(content: bytes) -> Detection:
-        image = decode_image(content, max_pixels=options.max_image_pixels)
-        height, width = image.pixels.shape[:2]
-        return Detection(graph.process(image.pixels), width, height, image.format)
+        image = decode_image(
+            content, max_pixels=options.max_image_pixels, max_side=options.model.max_image_side
+        )
+        return Detection(graph.process(image.pixels), image.width, image.height, image.format)
 
     with closing(HolisticGraph(options.model)) as graph:
         graph.warm_up()

@@ -4,6 +4,7 @@ Starts it, feeds it bytes, believes only checked bytes, and says in one
 `DetectorError` what became of it. Replacing it is `pool.py`'s business.
 """
 
+import fcntl
 import logging
 import os
 import re
@@ -57,6 +58,9 @@ _COMPLAINT: Final = re.compile(r"[EF](\d{4})? ")
 _LAST_WORDS_LINES: Final = 5
 _LINE_BYTES: Final = 500
 _READ_BYTES: Final = 64 * 1024
+
+# What Linux lets any process have (/proc/sys/fs/pipe-max-size).
+_PIPE_BYTES: Final = 1024 * 1024
 _EXIT_GRACE_SECONDS: Final = 1.0
 
 
@@ -94,6 +98,7 @@ class DetectorProcess:
         )
         self._source = _file_descriptor(self._process.stdout)
         self._sink = _file_descriptor(self._process.stdin)
+        _widen(self._sink)
         self._ready = False
         self._last_words: deque[str] = deque(maxlen=_LAST_WORDS_LINES)
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -233,6 +238,12 @@ def _file_descriptor(pipe: IO[bytes] | None) -> int:
         raise TypeError("a pipe was asked for")
     os.set_blocking(pipe.fileno(), False)
     return pipe.fileno()
+
+
+def _widen(pipe: int) -> None:
+    """Have a pipe take most images whole: then nobody is woken in the middle of one."""
+    with suppress(PermissionError):  # the user has too many wide pipes already
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _ready_for(descriptor: int, event: int, seconds: float) -> bool:

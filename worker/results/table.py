@@ -1,7 +1,7 @@
 """Conditional writes to the results table, and reads from it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -17,7 +17,7 @@ from worker.errors import (
     ServiceError,
     TransientError,
 )
-from worker.jobs import Job
+from worker.jobs import Job, ObjectName
 from worker.landmarks import Detection, Landmarks
 from worker.model import ModelOptions, mediapipe_version, options_hash
 from worker.objects import ObjectIdentity
@@ -29,18 +29,17 @@ from worker.results.item import (
     ModelMap,
     bind_item,
 )
+from worker.results.stored import SUMMARY, Stored, normalised, timestamp
 
 DETECTED: Final = "detected"
 NOT_DETECTED: Final = "not_detected"
 FAILED: Final = "failed"
 
-# S3's sequencers have 16 to 18 digits and compare once the shorter one is
-# padded with zeros, so they are stored at one length.
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-_SEQUENCER_DIGITS: Final = 32
-
 # Of scores and boxes: a position at 10,000 pixels is exact to a hundredth of one.
 _DECIMALS: Final = 6
+
+# DynamoDB's limit for one request.
+_BATCH_GET: Final = 100
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _DENIED_CODES: Final = {
@@ -48,16 +47,6 @@ _DENIED_CODES: Final = {
     "ExpiredTokenException",
     "UnrecognizedClientException",
 }
-
-# What is read of an item to decide whether a job is already done.
-_SUMMARY: Final = [
-    "status",
-    "etag",
-    "options_hash",
-    "sequencer",
-    "source_last_modified",
-    "version_id",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +86,6 @@ class Result:
         return DETECTED if self.outcome.landmarks.person_found else NOT_DETECTED
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What the table knows about an object's newest processed content."""
-
-    status: str
-    etag: str
-    options_hash: str
-    sequencer: str | None
-    version_id: str | None
-    last_modified: str
-
-    def is_newer_than(self, identity: ObjectIdentity) -> bool:
-        """Whether a result for `identity` would be refused: the condition of `save`."""
-        sequencer = _normalised(identity.sequencer)
-        if sequencer and self.sequencer:
-            return self.sequencer > sequencer
-        return self.last_modified > _timestamp(identity.last_modified)
-
-    def may_stand_for(self, job: Job) -> bool:
-        """Whether the job may be about the very version that is stored.
-
-        Where it names another version or event, equal content is no reason to
-        skip it: A, B, A again, with the last A skipped, would let a late B win.
-        """
-        return job.version_id in (None, self.version_id) and (
-            _normalised(job.sequencer) in (None, self.sequencer)
-        )
-
-
 class ResultsTable:
     """The results table, as this worker's model options see it."""
 
@@ -156,20 +116,40 @@ class ResultsTable:
         with _service_errors():
             try:
                 item = self.item.get(
-                    job.key, job.bucket, consistent_read=True, attributes_to_get=_SUMMARY
+                    job.key, job.bucket, consistent_read=True, attributes_to_get=SUMMARY
                 )
             except DoesNotExist:
                 return None
-        if not item.source_last_modified:
-            return None  # somebody else's item: it says nothing of a content
-        return Stored(
-            status=item.status,
-            etag=item.etag,
-            options_hash=item.options_hash,
-            sequencer=item.sequencer,
-            version_id=item.version_id,
-            last_modified=item.source_last_modified,
+        return Stored.of(item)
+
+    def stored_together(self, jobs: Iterable[Job]) -> dict[ObjectName, Stored | None]:
+        """What is stored for the objects of many jobs, in one request for a hundred of them.
+
+        An object that DynamoDB gives no answer about is not in the dictionary. For the rest,
+        a tenth of the CPU time that asking for each of ten takes.
+        """
+        names = list({job.object_name: None for job in jobs})
+        found: dict[ObjectName, Stored | None] = {}
+        for start in range(0, len(names), _BATCH_GET):
+            with suppress(TransientError), _service_errors():
+                found |= self._get_together(names[start : start + _BATCH_GET])
+        return found
+
+    def _get_together(self, names: Sequence[ObjectName]) -> dict[ObjectName, Stored | None]:
+        # Not PynamoDB's `batch_get`: it asks for what DynamoDB left out again and again.
+        answer = self.item._get_connection().batch_get_item(  # noqa: SLF001, no public way
+            [{"object_key": key, "bucket": bucket} for bucket, key in names],  # type: ignore[misc]
+            consistent_read=True,
+            attributes_to_get=SUMMARY,
         )
+        table = self.item.Meta.table_name
+        found: dict[ObjectName, Stored | None] = dict.fromkeys(names)
+        for left_out in answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", []):
+            del found[left_out["bucket"]["S"], left_out["object_key"]["S"]]
+        for raw in answer["Responses"][table]:
+            item = self.item.from_raw_data(raw)
+            found[item.bucket, item.object_key] = Stored.of(item)
+        return found
 
     def done_etag(self, job: Job, stored: Stored | None) -> str | None:
         """The content with which the job would have nothing left to do, if there is such."""
@@ -188,7 +168,7 @@ class ResultsTable:
             and self._is_done(stored)
             and identity.sequencer is None
             and (stored.etag, stored.version_id) == (identity.etag, identity.version_id)
-            and stored.last_modified == _timestamp(identity.last_modified)
+            and stored.last_modified == timestamp(identity.last_modified)
         )
 
     def _is_done(self, stored: Stored) -> bool:
@@ -225,8 +205,8 @@ class ResultsTable:
         return True
 
     def _not_newer(self, identity: ObjectIdentity) -> Condition:
-        stored, sequencer = self.item, _normalised(identity.sequencer)
-        ordered: Condition = stored.source_last_modified <= _timestamp(identity.last_modified)
+        stored, sequencer = self.item, normalised(identity.sequencer)
+        ordered: Condition = stored.source_last_modified <= timestamp(identity.last_modified)
         if sequencer is not None:
             by_time = stored.sequencer.does_not_exist() & ordered
             ordered = (stored.sequencer <= sequencer) | by_time
@@ -243,8 +223,8 @@ class ResultsTable:
             status=result.status,
             etag=identity.etag,
             version_id=identity.version_id,
-            sequencer=_normalised(identity.sequencer),
-            source_last_modified=_timestamp(identity.last_modified),
+            sequencer=normalised(identity.sequencer),
+            source_last_modified=timestamp(identity.last_modified),
             model=self._model,
             options_hash=self._options_hash,
             job_id=result.job.job_id,
@@ -284,15 +264,6 @@ def _landmark_attributes(landmarks: Landmarks) -> dict[str, Any]:
         rounded = {name: round(value, _DECIMALS) for name, value in box._asdict().items()}
         attributes["bounding_box"] = BoundingBoxMap(**rounded)
     return attributes
-
-
-def _timestamp(moment: datetime) -> str:
-    """UTC, ISO 8601, always of one length: compares as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _normalised(sequencer: str | None) -> str | None:
-    return None if sequencer is None else sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")
 
 
 @contextmanager

@@ -1,0 +1,39 @@
+"""What DynamoDB charges for an item.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+"""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from math import ceil
+from typing import Any, Final
+
+_WRITE_UNIT_BYTES: Final = 1024
+
+
+def write_units(item: Mapping[str, Any]) -> int:
+    """Write request units of one put of an item, as DynamoDB's JSON has it."""
+    return ceil(item_bytes(item) / _WRITE_UNIT_BYTES)
+
+
+def item_bytes(item: Mapping[str, Any]) -> int:
+    """An item's size: names and values."""
+    return sum(len(name.encode()) + value_bytes(value) for name, value in item.items())
+
+
+def value_bytes(value: Mapping[str, Any]) -> int:
+    """An attribute's size, its name not counted; binary as bytes, or as base64 on the wire."""
+    match value:
+        case {"S": str(text)}:
+            return len(text.encode())
+        case {"B": bytes(binary)}:
+            return len(binary)
+        case {"B": str(text)}:
+            return len(b64decode(text))
+        case {"N": str(number)}:
+            digits = len(number.replace(".", "").strip("-0"))
+            return (digits + 1) // 2 + 1 + number.startswith("-")
+        case {"M": dict(parts)}:
+            return 3 + len(parts) + item_bytes(parts)
+        case _:
+            return 1
