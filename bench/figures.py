@@ -1,0 +1,131 @@
+"""What the samples say: each figure, what it is compared to, and what it should be."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any, Final
+
+from bench.items import item_bytes, write_units
+
+_BLOG_MEGABYTES: Final = 5120
+_WORKER_MEGABYTES: Final = 1769
+
+Values = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure.
+
+    Attributes:
+        name: as in `build/bench.json`.
+        what: of what, compared to what.
+        value: over all rounds.
+        target: what it should be, if anything is asked of it.
+        at_least: whether the target is a lower bound.
+    """
+
+    name: str
+    what: str
+    value: float
+    target: float | None = None
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether it is what it should be."""
+        if self.target is None:
+            return True
+        return self.value >= self.target if self.at_least else self.value <= self.target
+
+
+def figures(values: Values, items: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
+    """All figures, in the order of the story that they tell.
+
+    Args:
+        values: of each sample, one a round.
+        items: what the worker has stored, as DynamoDB's JSON.
+    """
+    yield from _usual(values)
+    yield from _waiting(values)
+    yield from _starting(values)
+    yield from _large(values)
+    yield from _holding(values, items)
+
+
+def _usual(values: Values) -> Iterator[Figure]:
+    yield _of(values, "baseline_cpu_ms", "blog's handler, CPU an image")
+    yield _of(values, "baseline_wall_ms", "blog's handler, wall an image, all processors")
+    yield _of(values, "limit_cpu_ms", "bare MediaPipe on decoded images, CPU an image")
+    yield _of(values, "worker_cpu_ms", "worker, parent and child, CPU an image, batches of ten")
+    yield _of(values, "worker_wall_ms", "worker, wall an image, one processor")
+    yield Figure("worker_wall_p95_ms", "the same, 95th percentile", _p95(values["worker_wall_ms"]))
+    for complexity in (0, 1):
+        wall = f"worker_complexity_{complexity}_wall_ms"
+        name = f"worker_wall_ms_complexity_{complexity}"
+        yield Figure(name, f"the same, complexity {complexity}", median(values[wall]))
+    over = _ratio(values, "worker_cpu_ms", "limit_cpu_ms")
+    yield Figure("worker_over_limit", "worker's CPU ÷ bare MediaPipe's", over, 1.10)
+    saving = _ratio(values, "baseline_wall_ms", "worker_wall_ms")
+    saving *= _BLOG_MEGABYTES / _WORKER_MEGABYTES
+    what = "blog's wall at 5,120 MB ÷ worker's at 1,769 MB"
+    yield Figure("baseline_over_worker_gb_seconds", what, saving, 12, at_least=True)
+
+
+def _waiting(values: Values) -> Iterator[Figure]:
+    penalty = _ratio(values, "far_wall_ms", "near_wall_ms")
+    yield Figure("latency_penalty", "S3 50 ms and DynamoDB 20 ms away ÷ near", penalty, 1.10)
+    speedup = _ratio(values, "hundred_wall_ms", "hundred_two_children_wall_ms")
+    what = "one child on one processor ÷ two on two"
+    yield Figure("children_speedup", what, speedup, 1.85, at_least=True)
+    duplicate = _ratio(values, "duplicate_wall_ms", "worker_wall_ms")
+    yield Figure("duplicate_over_image", "a job already done ÷ a new one", duplicate, 0.05)
+    scaling = _ratio(values, "hundred_wall_ms", "worker_wall_ms")
+    yield Figure("batch_scaling", "an image in a batch of 100 ÷ of 10", scaling, 1.02)
+
+
+def _starting(values: Values) -> Iterator[Figure]:
+    yield _of(values, "init_ms", "worker, process start to ready, one processor")
+    yield _of(values, "baseline_init_ms", "blog's handler, start to first answer, all processors")
+    ratio = _ratio(values, "init_ms", "baseline_init_ms")
+    yield Figure("init_ratio", "worker's start ÷ the blog's handler's", ratio, 0.5)
+    first = _ratio(values, "first_wall_ms", "warm_wall_ms")
+    yield Figure("first_over_warm", "first image after the start ÷ a later one", first, 1.2)
+
+
+def _large(values: Values) -> Iterator[Figure]:
+    yield _of(values, "large_limit_cpu_ms", "12 MP: decoding and bare MediaPipe, CPU an image")
+    yield _of(values, "large_worker_cpu_ms", "12 MP: worker, CPU an image")
+    yield _of(values, "large_worker_wall_ms", "12 MP: worker, wall an image, one processor")
+    for complexity in (0, 1):
+        wall = f"large_worker_complexity_{complexity}_wall_ms"
+        name = f"large_worker_wall_ms_complexity_{complexity}"
+        yield Figure(name, f"the same, complexity {complexity}", median(values[wall]))
+    what = "the same, MAX_IMAGE_SIDE=1920"
+    yield _of(values, "large_reduced_worker_wall_ms", what)
+    yield _of(values, "large_baseline_wall_ms", "12 MP: blog's handler, wall, all processors")
+    full = _ratio(values, "large_worker_cpu_ms", "large_limit_cpu_ms")
+    yield Figure("large_over_limit", "worker's CPU ÷ decoding and bare MediaPipe", full, 1.10)
+    reduced = _ratio(values, "large_reduced_worker_cpu_ms", "large_limit_cpu_ms")
+    yield Figure("large_reduced_over_limit", "with MAX_IMAGE_SIDE=1920 ÷ the same", reduced, 0.70)
+
+
+def _holding(values: Values, items: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
+    units, size = max(map(write_units, items)), median(map(item_bytes, items))
+    yield Figure("item_bytes", "an item, median", size)
+    yield Figure("write_units", "DynamoDB's write units of the dearest item", units, 8)
+    peak = max(values["peak_mb"])
+    yield Figure("peak_mb", "parent and child at most, complexity 2, 12 MP", peak, 700)
+
+
+def _of(values: Values, name: str, what: str) -> Figure:
+    return Figure(name, what, median(values[name]))
+
+
+def _ratio(values: Values, upper: str, lower: str) -> float:
+    """Of what was measured in the same round; the rounds' median."""
+    return median(a / b for a, b in zip(values[upper], values[lower], strict=True))
+
+
+def _p95(samples: Sequence[float]) -> float:
+    return quantiles(samples, n=20, method="inclusive")[-1] if len(samples) > 1 else samples[0]

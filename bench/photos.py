@@ -1,0 +1,67 @@
+"""What the benchmark looks at."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import skimage
+from PIL import Image, ImageOps
+
+# The usual long side of a photo on the web, and a telephone's 12 megapixels.
+_SIDE_PIXELS: Final = 640
+_LARGE_PIXELS: Final = (3000, 4000)
+
+_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_LARGE_PHOTOS: Final = 2
+
+
+def bundled() -> list[Image.Image]:
+    """The photograph that comes with scikit-image, as several, so that each differs from the last.
+
+    An instance that keeps what it saw would have it easy with one photo again and again.
+    """
+    photo = (
+        Image.open(Path(skimage.__file__).parent / "data" / "astronaut.png")
+        .convert("RGB")
+        .resize((_SIDE_PIXELS, _SIDE_PIXELS))
+    )
+    wide = ImageOps.expand(photo, (80, 0), (200, 195, 190)).resize((_SIDE_PIXELS, 512))
+    closer = photo.crop((60, 0, 500, 480))
+    return [photo, ImageOps.mirror(wide), closer, wide, ImageOps.mirror(photo)]
+
+
+def large(photos: Sequence[Image.Image]) -> list[Image.Image]:
+    """The first photos as a telephone takes them: 12 megapixels, with the noise of its sensor.
+
+    Enlarged ones have none of a real one's detail; the noise brings the files to the usual
+    megabytes, on which the time of decoding depends.
+    """
+    random = np.random.default_rng(0)
+    enlarged = []
+    for photo in photos[:_LARGE_PHOTOS]:
+        pixels = np.asarray(ImageOps.pad(photo, _LARGE_PIXELS), dtype=np.int16)
+        noise = random.normal(0, 5, pixels.shape).astype(np.int16)
+        enlarged.append(Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8)))
+    return enlarged
+
+
+def save(photos: Sequence[Image.Image], folder: Path) -> list[Path]:
+    """Write them as JPEGs of the usual quality."""
+    folder.mkdir(parents=True)
+    paths = [folder / f"{number}.jpg" for number in range(len(photos))]
+    for photo, path in zip(photos, paths, strict=True):
+        photo.save(path, quality=90)
+    return paths
+
+
+def in_folder(folder: Path) -> list[Path]:
+    """The images of a folder, by name.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no image in it.
+    """
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    if not paths:
+        raise FileNotFoundError(f"{folder} is a folder without images")
+    return paths

@@ -1,0 +1,137 @@
+"""A measured program, looked at from outside: its time, its processes' CPU, their memory."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+ROOT: Final = Path(__file__).parents[1]
+
+_STOP_SECONDS: Final = 20
+_PEAK: Final = re.compile(r"VmHWM:\s+(\d+) kB")
+
+# CPUCLOCK_SCHED in linux/posix-timers.h: all threads of a process, dead ones too, in nanoseconds.
+_PROCESS_CPU_CLOCK: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What something took.
+
+    Attributes:
+        wall_ms: by the clock.
+        cpu_ms: of all processes of the program together.
+    """
+
+    wall_ms: float
+    cpu_ms: float
+
+    def per(self, images: int) -> "Usage":
+        """The same for one of so many."""
+        return Usage(self.wall_ms / images, self.cpu_ms / images)
+
+
+class Program:
+    """One of `bench.programs`, running as long as the block."""
+
+    def __init__(
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        *,
+        cores: Collection[int],
+        log: Path,
+        python: Path = Path(sys.executable),
+    ) -> None:
+        """Run the program on these processors only; what it prints goes to `log`.
+
+        Returns at once: `start_ms` is known once `wait_until_ready` has been called.
+        """
+        self._started = time.monotonic()
+        source, sink = os.pipe()
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(python), "-m", f"bench.programs.{name}", str(sink)],
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=[sink],
+                text=True,
+                bufsize=1,
+                preexec_fn=lambda: os.sched_setaffinity(0, cores),  # noqa: PLW1509, no threads here
+            )
+        os.close(sink)
+        self._answers = os.fdopen(source, encoding="utf-8")
+        self._name = name
+        self.start_ms = 0.0
+
+    def __enter__(self) -> Self:
+        """Nothing more than what the constructor does."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let it end by itself; kill it if it doesn't."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._answers.close()
+
+    def wait_until_ready(self) -> Self:
+        """Wait for its first word."""
+        self._read()
+        self.start_ms = (time.monotonic() - self._started) * 1000
+        return self
+
+    def ask(self, request: object) -> tuple[Any, Usage]:
+        """What it answers, and what that took.
+
+        Raises:
+            RuntimeError: it has died.
+        """
+        stdin = self._process.stdin
+        if stdin is None:
+            raise TypeError("a pipe was asked for")
+        line = f"{json.dumps(request)}\n"
+        cpu, wall = self._cpu_ms(), time.monotonic()
+        stdin.write(line)
+        answer = self._read()
+        wall_ms = (time.monotonic() - wall) * 1000
+        return answer, Usage(wall_ms, self._cpu_ms() - cpu)
+
+    def peak_mb(self) -> float:
+        """The most that each of its processes has held until now, added up; in 10⁶ bytes."""
+        statuses = (Path(f"/proc/{pid}/status").read_text() for pid in self._pids())
+        peaks = (_PEAK.search(status) for status in statuses)
+        return sum(int(peak[1]) * 1024 for peak in peaks if peak) / 1e6
+
+    def _read(self) -> Any:  # noqa: ANN401, any JSON
+        line = self._answers.readline()
+        if not line:
+            raise RuntimeError(f"{self._name} ended with status {self._process.wait()}")
+        return json.loads(line)
+
+    def _pids(self) -> Iterator[int]:
+        """The program's and its children's."""
+        yield self._process.pid
+        for path in Path(f"/proc/{self._process.pid}/task").glob("*/children"):
+            yield from map(int, path.read_text().split())
+
+    def _cpu_ms(self) -> float:
+        return sum(time.clock_gettime(_cpu_clock(pid)) * 1000 for pid in self._pids())
+
+
+def _cpu_clock(pid: int) -> int:
+    """The clock that `clock_getcpuclockid` names for another process."""
+    return (~pid << 3) | _PROCESS_CPU_CLOCK

@@ -1,0 +1,37 @@
+"""Bare MediaPipe: stock Holistic on arrays that are already decoded, and decoding by itself.
+
+A request names files to `decode`, which are kept, and then to `process`.
+"""
+
+import os
+from typing import Any
+
+import cv2
+
+from bench.programs.loop import answer_requests
+from worker.detector.graph import import_lean
+
+
+def main() -> None:
+    """Answer until the benchmark closes the pipe."""
+    import_lean()
+    from mediapipe.python.solutions.holistic import Holistic  # noqa: PLC0415, without matplotlib
+
+    decoded: dict[str, Any] = {}
+    with Holistic(
+        static_image_mode=True,
+        model_complexity=int(os.environ["MODEL_COMPLEXITY"]),
+        min_detection_confidence=0.5,
+    ) as holistic:
+
+        def answer(request: dict[str, list[str]]) -> None:
+            for path in request.get("decode", []):
+                decoded[path] = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)  # type: ignore[arg-type]
+            for path in request.get("process", []):
+                holistic.process(decoded[path])
+
+        answer_requests(answer)
+
+
+if __name__ == "__main__":
+    main()

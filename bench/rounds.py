@@ -1,0 +1,247 @@
+"""What is measured in each round, one thing after the other on the same processors.
+
+A round measures everything once; the machine may be slow in one round and fast in the next, and
+what is compared has met both.
+"""
+
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import count, cycle, islice
+from pathlib import Path
+from typing import Any, Final, Self
+
+from bench.local import BUCKET, LocalServices
+from bench.program import Program, Usage
+
+_BATCH: Final = 10
+_LARGE_BATCH: Final = 100
+_LARGE_IMAGES: Final = 4
+_BASELINE_IMAGES: Final = 3
+_WARM_IMAGES: Final = 5
+
+_REDUCED_SIDE: Final = 1920
+_OTHER_COMPLEXITIES: Final = (0, 1)
+
+# A benchmark's own processor is where nothing is measured that has only one.
+ONE_CORE: Final = (0,)
+
+
+class Samples:
+    """What was measured, by name, one value a round."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self.values: defaultdict[str, list[float]] = defaultdict(list)
+
+    def add(self, name: str, value: float) -> None:
+        """Keep one value."""
+        self.values[name].append(value)
+
+    def add_usage(self, name: str, usage: Usage) -> None:
+        """Keep CPU and wall time."""
+        self.add(f"{name}_cpu_ms", usage.cpu_ms)
+        self.add(f"{name}_wall_ms", usage.wall_ms)
+
+
+class Bench:
+    """The programs that are compared, running as long as the block."""
+
+    def __init__(
+        self, photos: Sequence[Path], large: Sequence[Path], blog_python: Path, log: Path
+    ) -> None:
+        """Compare on `photos` and on `large` ones; the blog's handler has a Python of its own."""
+        self._photos, self._large = photos, large
+        self._blog_python = blog_python
+        self._log = log
+        self._numbers = count()
+        self.samples = Samples()
+
+    def __enter__(self) -> Self:
+        """Start everything and warm it up."""
+        with ExitStack() as stack:
+            self._services = stack.enter_context(LocalServices())
+            self._bare = self._start(stack, "bare", cores=ONE_CORE)
+            self._worker = self._start_worker(stack)
+            self._pair = self._start(
+                stack, "worker", cores=_all_cores(), environment={"DETECTORS": "2"}
+            )
+            self._reducing = self._start_worker(stack, MAX_IMAGE_SIDE=str(_REDUCED_SIDE))
+            self._lighter = {
+                complexity: self._start_worker(stack, MODEL_COMPLEXITY=str(complexity))
+                for complexity in _OTHER_COMPLEXITIES
+            }
+            self._blog = self._start_blog(stack)
+            self._warm_up()
+            self._running = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End everything."""
+        self._running.close()
+
+    def run_round(self) -> None:
+        """Measure everything once."""
+        self._usual()
+        self._two_children()
+        self._far_services()
+        self._large_images()
+        self._starts()
+
+    def items(self) -> list[dict[str, Any]]:
+        """What has been stored."""
+        return self._services.items()
+
+    def _start_worker(self, stack: ExitStack, **environment: str) -> Program:
+        """As in a function of 1,769 MB: one processor, one child."""
+        return self._start(
+            stack, "worker", cores=ONE_CORE, environment={"DETECTORS": "1"} | environment
+        )
+
+    def _start_blog(self, stack: ExitStack) -> Program:
+        """As in a function of 5,120 MB: all processors that there are here."""
+        return self._start(stack, "blog", cores=_all_cores(), python=self._blog_python)
+
+    def _start(
+        self,
+        stack: ExitStack,
+        name: str,
+        *,
+        cores: Collection[int],
+        python: Path = Path(sys.executable),
+        environment: Mapping[str, str] | None = None,
+    ) -> Program:
+        settings = (
+            {"MODEL_COMPLEXITY": "2"} | dict(self._services.environment) | dict(environment or {})
+        )
+        program = Program(name, settings, cores=cores, log=self._log, python=python)
+        return stack.enter_context(program).wait_until_ready()
+
+    def _warm_up(self) -> None:
+        self._bare.ask({"decode": [str(path) for path in self._photos]})
+        self._bare.ask({"process": [str(path) for path in self._photos]})
+        for program in (self._worker, self._pair, self._reducing, *self._lighter.values()):
+            self._batch(program, self._photos, _BATCH)
+        self._batch_of_one(self._blog, self._photos[0])
+
+    def _usual(self) -> None:
+        """Bare MediaPipe, the worker and the blog's handler on usual photos, and duplicates."""
+        samples, paths = self.samples, [str(path) for path in self._photos]
+        rounds = -(-_BATCH // len(paths))
+        _, bare = self._bare.ask({"process": paths * rounds})
+        samples.add_usage("limit", bare.per(len(paths) * rounds))
+        event = self._upload(self._photos, _BATCH)
+        worker = self._ask(self._worker, event).per(_BATCH)
+        samples.add_usage("worker", worker)
+        samples.add_usage("duplicate", self._ask(self._worker, event).per(_BATCH))
+        photos = islice(cycle(self._photos), _BASELINE_IMAGES)
+        blog = [self._batch_of_one(self._blog, photo) for photo in photos]
+        samples.add_usage("baseline", _mean(blog))
+        for complexity, program in self._lighter.items():
+            usage = self._batch(program, self._photos, _BATCH)
+            samples.add_usage(f"worker_complexity_{complexity}", usage)
+
+    def _two_children(self) -> None:
+        """A hundred images with one child on one processor, and with two on two."""
+        one = self._batch(self._worker, self._photos, _LARGE_BATCH)
+        two = self._batch(self._pair, self._photos, _LARGE_BATCH)
+        self.samples.add_usage("hundred", one)
+        self.samples.add_usage("hundred_two_children", two)
+
+    def _far_services(self) -> None:
+        """Ten images with S3 and DynamoDB near, and far away."""
+        near = self._batch(self._worker, self._photos, _BATCH)
+        self._services.move_away()
+        far = self._batch(self._worker, self._photos, _BATCH)
+        self._services.come_near()
+        self.samples.add_usage("near", near)
+        self.samples.add_usage("far", far)
+
+    def _large_images(self) -> None:
+        """Twelve megapixels: bare MediaPipe with the decoding, and the worker."""
+        samples = self.samples
+        paths = [str(path) for path in islice(cycle(self._large), _LARGE_IMAGES)]
+        _, bare = self._bare.ask({"decode": paths, "process": paths})
+        samples.add_usage("large_limit", bare.per(_LARGE_IMAGES))
+        for name, program in {
+            "large_worker": self._worker,
+            "large_reduced_worker": self._reducing,
+            **{f"large_worker_complexity_{n}": program for n, program in self._lighter.items()},
+        }.items():
+            samples.add_usage(name, self._batch(program, self._large, _LARGE_IMAGES))
+        samples.add_usage("large_baseline", self._batch_of_one(self._blog, self._large[0]))
+        samples.add("peak_mb", self._worker.peak_mb())
+
+    def _starts(self) -> None:
+        """From nothing: until the worker is ready, and until the blog's handler has answered."""
+        photo = self._photos[0]
+        with ExitStack() as stack:
+            worker = self._start_worker(stack)
+            first = self._batch(worker, [photo], 1)
+            warm = [self._batch(worker, [photo], 1) for _ in range(_WARM_IMAGES)]
+        with ExitStack() as stack:
+            blog = self._start_blog(stack)
+            first_of_blog = self._batch_of_one(blog, photo)
+        self.samples.add("init_ms", worker.start_ms)
+        self.samples.add("baseline_init_ms", blog.start_ms + first_of_blog.wall_ms)
+        self.samples.add("first_wall_ms", first.wall_ms)
+        self.samples.add("warm_wall_ms", _mean(warm).wall_ms)
+
+    def _batch(self, program: Program, photos: Sequence[Path], size: int) -> Usage:
+        """What one image costs in a batch of new ones."""
+        return self._ask(program, self._upload(photos, size)).per(size)
+
+    def _batch_of_one(self, blog: Program, photo: Path) -> Usage:
+        status, usage = blog.ask({"bucket": BUCKET, "key": self._put(photo)})
+        _require(status == 200, f"the blog's handler answered {status}")  # noqa: PLR2004
+        return usage
+
+    def _upload(self, photos: Sequence[Path], size: int) -> Mapping[str, Any]:
+        """An event about so many new objects."""
+        keys = [self._put(photo) for photo in islice(cycle(photos), size)]
+        return {"Records": [_record(key) for key in keys]}
+
+    def _put(self, photo: Path) -> str:
+        key = f"2026/album {next(self._numbers)}/{photo.name}"
+        self._services.put(key, photo.read_bytes())
+        return key
+
+    @staticmethod
+    def _ask(program: Program, event: Mapping[str, Any]) -> Usage:
+        answer, usage = program.ask(event)
+        _require(answer == {"batchItemFailures": []}, f"the worker answered {answer}")
+        return usage
+
+
+def _all_cores() -> Collection[int]:
+    return os.sched_getaffinity(0)
+
+
+def _require(good: bool, complaint: str) -> None:  # noqa: FBT001, an assertion reads best so
+    if not good:
+        raise RuntimeError(complaint)
+
+
+def _mean(usages: Sequence[Usage]) -> Usage:
+    return Usage(
+        sum(usage.wall_ms for usage in usages) / len(usages),
+        sum(usage.cpu_ms for usage in usages) / len(usages),
+    )
+
+
+def _record(key: str) -> Mapping[str, Any]:
+    """A message as Lambda hands it over."""
+    return {
+        "messageId": key,
+        "receiptHandle": "handle",
+        "body": json.dumps({"key": key}),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:111122223333:bench",
+        "awsRegion": "us-east-1",
+    }
