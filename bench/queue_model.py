@@ -12,10 +12,22 @@ _P95_DEVIATIONS: Final = 1.6449
 
 @dataclass(frozen=True, slots=True)
 class ServiceTime:
-    """What an image takes in a warm function: lognormal, in seconds."""
+    """What an image takes in a warm function: lognormal, in seconds.
+
+    Raises:
+        ValueError: the 95th percentile is below the median.
+    """
 
     median: float
     p95: float
+
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot belong together."""
+        if self.p95 < self.median:
+            raise ValueError(
+                f"95th percentile {self.p95:g} s is below the median, {self.median:g} s: "
+                "are they of one run?"
+            )
 
     @property
     def mean(self) -> float:

@@ -162,6 +162,12 @@ def test_lognormal_has_the_measured_median_and_percentile() -> None:
     assert np.mean(drawn) == pytest.approx(service.mean, rel=0.01)
 
 
+def test_percentile_below_the_median_is_refused() -> None:
+    """Figures of different runs may not fit together."""
+    with pytest.raises(ValueError, match="are they of one run"):
+        ServiceTime(median=0.12, p95=0.115)
+
+
 def test_varying_times_change_the_drain_by_their_mean_only() -> None:
     """With many batches a function, chance cancels."""
     service = ServiceTime(median=0.083, p95=0.2)
