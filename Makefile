@@ -36,6 +36,16 @@ $(E2E_ENVIRONMENT): requirements-e2e.txt
 	$(E2E_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-e2e.txt
 	@touch $@
 
+# What draws plots, which nothing else may bring along: an environment of its own.
+BENCH_VENV := .venv-bench
+BENCH_ENVIRONMENT := $(BENCH_VENV)/.environment
+
+$(BENCH_ENVIRONMENT): requirements-bench.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/it …" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-bench.txt
+	@touch $@
+
 .PHONY: demo
 demo: $(ENVIRONMENT) ## photos through queue, worker and table on this machine (IMAGES=folder for your own)
 	$(FETCH_MODELS) $(or $(MODEL_COMPLEXITY),2)
@@ -69,6 +79,12 @@ SECONDS := 60
 fuzz: $(ENVIRONMENT) ## damaged messages and images for a while (SECONDS=300, SEED=1)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+.PHONY: cost
+cost: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## docs/cost.md's tables and plot anew (ADOPT=1 takes build/bench.json's figures over)
+	$(BIN)/python -m bench.cost_page --docs $(if $(ADOPT),--adopt)
+	$(BIN)/python -m bench.queue_scenarios
+	$(BENCH_VENV)/bin/python -m bench.plot docs/queue.png
+
 .PHONY: check
 check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## formatter, linter, type checker, template linters
 	$(BIN)/ruff format --check .
@@ -89,10 +105,12 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 lock: $(ENVIRONMENT) ## compile the locked requirements (UPGRADE=--upgrade for newer versions)
 	$(UV_COMPILE) --group build --output-file image/requirements-build.txt
 	$(UV_COMPILE) --group e2e --no-build --output-file requirements-e2e.txt
+	$(UV_COMPILE) --group bench --no-build --no-config --fork-strategy fewest \
+		--output-file requirements-bench.txt
 	$(UV_COMPILE) pyproject.toml --extra worker --output-file image/requirements.txt
 	$(UV_COMPILE) pyproject.toml --all-extras --group dev --constraint image/requirements.txt \
 		--output-file requirements-dev.txt
 
 .PHONY: clean
 clean: ## remove what was built, and the environment
-	rm -rf $(VENV) $(E2E_VENV) build *.egg-info
+	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) build *.egg-info

@@ -1,0 +1,95 @@
+"""List prices in US dollars, of AWS in us-east-1; nothing is looked up or computed here.
+
+As of `AS_OF`, without free tiers (but where one is part of a tariff) and without discounts.
+Prices change: look at the page beside each before relying on it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+AS_OF: Final = "late 2025"
+
+MILLION: Final = 1_000_000
+HOURS_A_MONTH: Final = 730
+
+# https://aws.amazon.com/lambda/pricing/ (x86, the first 6 billion GB-seconds of a month;
+# what is beyond costs less).
+LAMBDA_GB_SECOND: Final = 0.0000166667
+LAMBDA_MILLION_REQUESTS: Final = 0.20
+LAMBDA_MEGABYTES_A_GB: Final = 1024
+
+# https://aws.amazon.com/sqs/pricing/ (standard queues). A request is up to ten messages,
+# and every 64 KiB that it carries count as one.
+SQS_MILLION_REQUESTS: Final = 0.40
+SQS_CHUNK_BYTES: Final = 64 * 1024
+SQS_BATCH: Final = 10
+
+# https://aws.amazon.com/dynamodb/pricing/on-demand/ (standard table class). A write unit is
+# 1 KB of item, a read unit 4 KB with strong consistency, each begun one counted; items are
+# stored with 100 bytes on top.
+DYNAMODB_MILLION_WRITE_UNITS: Final = 0.625
+DYNAMODB_MILLION_READ_UNITS: Final = 0.125
+DYNAMODB_READ_UNIT_BYTES: Final = 4096
+DYNAMODB_ITEM_OVERHEAD_BYTES: Final = 100
+DYNAMODB_GB_MONTH: Final = 0.25
+DYNAMODB_BACKUP_GB_MONTH: Final = 0.20  # point-in-time recovery, which the template switches on
+
+# https://aws.amazon.com/s3/pricing/ (standard class). Reading from the same region costs
+# no transfer.
+S3_MILLION_GETS: Final = 0.40
+
+# https://aws.amazon.com/cloudwatch/pricing/
+LOGS_INGESTED_GB: Final = 0.50
+METRIC_MONTH: Final = 0.30
+ALARM_MONTH: Final = 0.10
+DASHBOARD_MONTH: Final = 3.00
+
+# https://aws.amazon.com/ecr/pricing/ (private; pulls from the same region cost no transfer).
+ECR_GB_MONTH: Final = 0.10
+
+GB: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class HostedApi:
+    """An API that finds faces, and what it charges for a month's images.
+
+    Attributes:
+        name: as people know it.
+        page: where the list price stands.
+        tiers: (images, dollars for a thousand), one after the other; the last has no end.
+    """
+
+    name: str
+    page: str
+    tiers: tuple[tuple[float, float], ...]
+
+    def dollars(self, images: float) -> float:
+        """For so many images in one month."""
+        total = 0.0
+        for size, per_thousand in self.tiers:
+            part = min(images, size)
+            total += part / 1000 * per_thousand
+            images -= part
+        return total
+
+
+_ENDLESS: Final = float("inf")
+
+HOSTED_APIS: Final = (
+    HostedApi(
+        "Amazon Rekognition, DetectFaces",
+        "https://aws.amazon.com/rekognition/pricing/",
+        ((1e6, 1.00), (4e6, 0.80), (30e6, 0.60), (_ENDLESS, 0.40)),
+    ),
+    HostedApi(
+        "Azure AI Face, Detect",
+        "https://azure.microsoft.com/pricing/details/cognitive-services/face-api/",
+        ((1e6, 1.00), (4e6, 0.80), (95e6, 0.60), (_ENDLESS, 0.40)),
+    ),
+    HostedApi(
+        "Google Cloud Vision, Face Detection",
+        "https://cloud.google.com/vision/pricing",
+        ((1e3, 0.00), (5e6 - 1e3, 1.50), (_ENDLESS, 0.60)),
+    ),
+)

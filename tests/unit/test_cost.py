@@ -1,0 +1,209 @@
+"""Dollars from figures and prices, and the page that shows them."""
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bench import cost, cost_page, measured, prices
+from bench.measured import Figure
+from tests.infra.cloudformation import load_template
+from worker.jobs import Job
+from worker.landmarks import Detection, Landmarks
+from worker.objects import ObjectIdentity
+from worker.pipeline import Delivery, Outcome, Report
+from worker.results.table import Durations, Result
+from worker.telemetry import Telemetry, configure_logging
+
+
+def values() -> dict[str, float]:
+    """The committed figures."""
+    return {name: figure.value for name, figure in measured.committed().items()}
+
+
+def test_function_is_charged_by_time_and_memory() -> None:
+    """A second of a gigabyte and a request, a million times."""
+    dollars = cost.cost(cost.Workload(wall_ms=1000, memory_mb=1024)).function
+
+    assert dollars == pytest.approx(16.6667 + 0.20)
+
+
+def test_batch_shares_request_and_platform_log() -> None:
+    """Ten images an invocation take a tenth of what an invocation costs."""
+    alone = cost.cost(cost.Workload(wall_ms=100, memory_mb=1024))
+    batch = cost.cost(cost.Workload(wall_ms=100, memory_mb=1024, batch_size=10))
+
+    assert alone.function - batch.function == pytest.approx(0.18)
+    assert batch.logs == pytest.approx(alone.logs / 10)
+
+
+def test_total_is_the_sum_of_the_parts() -> None:
+    """5 write units and a read unit, three requests to S3, a kilobyte of log, a request to SQS."""
+    workload = cost.Workload(
+        wall_ms=0,
+        memory_mb=1769,
+        queue_requests=1,
+        write_units=5,
+        read_units=1,
+        s3_requests=3,
+        log_bytes=1000,
+    )
+    platform_log = len(cost.PLATFORM_LOG) / 1000 * 0.50
+
+    dollars = cost.cost(workload)
+
+    assert dollars.table == pytest.approx(5 * 0.625 + 0.125)
+    assert dollars.total == pytest.approx(0.20 + 0.40 + 3.25 + 1.20 + 0.50 + platform_log)
+
+
+@pytest.mark.parametrize(
+    ("wall_ms", "batch_size", "billed"),
+    [(83, 1, 83), (83.2, 1, 84), (83.25, 10, 83.3), (8.3, 10, 8.3)],
+)
+def test_invocation_is_billed_in_whole_milliseconds(
+    wall_ms: float, batch_size: int, billed: float
+) -> None:
+    """Rounded up once an invocation, not once an image."""
+    assert cost.billed_ms(wall_ms, batch_size) == pytest.approx(billed)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "message_bytes", "send_batch", "requests"),
+    [
+        (10, 200, 10, 0.1 + 0.1 + 0.1),
+        (10, 200, 1, 1 + 0.1 + 0.1),
+        (1, 200, 10, 0.1 + 1 + 1),
+        (100, 200, 10, 0.1 + 0.1 + 0.1),  # SQS knows no more than ten at once
+        (10, 20_000, 10, 0.4 + 0.4 + 0.1),  # 200,000 bytes are 4 chunks of 64 KiB
+    ],
+)
+def test_queue_requests_are_shared_by_ten_messages_at_most(
+    batch_size: int, message_bytes: int, send_batch: int, requests: float
+) -> None:
+    """One to send, one to receive, one to delete; chunks of 64 KiB count as requests."""
+    counted = cost.queue_requests(batch_size, message_bytes, send_batch)
+
+    assert counted == pytest.approx(requests)
+
+
+@pytest.mark.parametrize(("item_bytes", "units"), [(0, 1), (4096, 1), (4097, 2), (7578, 2)])
+def test_reading_takes_a_unit_for_every_4_kilobytes(item_bytes: int, units: int) -> None:
+    """And one for an item that is not there."""
+    assert cost.read_units(item_bytes) == units
+
+
+@pytest.mark.parametrize(
+    ("images", "dollars"),
+    [(1000, 1), (1e6, 1000), (5e6, 4200), (35e6, 22_200), (36e6, 22_600)],
+)
+def test_tariff_goes_down_by_steps(images: float, dollars: float) -> None:
+    """Rekognition's four; only what is beyond a step gets cheaper."""
+    assert prices.HOSTED_APIS[0].dollars(images) == pytest.approx(dollars)
+
+
+def test_idle_pollers_ask_three_times_a_minute() -> None:
+    """Five of them, for 730 hours: 657,000 requests."""
+    polls = cost.idle_month(values())["empty receives by 5 pollers"]
+
+    assert polls == pytest.approx(0.657 * 0.40)
+
+
+def test_stack_is_the_templates() -> None:
+    """Memory, batch, alarms and dashboards that are counted are those that are deployed."""
+    template = load_template()
+    types = [resource["Type"] for resource in template["Resources"].values()]
+    idle = cost.idle_month(values())
+
+    assert template["Parameters"]["FunctionMemoryMegabytes"]["Default"] == cost.WORKER_MB
+    assert template["Parameters"]["BatchSize"]["Default"] == cost.BATCH
+    assert idle["alarms"] == pytest.approx(types.count("AWS::CloudWatch::Alarm") * 0.10)
+    assert idle["dashboard"] == pytest.approx(types.count("AWS::CloudWatch::Dashboard") * 3)
+
+
+@pytest.fixture
+def worker_logger() -> Iterator[None]:
+    """The worker's logger, given back as it was."""
+    logger = logging.getLogger("worker")
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = before
+
+
+def _log_of_a_batch(images: int) -> str:
+    job = Job("landmark-images-1b4d5c50-9a53-11f0-8d9c-0affc4b1f2a7", "photos/2026/11/IMG_0001.jpg")
+    delivery = Delivery(job, "059f36b4-87a3-44ab-83d2-661975830a7d")
+    result = Result(
+        job=job,
+        identity=ObjectIdentity("e" * 32, datetime.now(UTC), 123_456),
+        outcome=Detection(Landmarks(), 640, 480, "jpeg"),
+        message_id=delivery.message_id,
+        attempts=1,
+        durations=Durations(fetch=12, detect=85, total=110),
+    )
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        configure_logging()
+        telemetry = Telemetry()
+        for _ in range(images):
+            telemetry.finished(Report(delivery, Outcome.DETECTED, result))
+        telemetry.end_invocation(0)
+    return output.getvalue()
+
+
+@pytest.mark.usefixtures("worker_logger")
+def test_log_bytes_are_those_of_the_workers_own_lines() -> None:
+    """The committed figure is what a batch of ten writes now, to a twentieth."""
+    per_image = len(_log_of_a_batch(10).encode()) / 10
+
+    assert values()["log_bytes"] == pytest.approx(per_image, rel=0.05)
+
+
+def test_page_shows_the_committed_figures() -> None:
+    """`make cost` was run after the last change of figures, prices or formulas."""
+    page = cost_page.PAGE.read_text()
+
+    assert cost_page.filled(page, measured.committed()) == page
+
+
+def test_page_without_a_marker_is_refused() -> None:
+    """A table that has lost its place would be missed by nobody."""
+    page = cost_page.PAGE.read_text().replace("<!-- hosted, by make cost -->", "")
+
+    with pytest.raises(ValueError, match="hosted, by make cost --> has to be there once"):
+        cost_page.filled(page, measured.committed())
+
+
+def test_figure_that_is_missing_is_not_invented() -> None:
+    """Its row stands there and says so; one that is from elsewhere has a mark."""
+    figures = measured.committed() | {"baseline_wall_ms": Figure(400, "a test")}
+    figures.pop("large_baseline_wall_ms", None)
+    rows = {row[0]: row for row in cost_page.tables(figures)["images"]}
+
+    assert rows["the blog's handler, 640 px"][1] == "400 †"
+    assert rows["the blog's handler, 12 megapixels"][1:] == ["not measured", *"------"]
+
+
+def test_benchmarks_figures_are_taken_by_name(tmp_path: Path) -> None:
+    """What the page has no use for is left, what the benchmark has not measured stays."""
+    committed, bench = tmp_path / "measured.json", tmp_path / "bench.json"
+    committed.write_text(
+        json.dumps({n: {"value": 1, "source": "before"} for n in ("init_ms", "worker_wall_ms")})
+    )
+    bench.write_text(json.dumps({"worker_wall_ms": 80.5, "peak_mb": 600, "machine": "a text"}))
+
+    measured.adopt(cost_page.NAMES, committed, bench)
+
+    assert measured.committed(committed) == {
+        "init_ms": Figure(1, "before"),
+        "worker_wall_ms": Figure(80.5, "make bench"),
+    }
+
+
+def test_machine_without_a_benchmark_has_no_figures(tmp_path: Path) -> None:
+    """Then the committed ones are all there is."""
+    assert measured.benchmarked(tmp_path / "bench.json") == {}
