@@ -36,7 +36,7 @@ $(E2E_ENVIRONMENT): requirements-e2e.txt
 	$(E2E_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-e2e.txt
 	@touch $@
 
-# What draws plots, which nothing else may bring along: an environment of its own.
+# What the blog's handler runs with, and what draws plots: an environment of its own.
 BENCH_VENV := .venv-bench
 BENCH_ENVIRONMENT := $(BENCH_VENV)/.environment
 
@@ -79,6 +79,13 @@ SECONDS := 60
 fuzz: $(ENVIRONMENT) ## damaged messages and images for a while (SECONDS=300, SEED=1)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+.PHONY: bench
+bench: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## the worker beside bare MediaPipe and the blog's handler (IMAGES=folder, ROUNDS=7)
+	$(FETCH_MODELS) 0 1 2
+	$(BENCH_VENV)/bin/python image/fetch_models.py --complexity 2
+	$(BIN)/python -m bench --blog-python $(BENCH_VENV)/bin/python $(if $(IMAGES),--images "$(IMAGES)") \
+		$(if $(ROUNDS),--rounds $(ROUNDS))
+
 .PHONY: cost
 cost: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## docs/cost.md's tables and plot anew (ADOPT=1 takes build/bench.json's figures over)
 	$(BIN)/python -m bench.cost_page --docs $(if $(ADOPT),--adopt)
@@ -105,7 +112,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 lock: $(ENVIRONMENT) ## compile the locked requirements (UPGRADE=--upgrade for newer versions)
 	$(UV_COMPILE) --group build --output-file image/requirements-build.txt
 	$(UV_COMPILE) --group e2e --no-build --output-file requirements-e2e.txt
-	$(UV_COMPILE) --group bench --no-build --no-config --fork-strategy fewest \
+	$(UV_COMPILE) --group bench --no-build --no-config --fork-strategy fewest --excludes bench/excludes.txt \
 		--output-file requirements-bench.txt
 	$(UV_COMPILE) pyproject.toml --extra worker --output-file image/requirements.txt
 	$(UV_COMPILE) pyproject.toml --all-extras --group dev --constraint image/requirements.txt \

@@ -59,7 +59,8 @@ def _usual(values: Values) -> Iterator[Figure]:
     yield _of(values, "limit_cpu_ms", "bare MediaPipe on decoded images, CPU an image")
     yield _of(values, "worker_cpu_ms", "worker, parent and child, CPU an image, batches of ten")
     yield _of(values, "worker_wall_ms", "worker, wall an image, one processor")
-    yield Figure("worker_wall_p95_ms", "the same, 95th percentile", _p95(values["worker_wall_ms"]))
+    what = "one image in an invocation: 19 of 20 take less"
+    yield Figure("worker_wall_p95_ms", what, _p95(values["single_wall_ms"]))
     for complexity in (0, 1):
         wall = f"worker_complexity_{complexity}_wall_ms"
         name = f"worker_wall_ms_complexity_{complexity}"
@@ -128,4 +129,4 @@ def _ratio(values: Values, upper: str, lower: str) -> float:
 
 
 def _p95(samples: Sequence[float]) -> float:
-    return quantiles(samples, n=20, method="inclusive")[-1] if len(samples) > 1 else samples[0]
+    return quantiles(samples, n=20, method="inclusive")[-1]

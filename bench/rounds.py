@@ -86,6 +86,7 @@ class Bench:
     def run_round(self) -> None:
         """Measure everything once."""
         self._usual()
+        self._one_by_one()
         self._two_children()
         self._far_services()
         self._large_images()
@@ -121,11 +122,16 @@ class Bench:
         return stack.enter_context(program).wait_until_ready()
 
     def _warm_up(self) -> None:
-        self._bare.ask({"decode": [str(path) for path in self._photos]})
+        self._bare.ask({"keep": [str(path) for path in self._photos]})
         self._bare.ask({"process": [str(path) for path in self._photos]})
         for program in (self._worker, self._pair, self._reducing, *self._lighter.values()):
             self._batch(program, self._photos, _BATCH)
         self._batch_of_one(self._blog, self._photos[0])
+
+    def _one_by_one(self) -> None:
+        """Each photo in an invocation of its own: how much images differ."""
+        for photo in self._photos:
+            self.samples.add_usage("single", self._batch(self._worker, [photo], 1))
 
     def _usual(self) -> None:
         """Bare MediaPipe, the worker and the blog's handler on usual photos, and duplicates."""
@@ -164,7 +170,7 @@ class Bench:
         """Twelve megapixels: bare MediaPipe with the decoding, and the worker."""
         samples = self.samples
         paths = [str(path) for path in islice(cycle(self._large), _LARGE_IMAGES)]
-        _, bare = self._bare.ask({"decode": paths, "process": paths})
+        _, bare = self._bare.ask({"both": paths})
         samples.add_usage("large_limit", bare.per(_LARGE_IMAGES))
         for name, program in {
             "large_worker": self._worker,

@@ -1,6 +1,6 @@
 """Bare MediaPipe: stock Holistic on arrays that are already decoded, and decoding by itself.
 
-A request names files to `decode`, which are kept, and then to `process`.
+A request names files to `keep`, decoded, those of them to `process`, or others to do both with.
 """
 
 import os
@@ -17,7 +17,7 @@ def main() -> None:
     import_lean()
     from mediapipe.python.solutions.holistic import Holistic  # noqa: PLC0415, without matplotlib
 
-    decoded: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
     with Holistic(
         static_image_mode=True,
         model_complexity=int(os.environ["MODEL_COMPLEXITY"]),
@@ -25,10 +25,12 @@ def main() -> None:
     ) as holistic:
 
         def answer(request: dict[str, list[str]]) -> None:
-            for path in request.get("decode", []):
-                decoded[path] = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)  # type: ignore[arg-type]
+            for path in request.get("keep", []):
+                kept[path] = cv2.imread(path, cv2.IMREAD_COLOR_RGB)
             for path in request.get("process", []):
-                holistic.process(decoded[path])
+                holistic.process(kept[path])
+            for path in request.get("both", []):
+                holistic.process(cv2.imread(path, cv2.IMREAD_COLOR_RGB))
 
         answer_requests(answer)
 
