@@ -14,6 +14,7 @@ from bench.program import ROOT
 from bench.rounds import Bench
 
 _BUILD: Final = ROOT / "build"
+_LARGE_PHOTOS: Final = 2
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     usual = photos.save(bundled, folder / "photos")
     if options.images:
         usual += photos.in_folder(options.images)
-    large = photos.save(photos.large(bundled), folder / "large")
+    large = photos.save(photos.enlarged(bundled[:_LARGE_PHOTOS]), folder / "large")
     with Bench(usual, large, options.blog_python, folder / "programs.log") as bench:
         for number in range(1, options.rounds + 1):
             bench.run_round()

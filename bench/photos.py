@@ -1,6 +1,6 @@
 """What the benchmark looks at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,6 @@ _SIDE_PIXELS: Final = 640
 _LARGE_PIXELS: Final = (3000, 4000)
 
 _SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-_LARGE_PHOTOS: Final = 2
 
 
 def bundled() -> list[Image.Image]:
@@ -31,27 +30,26 @@ def bundled() -> list[Image.Image]:
     return [photo, ImageOps.mirror(wide), closer, wide, ImageOps.mirror(photo)]
 
 
-def large(photos: Sequence[Image.Image]) -> list[Image.Image]:
-    """The first photos as a telephone takes them: 12 megapixels, with the noise of its sensor.
+def enlarged(photos: Sequence[Image.Image]) -> Iterator[Image.Image]:
+    """Photos as a telephone takes them: 12 megapixels, with the noise of its sensor.
 
     Enlarged ones have none of a real one's detail; the noise brings the files to the usual
     megabytes, on which the time of decoding depends.
     """
     random = np.random.default_rng(0)
-    enlarged = []
-    for photo in photos[:_LARGE_PHOTOS]:
+    for photo in photos:
         pixels = np.asarray(ImageOps.pad(photo, _LARGE_PIXELS), dtype=np.int16)
         noise = random.normal(0, 5, pixels.shape).astype(np.int16)
-        enlarged.append(Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8)))
-    return enlarged
+        yield Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8))
 
 
-def save(photos: Sequence[Image.Image], folder: Path) -> list[Path]:
+def save(photos: Iterable[Image.Image], folder: Path) -> list[Path]:
     """Write them as JPEGs of the usual quality."""
     folder.mkdir(parents=True)
-    paths = [folder / f"{number}.jpg" for number in range(len(photos))]
-    for photo, path in zip(photos, paths, strict=True):
-        photo.save(path, quality=90)
+    paths = []
+    for number, photo in enumerate(photos):
+        paths.append(folder / f"{number}.jpg")
+        photo.save(paths[-1], quality=90)
     return paths
 
 
