@@ -69,7 +69,8 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except OSError as error:
-        raise AddressError(f"{host}:{port}: {error.strerror}") from error
+        reason = str(error.strerror).partition(" (while")[0]  # the address is said already
+        raise AddressError(f"{host}:{port}: {reason}") from error
 
 
 def one_at_a_time(application: _Application) -> _Application:

@@ -102,7 +102,8 @@ def _build_poller(
     queue = describe_queue(client, queue_url)
     hasty = boto3.client("sqs", config=SQS_CONFIG)
     pace = Pace(
-        wait_seconds=options.wait_seconds,
+        # A poll that is under way at the end takes what has just been given back.
+        wait_seconds=min(options.wait_seconds, options.drain_seconds),
         batches=options.batches or min(settings.detectors, 10),
         batch_seconds=options.batch_seconds,
         drain_seconds=options.drain_seconds,
