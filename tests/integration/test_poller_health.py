@@ -17,10 +17,10 @@ from worker.errors import DetectorStartError, SettingsError
 from worker.poller.health import DetectorWatch, Health, serve_health
 
 
-def check(file: Path) -> subprocess.CompletedProcess[str]:
+def check(*where: str) -> subprocess.CompletedProcess[str]:
     """What an orchestrator runs in the container."""
     return subprocess.run(
-        [sys.executable, "-m", "worker.poller", "--check-health", "--health-file", str(file)],
+        [sys.executable, "-m", "worker.poller", "--check-health", *where],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -67,6 +67,19 @@ def test_port_is_well_while_polls_succeed(health: Health, port: int) -> None:
     assert ask(port, "/")[0] == 404
 
 
+def test_port_can_be_asked_by_a_command(health: Health, port: int) -> None:
+    """Where there is no curl: status 0 or 1, and what is wrong."""
+    before = check("--health-port", str(port))
+    health.began(60)
+    after = check("--health-port", str(port))
+    with closed_port() as address:
+        nobody = check("--health-port", address.rpartition(":")[2])
+
+    assert (before.returncode, after.returncode, nobody.returncode) == (1, 0, 1)
+    assert before.stderr == "no successful poll, or a batch overdue, for 0.2 s\n"
+    assert "refused" in nobody.stderr
+
+
 def test_batch_may_take_its_time_and_no_longer(health: Health) -> None:
     """A batch that is not yet due is well without polls, one that is overdue is not."""
     health.began(0.3)
@@ -110,7 +123,7 @@ def test_running_poller_is_found_well(cloud: Cloud, tmp_path: Path) -> None:
     with closed_port() as address:
         port = int(address.rpartition(":")[2])
     options = ("--wait-seconds", "1", "--health-file", str(file), "--health-port", str(port))
-    before = check(file)
+    before = check("--health-file", str(file))
     with subprocess.Popen(
         [sys.executable, "-m", "worker.poller", *options],
         env=environment(cloud),
@@ -119,12 +132,12 @@ def test_running_poller_is_found_well(cloud: Cloud, tmp_path: Path) -> None:
     ) as process:
         try:
             wait_until(file.exists)
-            during = check(file)
+            during = check("--health-file", str(file))
             over_http = ask(port)
         finally:
             process.terminate()
     os.utime(file, (time.time() - 60,) * 2)
-    after = check(file)
+    after = check("--health-file", str(file))
 
     assert (before.returncode, before.stderr) == (1, f"{file}: No such file or directory\n")
     assert (during.returncode, during.stderr) == (0, "")

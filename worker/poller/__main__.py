@@ -119,9 +119,11 @@ def _leave() -> None:
 
 
 def _check_health(options: Options) -> str | None:
-    from worker.poller.health import file_complaint  # noqa: PLC0415, nothing else is needed
+    from worker.poller.health import file_complaint, port_complaint  # noqa: PLC0415, as above
 
-    return file_complaint(options.health_file) if options.health_file else None
+    if options.health_file:
+        return file_complaint(options.health_file)
+    return port_complaint("127.0.0.1", options.health_port or 0)
 
 
 if __name__ == "__main__":

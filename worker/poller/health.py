@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,9 @@ HEALTH_PATH: Final = "/healthz"
 # While all is well the file is touched every second.
 _TOUCH_SECONDS: Final = 1.0
 _STALE_SECONDS: Final = 30.0
+
+_ASK_SECONDS: Final = 5.0
+_MOST_WORDS: Final = 200
 
 
 class Health:
@@ -99,6 +103,20 @@ def file_complaint(file: Path) -> str | None:
     if age_seconds > _STALE_SECONDS:
         return f"{file} was last touched {age_seconds:.0f} s ago"
     return None
+
+
+def port_complaint(host: str, port: int) -> str | None:
+    """What is wrong by the port of another process's `Health`; None while all is well."""
+    connection = HTTPConnection(host, port, timeout=_ASK_SECONDS)
+    try:
+        connection.request("GET", HEALTH_PATH)
+        answer = connection.getresponse()
+        words = answer.read(_MOST_WORDS).decode(errors="replace").strip()
+    except (OSError, HTTPException) as error:
+        return f"{host}:{port}: {error}"
+    finally:
+        connection.close()
+    return None if answer.status == HTTPStatus.OK else words
 
 
 def serve_health(health: Health, host: str, port: int) -> ThreadingHTTPServer:

@@ -27,7 +27,7 @@ class Options:
         health_host: where the health port listens.
         health_port: answers GET /healthz; None opens none.
         health_seconds: how long without a successful poll is still well.
-        check_health: only look at the health file of another process.
+        check_health: only look at the health of a poller that runs.
     """
 
     wait_seconds: int
@@ -79,8 +79,8 @@ def parse_options(arguments: Sequence[str] | None) -> Options:
     )
     _add_health_options(parser)
     options = parser.parse_args(arguments)
-    if options.check_health and not options.health_file:
-        parser.error("--check-health needs --health-file")
+    if options.check_health and not (options.health_file or options.health_port):
+        parser.error("--check-health needs --health-file or --health-port")
     return Options(**vars(options))
 
 
@@ -114,7 +114,7 @@ def _add_health_options(parser: argparse.ArgumentParser) -> None:
     add(
         *("--check-health",),
         action="store_true",
-        help="look at the health file of a running poller instead: status 0 or 1",
+        help="look at file or port of a running poller instead: status 0 or 1",
     )
 
 

@@ -1,0 +1,1 @@
+"""What things cost in time and money, measured and calculated."""
