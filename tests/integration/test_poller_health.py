@@ -14,6 +14,7 @@ import pytest
 from tests.fakes import Cloud, closed_port
 from tests.integration.test_poller import ROOT, environment, wait_until
 from worker.errors import DetectorStartError, SettingsError
+from worker.pipeline import Outcome
 from worker.poller.health import DetectorWatch, Health, serve_health
 
 
@@ -61,7 +62,7 @@ def test_port_is_well_while_polls_succeed(health: Health, port: int) -> None:
     after = ask(port)
     time.sleep(0.3)
 
-    assert before[0] == 503
+    assert before == (503, "no successful poll yet\n")
     assert after == (200, "ok\n")
     assert ask(port) == (503, "no successful poll, or a batch overdue, for 0.2 s\n")
     assert ask(port, "/")[0] == 404
@@ -76,7 +77,7 @@ def test_port_can_be_asked_by_a_command(health: Health, port: int) -> None:
         nobody = check("--health-port", address.rpartition(":")[2])
 
     assert (before.returncode, after.returncode, nobody.returncode) == (1, 0, 1)
-    assert before.stderr == "no successful poll, or a batch overdue, for 0.2 s\n"
+    assert before.stderr == "no successful poll yet\n"
     assert "refused" in nobody.stderr
 
 
@@ -102,13 +103,47 @@ def test_detectors_that_do_not_come_up_are_a_complaint(health: Health) -> None:
     while_s3_fails = health.complaint
     log.warning("job postponed", extra={"error_code": DetectorStartError.code})
     while_none_comes_up = health.complaint
-    log.info("job finished", extra={"outcome": "duplicate"})
+    log.info("job finished", extra={"outcome": Outcome.DUPLICATE.value})
     after_a_duplicate = health.complaint
-    log.info("job finished", extra={"outcome": "detected"})
+    log.info("job finished", extra={"outcome": Outcome.DETECTED.value})
 
     assert while_s3_fails is None
     assert while_none_comes_up == after_a_duplicate == "no detector comes up"
     assert health.complaint is None
+
+
+def test_file_that_cannot_be_is_a_wrong_setting(tmp_path: Path) -> None:
+    """The person reads which one, and nothing is started."""
+    file = tmp_path / "missing" / "health"
+    with pytest.raises(SettingsError, match=f"--health-file: {file}: No such file or directory"):
+        Health(60, file)
+
+
+def test_file_of_an_earlier_process_is_no_sign_of_health(tmp_path: Path) -> None:
+    """It is gone until the first poll, and there again with the next tick."""
+    file = tmp_path / "health"
+    file.touch()
+    health = Health(60, file)
+    health.tick()
+    before = file.exists()
+    health.polled()
+    health.tick()
+
+    assert not before
+    assert file.exists()
+
+
+def test_file_that_is_lost_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its folder may go while the poller runs: a line in the log, and the work goes on."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    health = Health(60, folder / "health")
+    folder.rmdir()
+    health.polled()
+
+    health.tick()
+
+    assert "health file not touched" in caplog.text
 
 
 def test_port_that_is_taken_is_a_wrong_setting(port: int, health: Health) -> None:

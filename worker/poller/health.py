@@ -15,6 +15,8 @@ from typing import Final
 
 from worker.errors import DetectorStartError, SettingsError
 
+_LOG = logging.getLogger(__name__)
+
 HEALTH_PATH: Final = "/healthz"
 
 # While all is well the file is touched every second.
@@ -33,8 +35,17 @@ class Health:
 
         Args:
             patience_seconds: how long without a successful poll is still well.
-            file: is touched by `tick` while all is well.
+            file: is touched by `tick` while all is well; an earlier process's is removed.
+
+        Raises:
+            SettingsError: there can be no such file.
         """
+        try:
+            if file:
+                file.touch()
+                file.unlink()
+        except OSError as error:
+            raise SettingsError(f"--health-file: {file}: {error.strerror}") from error
         self._patience_seconds = patience_seconds
         self._file = file
         self._good_until = 0.0
@@ -47,6 +58,8 @@ class Health:
         """What is wrong; None while all is well."""
         if self._detectors_fail:
             return "no detector comes up"
+        if not self._good_until:
+            return "no successful poll yet"
         if time.monotonic() > self._good_until:
             return f"no successful poll, or a batch overdue, for {self._patience_seconds:g} s"
         return None
@@ -74,8 +87,11 @@ class Health:
         """Touch the file if all is well; to be called often, by the thread that leads."""
         now = time.monotonic()
         if self._file and now - self._touched >= _TOUCH_SECONDS and self.complaint is None:
-            self._file.touch()
             self._touched = now
+            try:
+                self._file.touch()
+            except OSError as error:  # whoever looks at it will see
+                _LOG.warning("health file not touched", extra={"error_message": str(error)})
 
 
 class DetectorWatch(logging.Handler):
