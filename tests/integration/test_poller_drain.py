@@ -85,7 +85,7 @@ def test_next_batch_is_at_hand_while_one_is_worked_on(cloud: Cloud) -> None:
     busy = Busy()
 
     with polling(cloud, busy):
-        wait_until(lambda: visible(cloud) == 5)
+        wait_until(lambda: bool(busy.batches) and visible(cloud) == 5)
         at_work = len(busy.bodies())
         busy.release.set()
         wait_until(lambda: cloud.queued() == 0)
@@ -113,7 +113,7 @@ def test_stopping_gives_back_what_has_not_been_begun(cloud: Cloud) -> None:
     busy = Busy()
 
     with polling(cloud, busy) as (poller, results):
-        wait_until(lambda: visible(cloud) == 5)
+        wait_until(lambda: bool(busy.batches) and visible(cloud) == 5)
         poller.stop()
         wait_until(lambda: visible(cloud) == 15, seconds=3)
         busy.release.set()
