@@ -11,6 +11,16 @@ import asyncio
 import sys
 from pathlib import Path
 
+# The event loop itself keeps only weak references: a connection would be forgotten half-way.
+carried: set[asyncio.Task[None]] = set()
+
+
+def keep(task: asyncio.Task[None]) -> asyncio.Task[None]:
+    """Keep a task until it is done."""
+    carried.add(task)
+    task.add_done_callback(carried.discard)
+    return task
+
 
 async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     """Pass on bytes until there are no more."""
@@ -36,7 +46,8 @@ async def relay(listen: str, connect: str) -> None:
         except OSError:
             back.close()  # nobody there: the caller sees the connection end
             return
-        await asyncio.gather(pump(here, forth), pump(there, back))
+        pumps = (pump(here, forth), pump(there, back))
+        await asyncio.gather(*(keep(asyncio.create_task(way)) for way in pumps))
         forth.close()
         back.close()
 

@@ -1,7 +1,8 @@
 """A Docker engine: one that answers already, or one of our own for as long as it is needed.
 
-Our own keeps its images from run to run in a folder of its own. Nothing is installed here:
-that is for whoever owns the machine, or for `.ci/run`.
+Our own keeps its images from run to run in a folder of its own. Two of them cannot share
+that folder, nor the machine's one bridge network. Nothing is installed here: that is for
+whoever owns the machine, or for `.ci/run`.
 """
 
 import fcntl
@@ -23,6 +24,8 @@ _ANSWER_SECONDS = 15
 _START_SECONDS = 60
 _STOP_SECONDS = 60
 _LOCK_SECONDS = 900
+# Only root starts a daemon, so whoever does can write here.
+_MACHINE_LOCK = Path("/run/landmark-e2e.lock")
 # Then even the base is made anew, or every change of the worker would be kept for good.
 _IMAGES_KEPT_HOURS = 14 * 24
 
@@ -53,8 +56,10 @@ def engine() -> Iterator[None]:
         with _docker_host(address):
             yield
         return
+    _require_means()
     with (
-        _only_one(kept_folder()),
+        _only_one(_MACHINE_LOCK),
+        _only_one(kept_folder() / "lock"),
         tempfile.TemporaryDirectory(prefix="landmark-docker-") as folder,
         _daemon(Path(folder)) as address,
         _docker_host(address),
@@ -90,7 +95,6 @@ def _require_means() -> None:
 @contextmanager
 def _daemon(folder: Path) -> Iterator[str]:
     """Run dockerd; yields its address."""
-    _require_means()
     kept = kept_folder()
     address = f"unix://{folder}/docker.sock"
     command = [
@@ -152,16 +156,16 @@ def _docker_host(address: str) -> Iterator[None]:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Wait until no other run uses the folder: two daemons cannot share one."""
+def _only_one(path: Path) -> Iterator[None]:
+    """Wait until no other run holds the lock."""
     deadline = time.monotonic() + _LOCK_SECONDS
-    with (folder / "lock").open("w") as lock:
+    with path.open("w") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise NoEngineError(f"another run holds {folder}") from None
+                    raise NoEngineError(f"another run holds {path}") from None
                 time.sleep(1)
         yield

@@ -2,6 +2,7 @@
 
 import time
 
+from docker_cli import Container, DockerError
 from emulator import Emulator
 from lambda_like import LIMITS, gateway, worker
 from tests.fakes import Cloud, person
@@ -15,6 +16,28 @@ def wait_until_empty(cloud: Cloud) -> None:
     while cloud.queued():
         assert time.monotonic() < deadline, "the queue is not worked off"
         time.sleep(0.1)
+
+
+def received(cloud: Cloud) -> set[str]:
+    """The messages that anybody can receive at once."""
+    ids: set[str] = set()
+    while (
+        messages := cloud.clients["sqs"]
+        .receive_message(QueueUrl=cloud.stack.queue_url, MaxNumberOfMessages=10)
+        .get("Messages")
+    ):
+        ids |= {message["MessageId"] for message in messages}
+    return ids
+
+
+def complaint(container: Container) -> str | None:
+    """What the health check's command says in the container; None while all is well."""
+    check = ("python3", "-m", "worker.poller", "--check-health", "--health-file", "/tmp/health")  # noqa: S108, its own
+    try:
+        container.execute(*check)
+    except DockerError as error:
+        return str(error)
+    return None
 
 
 def test_docker_run_as_in_the_blog(images: dict[int, str], module_cloud: Cloud) -> None:
@@ -64,3 +87,36 @@ def test_poller_drains_a_queue_and_stops(images: dict[int, str], module_cloud: C
     assert "detector said" not in log
     statuses = module_cloud.statuses()
     assert {statuses[f"polled-{number}.jpg"] for number in range(3)} == {"detected"}
+
+
+def test_stopping_the_container_loses_nothing(images: dict[int, str], module_cloud: Cloud) -> None:
+    """It says that it is well; `docker stop` amid work ends it with 0, and gives back the rest."""
+    keys = {f"drained-{number}.jpg" for number in range(60)}
+    for key in keys:
+        module_cloud.put(key, person())
+    command = ("-m", "worker.poller", "--wait-seconds", "1", "--health-file", "/tmp/health")  # noqa: S108, the container's own
+    with (
+        gateway(images[2]) as door,
+        worker(
+            images[2],
+            *command,
+            environment=module_cloud.stack.environment,
+            network=door.network,
+            options=(*LIMITS, "--entrypoint=python3"),
+        ) as container,
+    ):
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while said := complaint(container):
+            assert time.monotonic() < deadline, said
+        module_cloud.send(*({"key": key} for key in keys))
+        while not keys & module_cloud.statuses().keys():
+            assert time.monotonic() < deadline, "no photograph is done"
+        status = container.stop(grace_seconds=30)
+        log = container.logs()
+
+    done = keys & module_cloud.statuses().keys()
+    assert status == 0
+    assert '"stopped"' in log
+    assert 0 < len(done) < len(keys)
+    assert module_cloud.queued() == len(keys) - len(done)
+    assert len(received(module_cloud)) == len(keys) - len(done)

@@ -36,7 +36,7 @@ print(json.dumps([os.getuid(), unreadable, writable]))
 
 # All that a start imports, the detector's side too.
 IMPORTS = """
-import worker.composition, worker.startup, worker.telemetry, worker.poller
+import worker.composition, worker.startup, worker.telemetry, worker.poller.loop
 import worker.detector.child, worker.detector.decode, worker.detector.graph
 worker.detector.graph.import_lean()
 """

@@ -13,13 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+)
 
 from tests.events import QUEUE_ARN, sqs_event
 from tests.fakes import Cloud, closed_port, nobody, person
+from worker.errors import ServiceError
 from worker.handler import InvocationContext
 from worker.local.stack import MAX_RECEIVE_COUNT, embedded_services
-from worker.poller import Poller
+from worker.poller.health import Health
+from worker.poller.leases import Leases
+from worker.poller.loop import Pace, Poller, describe_queue
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -202,8 +210,11 @@ class Recorder:
     def poll(self, cloud: Cloud, client: "SQSClient | None" = None) -> None:
         """Run a poller until the answers are used up."""
         client = client or boto3.client("sqs")
-        self.poller = Poller(client, cloud.stack.queue_url, self, wait_seconds=1)
-        self.poller.run()
+        queue = describe_queue(client, cloud.stack.queue_url)
+        leases = Leases(client, queue.url, queue.visibility_seconds)
+        pace = Pace(wait_seconds=1)
+        self.poller = Poller(client, queue, self, leases, pace=pace, health=Health(60))
+        assert self.poller.run()
 
 
 def test_event_is_the_one_that_lambda_hands_over(cloud: Cloud) -> None:
@@ -251,7 +262,7 @@ def test_batches_are_as_large_as_sqs_allows(cloud: Cloud) -> None:
 
     recorder.poll(cloud)
 
-    assert [len(event["Records"]) for event in recorder.events] == [10, 2]
+    assert sorted(len(event["Records"]) for event in recorder.events) == [2, 10]
     assert cloud.queued() == 0
 
 
@@ -283,7 +294,7 @@ def test_sqs_that_fails_is_asked_again(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A queue that can't be reached for a while ends nothing."""
-    monkeypatch.setattr("worker.poller._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("worker.poller.loop._PAUSE_SECONDS", 0.01)
     outages = [EndpointConnectionError(endpoint_url="http://sqs")]
     client, recorder = boto3.client("sqs"), Recorder(all_done)
 
@@ -298,6 +309,69 @@ def test_sqs_that_fails_is_asked_again(
 
     assert "queue unavailable" in caplog.text
     assert cloud.queued() == 0
+
+
+def sqs_error(status: int, code: str) -> ClientError:
+    """An answer of SQS that is an error."""
+    answer: Any = {
+        "Error": {"Code": code, "Message": "no"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "GetQueueAttributes")
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        EndpointConnectionError(endpoint_url="http://sqs"),
+        HTTPClientError(error="reset by peer"),
+        sqs_error(503, "ServiceUnavailable"),
+        sqs_error(400, "ThrottlingException"),
+        {},  # what botocore makes of an answer that was cut short
+    ],
+    ids=["not there", "broken off", "unavailable", "throttled", "cut short"],
+)
+def test_sqs_that_is_out_of_reach_at_the_start_is_waited_for(
+    outage: Exception | dict[str, Any],
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Containers may be started before, or in the middle of, an outage."""
+    monkeypatch.setattr("worker.poller.loop._PAUSE_SECONDS", 0.01)
+    client = boto3.client("sqs")
+    really_ask, answers = client.get_queue_attributes, [outage, outage]
+
+    def ask(**arguments: Any) -> Any:  # noqa: ANN401, as the client's
+        answer = answers.pop() if answers else really_ask(**arguments)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(client, "get_queue_attributes", ask)
+
+    assert describe_queue(client, cloud.stack.queue_url).url == cloud.stack.queue_url
+    assert caplog.text.count("queue unavailable") == 2
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [sqs_error(403, "AccessDenied"), NoCredentialsError()],
+    ids=["denied", "no credentials"],
+)
+def test_queue_that_is_refused_is_not_waited_for(
+    refusal: Exception, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever set it up has to hear of it at once."""
+    client = boto3.client("sqs")
+
+    def refuse(**_: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(client, "get_queue_attributes", refuse)
+
+    with pytest.raises(ServiceError, match="can't be polled"):
+        describe_queue(client, cloud.stack.queue_url)
 
 
 def test_embedded_services_are_all_that_is_met(monkeypatch: pytest.MonkeyPatch) -> None:

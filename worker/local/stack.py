@@ -1,7 +1,6 @@
 """S3, SQS and DynamoDB over real HTTP on the loopback interface, by moto."""
 
 import json
-import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import boto3
-from moto.server import ThreadedMotoServer
 
+from worker.local.server import moto_server
 from worker.results.item import bind_item
 
 if TYPE_CHECKING:
@@ -52,26 +51,29 @@ class LocalStack:
 
 
 @contextmanager
-def embedded_services() -> Iterator[None]:
-    """Run the services, empty, on a free port, as long as the block runs.
+def embedded_services(host: str = "127.0.0.1", port: int = 0) -> Iterator[None]:
+    """Run the services, empty, as long as the block runs.
 
     Meanwhile every AWS client of this process and of its children goes there,
     and nowhere else: what the environment said of AWS is put aside, proxies passed by.
+
+    Args:
+        host: where they listen; clients come over the loopback interface all the same.
+        port: 0 takes a free one.
+
+    Raises:
+        AddressError: they can't listen there.
     """
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line a request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    before = dict(os.environ)
-    try:
-        _, port = server.get_host_and_port()
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            del os.environ[name]
-        os.environ.update(_environment(f"http://127.0.0.1:{port}"))
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        server.stop()
+    with moto_server(host, port) as actual_port:
+        before = dict(os.environ)
+        try:
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                del os.environ[name]
+            os.environ.update(_environment(f"http://127.0.0.1:{actual_port}"))
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def _environment(endpoint: str) -> dict[str, str]:

@@ -1,0 +1,96 @@
+"""From which rate on Fargate is cheaper than Lambda, by list prices and measured milliseconds.
+
+`python -m bench.fargate MILLISECONDS`: what an image takes on one vCPU. Both pay alike for
+SQS, S3 and DynamoDB, which are left out, and so are logs, free tiers and savings plans.
+"""
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+# List prices for x86 in us-east-1, in US dollars, as given for this project in November 2026:
+# https://aws.amazon.com/lambda/pricing/ and https://aws.amazon.com/fargate/pricing/
+LAMBDA_GB_SECOND: Final = 0.0000166667
+LAMBDA_REQUEST: Final = 0.20 / 1_000_000
+FARGATE_VCPU_HOUR: Final = 0.04048
+FARGATE_GB_HOUR: Final = 0.004445
+
+# The memory of one vCPU on Lambda, 1,769 MB. AWS's own examples have 1,024 MB in a GB, by
+# which it is 1.728: what is said of Lambda here is up to 2.4 % too much.
+LAMBDA_GB: Final = 1.769
+LAMBDA_BATCH: Final = 10
+
+_MILLISECONDS_AN_HOUR: Final = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One vCPU on Fargate and on Lambda.
+
+    Attributes:
+        lambda_dollars_an_image: what it costs there.
+        fargate_dollars_an_hour: what a task costs, busy or not.
+        break_even_images_an_hour: at this rate both cost the same, if one task can do it.
+        most_images_an_hour: what one task can do.
+    """
+
+    lambda_dollars_an_image: float
+    fargate_dollars_an_hour: float
+    break_even_images_an_hour: float
+    most_images_an_hour: float
+
+    @property
+    def utilisation(self) -> float:
+        """The share of its time that a task has to be busy for to be cheaper; over 1: never."""
+        return self.break_even_images_an_hour / self.most_images_an_hour
+
+
+def compare(milliseconds: float, *, gigabytes: float = 4, batch: int = LAMBDA_BATCH) -> Comparison:
+    """Compare the two.
+
+    Args:
+        milliseconds: what an image takes on one vCPU, the same on both.
+        gigabytes: memory of a Fargate task of one vCPU.
+        batch: messages that a Lambda invocation gets.
+
+    Raises:
+        ValueError: one of them is not above zero.
+    """
+    if not all(0 < value < math.inf for value in (milliseconds, gigabytes, batch)):
+        raise ValueError("milliseconds, gigabytes and batch have to be above 0")
+    per_image = milliseconds / 1000 * LAMBDA_GB * LAMBDA_GB_SECOND + LAMBDA_REQUEST / batch
+    per_hour = FARGATE_VCPU_HOUR + gigabytes * FARGATE_GB_HOUR
+    return Comparison(
+        lambda_dollars_an_image=per_image,
+        fargate_dollars_an_hour=per_hour,
+        break_even_images_an_hour=per_hour / per_image,
+        most_images_an_hour=_MILLISECONDS_AN_HOUR / milliseconds,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the comparison."""
+    parser = argparse.ArgumentParser(prog="python -m bench.fargate", description=main.__doc__)
+    parser.add_argument("milliseconds", type=float, help="what an image takes on one vCPU")
+    parser.add_argument("--gigabytes", type=float, default=4, help="of a Fargate task (4)")
+    options = parser.parse_args(arguments)
+    try:
+        result = compare(options.milliseconds, gigabytes=options.gigabytes)
+    except ValueError as error:
+        parser.error(str(error))
+    million = 1_000_000
+    least = result.fargate_dollars_an_hour / result.most_images_an_hour * million
+    print(  # noqa: T201, what the command is for
+        f"Lambda      {result.lambda_dollars_an_image * million:.2f} $ a million images\n"
+        f"Fargate     {least:.2f} $ a million images at full load, "
+        f"{result.fargate_dollars_an_hour:.5f} $ an hour\n"
+        f"break-even  {result.break_even_images_an_hour:,.0f} images an hour "
+        f"({result.break_even_images_an_hour / 3600:.2f} a second): "
+        f"a task busy for {result.utilisation:.0%} of its time"
+    )
+
+
+if __name__ == "__main__":
+    main()

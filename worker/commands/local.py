@@ -1,0 +1,103 @@
+"""`landmarks local`."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from worker.commands.terminal import SIGNAL_STATUS, end_orderly, print_anything
+from worker.errors import LandmarkError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.local.photos import Photo
+    from worker.local.serve import LocalFiles, Served
+
+_LOOK_SECONDS: Final = 0.5
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=5000, show_default=True)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where the services listen; 0.0.0.0 lets containers in, and everybody else.",
+)
+@click.option(
+    "--images",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Photos to upload instead of the samples.",
+)
+@click.option("--no-worker", is_flag=True, help="Only the services: the worker runs elsewhere.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    default=Path("build/local"),
+    show_default=True,
+    help="Where the file `environment` and the worker's log go.",
+)
+def local(port: int, host: str, images: Path | None, output: Path, *, no_worker: bool) -> None:
+    """Run S3, SQS, DynamoDB and the worker on this machine until Ctrl-C.
+
+    Nothing is kept: the next start begins with the samples, or the photos of
+    --images, in the bucket landmarks-images and with an empty queue.
+    """
+    end_orderly()
+    print_anything()
+    try:
+        _serve(port, host, images, output, with_worker=not no_worker)
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is not installed: pip install 'landmark-worker[worker,cli,local]'"
+        ) from error
+    except LandmarkError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+        sys.exit(SIGNAL_STATUS + signal.SIGINT)
+
+
+def _serve(port: int, host: str, images: Path | None, output: Path, *, with_worker: bool) -> None:
+    # Imported late: --help needs none of it, and the embedded services alone take a second.
+    from worker.local.checks import checked_settings  # noqa: PLC0415
+    from worker.local.serve import LocalFiles, serve  # noqa: PLC0415
+
+    if with_worker:
+        checked_settings()
+    place = LocalFiles(output)
+    photos = _photos(images, output)
+    with serve(photos, place, host=host, port=port, with_worker=with_worker) as served:
+        _describe(served, photos, place, host)
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            if served.worker:
+                served.worker.check()
+
+
+def _photos(images: Path | None, output: Path) -> "Sequence[Photo]":
+    from worker.local.photos import folder_photos  # noqa: PLC0415, --help needs none of it
+    from worker.local.serve import sample_photos  # noqa: PLC0415, the same
+
+    return folder_photos(images, except_below=output).photos if images else sample_photos()
+
+
+def _describe(served: "Served", photos: "Sequence[Photo]", place: "LocalFiles", host: str) -> None:
+    """Standard output gets the lines for a shell; words for people go to the other."""
+    from worker.local.serve import export_lines  # noqa: PLC0415, --help needs none of it
+
+    click.echo(export_lines(served.variables), nl=False)
+    count = f"{len(photos)} photo{'' if len(photos) == 1 else 's'}"
+    click.echo(f"{count} in s3://{served.stack.bucket}; Ctrl-C stops everything", err=True)
+    click.echo(f"in another shell: . {place.environment}", err=True)
+    if served.worker:
+        click.echo(f"the worker's log: {place.log}", err=True)
+    if host not in _LOOPBACK:
+        click.echo(f"Warning: whoever reaches this machine reaches {host}'s port too", err=True)
