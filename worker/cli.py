@@ -11,6 +11,7 @@ except ModuleNotFoundError:
 
 from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
+from worker.commands.enqueue import enqueue
 
 _DISTRIBUTION: Final = "landmark-worker"
 
@@ -28,7 +29,7 @@ def landmarks() -> None:
     """Photographs in, body, face and hand landmarks out."""
 
 
-for _command in (demo, dead_letters):
+for _command in (demo, enqueue, dead_letters):
     landmarks.add_command(_command)
 
 
