@@ -46,7 +46,8 @@ class Measurement:
 
 
 @contextmanager
-def _services(keys: int) -> Iterator[str]:
+def services(keys: int) -> Iterator[str]:
+    """The stand-in with so many objects, as a process; its address."""
     command = [sys.executable, "-m", "bench.enqueue_services", str(keys)]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -56,11 +57,10 @@ def _services(keys: int) -> Iterator[str]:
             server.terminate()
 
 
-def _command(endpoint: str, folder: str, *, resumable: bool) -> subprocess.Popen[bytes]:
+def start_command(endpoint: str, folder: Path, *options: str) -> subprocess.Popen[str]:
+    """Begin to enqueue everything; `folder` is where the command is run."""
     queue = f"{endpoint}/000000000000/jobs"
     command = [sys.executable, "-m", "worker", "enqueue", f"s3://{BUCKET}", "--queue-url", queue]
-    if resumable:
-        command += ["--resume", f"{folder}/state.json"]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(_ROOT),
@@ -71,7 +71,16 @@ def _command(endpoint: str, folder: str, *, resumable: bool) -> subprocess.Popen
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
-    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [*command, *options], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+def arrivals(endpoint: str) -> dict[str, int]:
+    """How many keys have come `once`, and how many `never`."""
+    with urllib.request.urlopen(f"{endpoint}/seen") as answer:  # noqa: S310, our own services
+        counts: dict[str, int] = json.load(answer)
+        return counts
 
 
 def measure(keys: int, *, resumable: bool = True) -> Measurement:
@@ -81,14 +90,14 @@ def measure(keys: int, *, resumable: bool = True) -> Measurement:
         keys: how many the bucket holds.
         resumable: with a state file, which is written after each batch.
     """
-    with _services(keys) as endpoint, TemporaryDirectory() as folder:
+    with services(keys) as endpoint, TemporaryDirectory() as folder:
         began_at = time.monotonic()
-        process = _command(endpoint, folder, resumable=resumable)
-        _, status, usage = os.wait4(process.pid, 0)
+        options = ("--resume", "state.json") if resumable else ()
+        with start_command(endpoint, Path(folder), *options) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
         wall_seconds = time.monotonic() - began_at
-        process.returncode = os.waitstatus_to_exitcode(status)
-        with urllib.request.urlopen(f"{endpoint}/seen") as answer:  # noqa: S310, made just above
-            once = json.load(answer)["once"]
+        once = arrivals(endpoint)["once"]
     return Measurement(
         keys=keys,
         once=once,
