@@ -207,3 +207,17 @@ def test_no_such_folder(cloud: Cloud) -> None:
 
     assert result.exit_code == 1
     assert result.stderr == "Error: nowhere: no such folder\n"
+
+
+def test_an_upload_that_stops_goes_on_with_the_rest(cloud: Cloud, photos: Path) -> None:
+    """What was read and not sent is uploaded and sent by the next run, each file once."""
+    arguments = (str(photos), "--upload", f"s3://{cloud.stack.bucket}-later/x")
+    assert run(cloud, *arguments, "--resume", "state.json").exit_code == 1
+    cloud.make_bucket(f"{cloud.stack.bucket}-later")
+
+    result = run(cloud, *arguments, "--resume", "state.json")
+
+    assert result.exit_code == 0
+    assert keys(cloud) == ["x/a 1+1.jpg", "x/b.PNG", "x/deep/é.webp"]
+    listing = cloud.clients["s3"].list_objects_v2(Bucket=f"{cloud.stack.bucket}-later")
+    assert listing["KeyCount"] == 3

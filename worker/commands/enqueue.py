@@ -155,16 +155,13 @@ def _one_line_errors() -> Iterator[None]:
 
 def _order(request: _Request) -> "Order":
     """What is asked for, with what it takes to read it."""
-    import boto3  # noqa: PLC0415, --help needs none of it
-    from botocore.config import Config  # noqa: PLC0415, the same
-
-    from worker.operations.enqueue import selection  # noqa: PLC0415, the same
+    from worker.operations.enqueue import selection  # noqa: PLC0415, --help needs none of it
     from worker.operations.enqueue.batches import JobOptions  # noqa: PLC0415, the same
+    from worker.operations.enqueue.listing import listing_client  # noqa: PLC0415, the same
     from worker.operations.enqueue.run import Order  # noqa: PLC0415, the same
     from worker.operations.enqueue.sources import open_source  # noqa: PLC0415, the same
 
-    retries = Config(retries={"mode": "standard", "total_max_attempts": 5})
-    s3 = boto3.client("s3", config=retries) if request.sources != ("-",) else None
+    s3 = listing_client() if request.sources != ("-",) else None
     sources = [
         open_source(text, s3, request.upload, request.bucket, inventory=request.inventory)
         for text in request.sources

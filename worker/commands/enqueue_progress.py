@@ -1,6 +1,7 @@
 """How far `landmarks enqueue` is: a bar on a terminal, a line now and then elsewhere."""
 
 import time
+from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,7 +14,6 @@ from rich.progress import (
     Task,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
@@ -37,8 +37,7 @@ class EnqueueProgress:
             _CountColumn(),
             _RateColumn(),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _LeftColumn(),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -77,6 +76,15 @@ class _CountColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         total = f" of {task.total:,.0f}" if task.total else ""
         return Text(f"{task.completed:,.0f}{total}")
+
+
+class _LeftColumn(ProgressColumn):
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        if task.time_remaining is None:
+            return Text("")
+        return Text(f"{timedelta(seconds=round(task.time_remaining))} left")
 
 
 class _RateColumn(ProgressColumn):

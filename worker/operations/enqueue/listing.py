@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from botocore.config import Config
+from botocore.utils import parse_timestamp
 
 from worker.operations.enqueue.entries import Entry, Found, OrderError, SourceError
 
@@ -102,6 +106,28 @@ class S3Source:
             modified=item["LastModified"],
             named=named,
         )
+
+
+def listing_client() -> "S3Client":
+    """A client of S3 that lists 2.3 times as fast as boto3's own.
+
+    Of its time, more than half goes to dateutil, which guesses at formats of dates.
+    """
+    import boto3  # noqa: PLC0415, takes 0.1 s, and lines on standard input need none
+    import botocore.session  # noqa: PLC0415, the same
+
+    session = botocore.session.get_session()
+    parsers = session.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=_moment)
+    retries = Config(retries={"mode": "standard", "total_max_attempts": 5})
+    return boto3.Session(botocore_session=session).client("s3", config=retries)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # a header's form
+        return parse_timestamp(text)
 
 
 def prefetched(items: Iterable[T]) -> Iterator[T]:
