@@ -145,7 +145,7 @@ def test_dry_run_counts_and_sends_nothing(filled: Cloud) -> None:
     assert result.exit_code == 0
     assert result.stdout.startswith("3 messages, ")
     assert "about objects of 21 bytes" in result.stdout
-    assert "1 SQS requests to send them: $0.0000004" in result.stdout
+    assert "SQS requests to send them: 1, $0.0000004" in result.stdout
     assert "Not included" in result.stdout
     assert filled.queued() == 0
 

@@ -81,7 +81,7 @@ def test_an_inventory_can_be_counted(cloud: Cloud) -> None:
 
     assert result.stdout.startswith("25 messages, ")
     assert "objects of 525 bytes" in result.stdout
-    assert "3 SQS requests" in result.stdout
+    assert "SQS requests to send them: 3," in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_folder_can_be_counted_without_uploading(cloud: Cloud, photos: Path) -
     """A dry run names uploads and their price, and uploads nothing."""
     result = run(cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}", "--dry-run")
 
-    assert "3 uploads: $0.000015" in result.stdout
+    assert "uploads: 3, $0.000015" in result.stdout
     assert "KeyCount" in (listing := cloud.clients["s3"].list_objects_v2(Bucket=cloud.stack.bucket))
     assert listing["KeyCount"] == 0
 

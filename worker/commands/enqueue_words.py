@@ -68,12 +68,12 @@ def estimate_lines(estimate: Estimate, *, listed: bool) -> list[str]:
         f"{estimate.messages:,} messages, {size(estimate.message_bytes)}"
         + (f", about objects of {size(estimate.object_bytes)}" if estimate.object_bytes else ""),
         *_leftovers(estimate.left_out, estimate.refused),
-        f"{estimate.sqs_requests:,} SQS requests to send them: {_dollars(estimate.sqs_dollars)}",
+        f"SQS requests to send them: {estimate.sqs_requests:,}, {_dollars(estimate.sqs_dollars)}",
     ]
     if listed:
         lines.append(f"listing once: {_dollars(estimate.listing_dollars())}")
     if estimate.uploads:
-        lines.append(f"{estimate.uploads:,} uploads: {_dollars(estimate.upload_dollars)}")
+        lines.append(f"uploads: {estimate.uploads:,}, {_dollars(estimate.upload_dollars)}")
     return [
         *lines,
         f"List prices of {PRICES_OF}, without free tiers. Not included: whatever the worker does",

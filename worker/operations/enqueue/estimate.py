@@ -6,7 +6,7 @@ from typing import Final
 
 from worker.operations.enqueue.batches import Batch
 
-# US dollars, us-east-1, list prices of June 2026 without free tiers and discounts:
+# US dollars, us-east-1, list prices as quoted in June 2026, without free tiers and discounts:
 # https://aws.amazon.com/sqs/pricing/ (standard queues), https://aws.amazon.com/s3/pricing/
 PRICES_OF: Final = "us-east-1, June 2026"
 SQS_REQUEST_DOLLARS: Final = 0.40 / 1_000_000
