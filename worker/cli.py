@@ -11,6 +11,7 @@ except ModuleNotFoundError:
 
 from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
+from worker.commands.enqueue import enqueue
 from worker.commands.local import local
 
 _DISTRIBUTION: Final = "landmark-worker"
@@ -29,7 +30,7 @@ def landmarks() -> None:
     """Photographs in, body, face and hand landmarks out."""
 
 
-for _command in (demo, local, dead_letters):
+for _command in (demo, local, enqueue, dead_letters):
     landmarks.add_command(_command)
 
 

@@ -1,0 +1,277 @@
+"""`landmarks enqueue`, from what S3 lists and people write to what is in the queue."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import LONGEST_KEY, Cloud
+from tests.integration.enqueueing import attribute, jobs, keys, run
+from worker.jobs import Job, decode_message
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the command writes goes into the test's folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def filled(cloud: Cloud) -> Cloud:
+    """A bucket with photographs in two folders, and with other things."""
+    for key in (
+        "album/a.jpg",
+        "album/b.JPEG",
+        "album/deep/c 1+1 é.png",
+        "album/notes.txt",
+        "album/",
+        "album-private/d.webp",
+        "album.jpg",
+    ):
+        cloud.put(key, b"" if key.endswith("/") else b"content")
+    return cloud
+
+
+def test_a_folder_is_everything_below_it_and_nothing_beside_it(filled: Cloud) -> None:
+    """Images of all depths are sent, keys literal; neighbours, notes and markers are not."""
+    result = run(filled, f"s3://{filled.stack.bucket}/album")
+
+    assert result.exit_code == 0
+    assert "3 sent" in result.stderr
+    assert "1 left out" in result.stderr
+    assert jobs(filled) == [
+        {"key": key, "bucket": filled.stack.bucket}
+        for key in ("album/a.jpg", "album/b.JPEG", "album/deep/c 1+1 é.png")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("", ["album-private/d.webp", "album.jpg", "album/a.jpg", "album/b.JPEG"]),
+        ("album/", ["album/a.jpg", "album/b.JPEG"]),
+        ("album*", ["album-private/d.webp", "album.jpg", "album/a.jpg", "album/b.JPEG"]),
+        ("album/a*", ["album/a.jpg"]),
+        ("album.jpg", ["album.jpg"]),
+        ("album/notes.txt", ["album/notes.txt"]),
+    ],
+)
+def test_what_an_s3_url_names(filled: Cloud, path: str, expected: list[str]) -> None:
+    """A whole key is one object, filters aside; a star is a prefix; all else is a folder."""
+    result = run(filled, f"s3://{filled.stack.bucket}/{path}", "--concurrency", "1")
+
+    assert result.exit_code == 0
+    assert [key for key in keys(filled) if "deep" not in key] == expected
+
+
+def test_several_sources_are_sent_one_after_the_other(filled: Cloud) -> None:
+    """Arguments add up."""
+    bucket = filled.stack.bucket
+
+    result = run(filled, f"s3://{bucket}/album.jpg", f"s3://{bucket}/album-private")
+
+    assert result.exit_code == 0
+    assert keys(filled) == ["album-private/d.webp", "album.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--suffix", ".TXT", "--suffix", "png"], ["album/deep/c 1+1 é.png", "album/notes.txt"]),
+        (["--all-suffixes", "--since", "2020-01-01T00:00"], ["album/notes.txt"]),
+        (["--since", "2020-01-01"], []),
+        (["--since", "9999-01-01"], []),
+    ],
+)
+def test_filters(filled: Cloud, options: list[str], expected: list[str]) -> None:
+    """Suffixes are told apart without regard to case; older objects than --since are left out."""
+    for key in ("album/a.jpg", "album/b.JPEG"):
+        filled.set_modified(key, datetime(2019, 12, 31, tzinfo=UTC))
+    if "--suffix" not in options:
+        filled.set_modified("album/deep/c 1+1 é.png", datetime(2000, 1, 1, tzinfo=UTC))
+
+    result = run(filled, f"s3://{filled.stack.bucket}/album/", *options)
+
+    assert result.exit_code == 0
+    assert keys(filled) == expected
+
+
+def test_a_duration_reaches_back_from_now(filled: Cloud) -> None:
+    """`7d` keeps what is younger than a week."""
+    filled.set_modified("album/a.jpg", datetime(2019, 12, 31, tzinfo=UTC))
+
+    run(filled, f"s3://{filled.stack.bucket}/album/", "--since", "7d")
+
+    assert keys(filled) == ["album/b.JPEG", "album/deep/c 1+1 é.png"]
+
+
+def test_more_keys_than_a_batch(cloud: Cloud) -> None:
+    """Every key arrives exactly once; `test_enqueue_resume.py` has more than S3's pages hold."""
+    expected = [f"many/{number:02}.jpg" for number in range(23)]
+    for key in expected:
+        cloud.put(key, b"")
+
+    result = run(cloud, f"s3://{cloud.stack.bucket}/many")
+
+    assert result.exit_code == 0
+    assert keys(cloud) == expected
+
+
+def test_job_options_are_in_every_message(filled: Cloud) -> None:
+    """The worker decodes job id and force from what was sent."""
+    url = f"s3://{filled.stack.bucket}/album.jpg"
+
+    assert run(filled, url, "--job-id", "order 17 ✓", "--force").exit_code == 0
+
+    (body,) = map(json.dumps, jobs(filled))
+    assert decode_message(body, default_bucket=None) == (
+        Job(filled.stack.bucket, "album.jpg", job_id="order 17 ✓", force=True),
+    )
+
+
+def test_delayed_jobs_stay_away(filled: Cloud) -> None:
+    """SQS keeps delayed messages back."""
+    assert run(filled, f"s3://{filled.stack.bucket}/album", "--delay", "900").exit_code == 0
+
+    assert attribute(filled, "ApproximateNumberOfMessagesDelayed") == 3
+    assert keys(filled) == []
+
+
+def test_dry_run_counts_and_sends_nothing(filled: Cloud) -> None:
+    """Count, bytes and dollars, what they leave out, and an empty queue."""
+    result = run(filled, f"s3://{filled.stack.bucket}/album", "--dry-run", QUEUE_URL="")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("3 messages, ")
+    assert "about objects of 21 bytes" in result.stdout
+    assert "SQS requests to send them: 1, $0.0000004" in result.stdout
+    assert "Not included" in result.stdout
+    assert filled.queued() == 0
+
+
+# Standard input
+
+
+def test_lines_are_keys_urls_or_jobs(cloud: Cloud) -> None:
+    """Each kind of line becomes the job that it says; empty lines are none."""
+    lines = """\
+photos/ a+b%20é.jpg\x20
+
+s3://elsewhere/c d.png
+{"key": "e.jpg", "version_id": "v1", "job_id": "own", "force": true, "note": 1}
+left-out.gif"""
+    options = ["--job-id", "everybody's", "--suffix", "jpg", "--suffix", "png", "--suffix", "jpg "]
+
+    result = run(cloud, "-", *options, lines=f"{lines}\r\n")
+
+    assert result.exit_code == 0
+    assert jobs(cloud) == [
+        {"key": "c d.png", "bucket": "elsewhere", "job_id": "everybody's"},
+        {"key": "e.jpg", "version_id": "v1", "job_id": "own", "force": True},
+        {"key": "photos/ a+b%20é.jpg ", "job_id": "everybody's"},
+    ]
+
+
+def test_lines_take_their_bucket_from_the_option(cloud: Cloud) -> None:
+    """--bucket is for lines that name none."""
+    run(cloud, "-", "--bucket", "camera-roll", lines='a.jpg\n{"key": "b.jpg", "bucket": "own"}\n')
+
+    assert [job["bucket"] for job in jobs(cloud)] == ["camera-roll", "own"]
+
+
+def test_the_longest_keys_pass(cloud: Cloud) -> None:
+    """Ten keys of S3's greatest length fit into SQS's batch."""
+    result = run(cloud, "-", "--all-suffixes", lines=f"{LONGEST_KEY}\n" * 10)
+
+    assert result.exit_code == 0
+    assert keys(cloud) == [LONGEST_KEY] * 10
+
+
+def test_lines_that_are_no_jobs_are_listed_and_the_rest_is_sent(cloud: Cloud) -> None:
+    """Exit status 1, the good ones in the queue, the others with reasons in a file."""
+    lines = ["good.jpg", '{"kee": "x"}', '{"key": ', "x" * 2_000, "s3://", "also-good.jpg"]
+
+    result = run(
+        cloud, "-", "--unsent", "unsent.jsonl", lines="\n".join(lines).encode() + b"\nbad\xff\n"
+    )
+
+    assert result.exit_code == 1
+    assert "5 can't be sent" in result.stderr
+    assert "unsent.jsonl" in result.stderr
+    assert keys(cloud) == ["also-good.jpg", "good.jpg"]
+    listed = [json.loads(line) for line in Path("unsent.jsonl").read_text("utf-8").splitlines()]
+    assert [entry["unsent_because"].split(":")[0] for entry in listed] == [
+        f"line {number}" for number in (2, 3, 4, 5, 7)
+    ]
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Missing argument"),
+        (["photos"], "photos: no s3:// URL; a folder needs --upload"),
+        (["s3://"], "expected s3://bucket"),
+        (["s3://b", "--since", "soon"], "a duration like 7d"),
+        (["-", "--since", "7d"], "no dates"),
+        (["s3://b", "--delay", "901"], "901"),
+        (["s3://b", "--suffix", "a", "--all-suffixes"], "exclude each other"),
+        (["s3://b", "--queue-url", ""], "--queue-url or QUEUE_URL is missing"),
+        (["-", "--inventory"], "--inventory takes s3:// URLs"),
+        (["s3://b", "--upload", "s3://c"], "--upload takes folders"),
+        (["-", "--job-id", "x" * 257], "more than 256 characters"),
+    ],
+)
+def test_wrong_usage_is_status_2(cloud: Cloud, arguments: list[str], words: str) -> None:
+    """What the command line contradicts is refused before anything is sent."""
+    result = run(cloud, *arguments)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_nothing_there_is_an_error(cloud: Cloud) -> None:
+    """A misspelt URL is no success."""
+    cloud.put("album/a.jpg", b"")
+
+    result = run(cloud, f"s3://{cloud.stack.bucket}/albun")
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: s3://{cloud.stack.bucket}/albun: no such object, and nothing below it\n"
+    )
+
+
+def test_no_such_bucket(cloud: Cloud) -> None:
+    """One line that names the bucket and what to do."""
+    result = run(cloud, "s3://not-there")
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: not-there: no such bucket: `aws s3 ls` lists yours\n"
+
+
+def test_no_such_queue(cloud: Cloud) -> None:
+    """One line that says where the URL stands, and no files left."""
+    result = run(cloud, "-", "--queue-url", f"{cloud.stack.queue_url}-gone", lines="a.jpg\n")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: no such queue: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_no_credentials(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line that says where to get some."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the others'
+
+    result = run(cloud, f"s3://{cloud.stack.bucket}/a.jpg")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: no AWS credentials: ")
+    assert len(result.stderr.splitlines()) == 1

@@ -1,0 +1,250 @@
+"""`landmarks enqueue` against an SQS that refuses, throttles, fails and hangs up."""
+
+import hashlib
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.fakes import Cloud
+from worker.cli import landmarks
+
+Bodies = dict[str, str]
+LINES = "".join(f"{number:02}.jpg\n" for number in range(40))
+
+
+@dataclass
+class Answer:
+    """What SQS says to one batch: a status with an error's code, or entries that failed."""
+
+    status: int = 200
+    code: str = ""
+    failed: dict[str, bool] = field(default_factory=dict)
+    hangs_up: bool = False
+
+
+Script = Callable[[int, Bodies], Answer]
+
+
+@dataclass
+class Queue:
+    """An SQS that follows a script, and what it has taken.
+
+    Attributes:
+        script: from the number of the request, from 0, and its bodies by id, to the answer.
+        url: of the queue.
+        taken: how often each body was accepted.
+        requests: how many there were.
+    """
+
+    script: Script
+    url: str = ""
+    taken: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, bodies: Bodies) -> Answer:
+        """Follow the script, and take what it lets through."""
+        with self.lock:
+            answer = self.script(self.requests, bodies)
+            self.requests += 1
+            if answer.status == 200 and not answer.hangs_up:
+                self.taken.update(b for name, b in bodies.items() if name not in answer.failed)
+            return answer
+
+    @property
+    def keys(self) -> Counter[str]:
+        """How often each key was accepted."""
+        return Counter({json.loads(body)["key"]: n for body, n in self.taken.items()})
+
+
+MakeQueue = Callable[[Script], Queue]
+
+
+def _handler(queue: Queue) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            bodies = {entry["Id"]: entry["MessageBody"] for entry in request["Entries"]}
+            answer = queue.answer(bodies)
+            if answer.hangs_up:
+                self.close_connection = True
+                return
+            content = json.dumps(_fields(answer, bodies)).encode()
+            self.send_response(answer.status)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    return Handler
+
+
+def _fields(answer: Answer, bodies: Bodies) -> dict[str, Any]:
+    if answer.status != 200:
+        return {"__type": f"com.amazonaws.sqs#{answer.code}", "message": "no"}
+    return {
+        "Successful": [
+            {
+                "Id": name,
+                "MessageId": name,
+                "MD5OfMessageBody": hashlib.md5(body.encode(), usedforsecurity=False).hexdigest(),
+            }
+            for name, body in bodies.items()
+            if name not in answer.failed
+        ],
+        "Failed": [
+            {"Id": name, "Code": "Refused", "Message": "no", "SenderFault": fault}
+            for name, fault in answer.failed.items()
+        ],
+    }
+
+
+@pytest.fixture
+def make_queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeQueue]:
+    """Starts an SQS that follows a script; no wait between tries is longer than 10 ms."""
+    del cloud  # only for the credentials of the embedded services
+    monkeypatch.setattr("worker.operations.enqueue.sending._LONGEST_WAIT_SECONDS", 0.01)
+    servers: list[ThreadingHTTPServer] = []
+
+    def make(script: Script) -> Queue:
+        queue = Queue(script)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(queue))
+        queue.url = f"http://127.0.0.1:{server.server_port}/q"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", queue.url.removesuffix("/q"))
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        servers.append(server)
+        return queue
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the command writes goes into the test's folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def enqueue(queue: Queue, *options: str, lines: str = LINES) -> Result:
+    """Enqueue forty keys."""
+    return CliRunner().invoke(
+        landmarks, ["enqueue", "-", "--queue-url", queue.url, *options], input=lines
+    )
+
+
+EVERY_KEY_ONCE = Counter(dict.fromkeys(LINES.split(), 1))
+
+
+def test_what_sqs_refuses_is_sent_again_alone(make_queue: MakeQueue) -> None:
+    """Of a batch that is accepted in part, only the rest comes again."""
+    queue = make_queue(
+        lambda n, bodies: Answer(failed=dict.fromkeys(list(bodies)[4 + n % 3 :], False))
+    )
+
+    result = enqueue(queue)
+
+    assert result.exit_code == 0
+    assert queue.keys == EVERY_KEY_ONCE
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Answer(400, "ThrottlingException"),
+        Answer(403, "RequestThrottled"),
+        Answer(500, "InternalError"),
+        Answer(503, "ServiceUnavailable"),
+        Answer(hangs_up=True),
+    ],
+)
+def test_a_fault_that_passes_costs_nothing(make_queue: MakeQueue, fault: Answer) -> None:
+    """Throttled, failing or hanging up: the batch comes again until it is accepted."""
+    queue = make_queue(lambda n, _: fault if n % 2 == 0 else Answer())
+
+    result = enqueue(queue, "--concurrency", "1")
+
+    assert result.exit_code == 0
+    assert queue.keys == EVERY_KEY_ONCE
+
+
+def test_the_senders_fault_is_not_tried_again(make_queue: MakeQueue) -> None:
+    """Such messages are listed, and the list can be sent once it is mended."""
+
+    def refuse_evens(_: int, bodies: Bodies) -> Answer:
+        return Answer(failed={n: True for n, b in bodies.items() if int(b[8:10]) % 2 == 0})
+
+    queue = make_queue(refuse_evens)
+    result = enqueue(queue, "--unsent", "unsent.jsonl")
+    assert result.exit_code == 1
+    assert queue.requests == 4
+    assert "20 sent" in result.stderr
+    assert "20 can't be sent" in result.stderr
+    assert "Refused: no" in Path("unsent.jsonl").read_text("utf-8")
+
+    queue.script = lambda *_: Answer()
+    again = enqueue(queue, lines=Path("unsent.jsonl").read_text("utf-8"))
+
+    assert again.exit_code == 0
+    assert queue.keys == EVERY_KEY_ONCE
+
+
+def test_a_message_that_is_always_refused_is_given_up(
+    make_queue: MakeQueue,
+) -> None:
+    """After its tries it is listed, and the others are sent."""
+    queue = make_queue(
+        lambda _, bodies: Answer(failed={n: False for n, b in bodies.items() if "07.jpg" in b})
+    )
+
+    result = enqueue(queue)
+
+    assert result.exit_code == 1
+    assert "1 can't be sent" in result.stderr
+    assert queue.keys == EVERY_KEY_ONCE - Counter(["07.jpg"])
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_a_refusal_for_good_stops_the_run_which_then_goes_on(
+    make_queue: MakeQueue, number: int
+) -> None:
+    """Without permission the run ends in order, and goes on later without sending twice."""
+    queue = make_queue(lambda n, _: Answer(403, "AccessDenied") if n >= number else Answer())
+    result = enqueue(queue, "--resume", "state.json", "--concurrency", "2")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("Error: access denied: ")
+    assert sum(queue.taken.values()) == number * 10
+
+    queue.script = lambda *_: Answer()
+    again = enqueue(queue, "--resume", "state.json")
+
+    assert again.exit_code == 0
+    assert queue.keys == EVERY_KEY_ONCE
+
+
+def test_a_queue_that_fails_all_the_time_ends_the_run(
+    make_queue: MakeQueue,
+) -> None:
+    """The tries are limited; what is left stays in the state file."""
+    queue = make_queue(lambda *_: Answer(500, "InternalError"))
+    assert enqueue(queue, "--resume", "state.json").exit_code == 1
+    assert queue.requests <= 4 * 9
+
+    queue.script = lambda *_: Answer()
+
+    assert enqueue(queue, "--resume", "state.json").exit_code == 0
+    assert queue.keys == EVERY_KEY_ONCE

@@ -1,0 +1,223 @@
+"""`landmarks enqueue --inventory` and `--upload`."""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+
+from tests.fakes import Cloud
+from tests.integration.enqueueing import jobs, keys, run
+
+COLUMNS = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate"
+MODIFIED = "2026-01-02T03:04:05.000Z"
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the command writes goes into the test's folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def row(key: str, version: str = "", *, latest: bool = True, marker: bool = False) -> list[str]:
+    """One row as S3 writes it, of a bucket that is not the inventory's."""
+    flags = [str(latest).lower(), str(marker).lower()]
+    return ["camera-roll", quote_plus(key, safe="/"), version, *flags, "21", MODIFIED]
+
+
+def put_inventory(
+    cloud: Cloud, *files: list[list[str]], columns: str = COLUMNS, **fields: object
+) -> str:
+    """Store data files and their manifest; its URL. Keywords replace fields of the manifest."""
+    described: list[dict[str, Any]] = []
+    for number, rows in enumerate(files):
+        text = io.StringIO()
+        csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+        content = gzip.compress(text.getvalue().encode())
+        cloud.put(f"inventory/data/{number}.csv.gz", content)
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        described.append({"key": f"inventory/data/{number}.csv.gz", "MD5checksum": md5})
+    manifest = {"fileFormat": "CSV", "fileSchema": columns, "files": described, **fields}
+    cloud.put("inventory/manifest.json", json.dumps(manifest).encode())
+    return f"s3://{cloud.stack.bucket}/inventory/manifest.json"
+
+
+def test_an_inventory_names_current_objects(cloud: Cloud) -> None:
+    """Keys are decoded, versions kept; older versions and delete markers are left out."""
+    url = put_inventory(
+        cloud,
+        [row("a 1+1 é%.jpg", "v9"), row("a 1+1 é%.jpg", "v8", latest=False)],
+        [row("gone.jpg", "v1", marker=True), row("plain.jpg"), row("notes.txt")],
+    )
+
+    result = run(cloud, url, "--inventory")
+
+    assert result.exit_code == 0
+    assert jobs(cloud) == [
+        {"key": "a 1+1 é%.jpg", "bucket": "camera-roll", "version_id": "v9"},
+        {"key": "plain.jpg", "bucket": "camera-roll"},
+    ]
+
+
+def test_an_inventory_of_two_columns_suffices(cloud: Cloud) -> None:
+    """Only bucket and key are needed."""
+    url = put_inventory(cloud, [["camera-roll", "a.jpg"]], columns="Bucket, Key")
+
+    assert run(cloud, url, "--inventory").exit_code == 0
+
+    assert keys(cloud) == ["a.jpg"]
+
+
+def test_an_inventory_can_be_counted(cloud: Cloud) -> None:
+    """A dry run adds up the sizes that the inventory tells, and what is new enough."""
+    url = put_inventory(cloud, [row(f"{number}.jpg") for number in range(25)])
+
+    result = run(cloud, url, "--inventory", "--dry-run", "--since", "2026-01-01")
+
+    assert result.stdout.startswith("25 messages, ")
+    assert "objects of 525 bytes" in result.stdout
+    assert "SQS requests to send them: 3," in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"fileFormat": "Parquet"}, "only inventories of format CSV, this one: Parquet"),
+        ({"fileSchema": "Key, Size"}, "no columns Bucket and Key"),
+        ({"files": [{"name": "x"}]}, "no manifest.json of S3 Inventory"),
+        ({"files": [{"key": "nothing.csv.gz"}]}, "no such object"),
+    ],
+)
+def test_a_manifest_that_leads_nowhere(cloud: Cloud, fields: dict[str, Any], words: str) -> None:
+    """What is wrong with it is said in one line, with status 1."""
+    url = put_inventory(cloud, [row("a.jpg")], **fields)
+
+    result = run(cloud, url, "--inventory")
+
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_data_file_of_another_content_is_refused(cloud: Cloud) -> None:
+    """Nothing of a file that the manifest doesn't describe is sent."""
+    url = put_inventory(cloud, [row("a.jpg")])
+    cloud.put("inventory/data/0.csv.gz", gzip.compress(b'"camera-roll","other.jpg"\n'))
+
+    result = run(cloud, url, "--inventory")
+
+    assert result.exit_code == 1
+    assert "MD5 differs" in result.stderr
+    assert keys(cloud) == []
+
+
+def test_a_damaged_data_file_is_one_line(cloud: Cloud) -> None:
+    """Without a checksum, gzip itself tells."""
+    cloud.put("inventory/cut.gz", gzip.compress(b'"camera-roll","a.jpg"\n' * 9)[:-9])
+    url = put_inventory(cloud, files=[{"key": "inventory/cut.gz"}])
+
+    result = run(cloud, url, "--inventory")
+
+    assert result.exit_code == 1
+    assert "no CSV in gzip" in result.stderr
+
+
+def test_a_key_that_cannot_be_decoded_is_listed(cloud: Cloud) -> None:
+    """The other rows are sent."""
+    url = put_inventory(cloud, [["b-b", "a.jpg"], ["b-b", "%ff.jpg"]], columns="Bucket, Key")
+
+    result = run(cloud, url, "--inventory", "--unsent", "unsent.jsonl")
+
+    assert result.exit_code == 1
+    assert keys(cloud) == ["a.jpg"]
+    assert json.loads(Path("unsent.jsonl").read_text("utf-8"))["line"] == "b-b,%ff.jpg"
+
+
+# Folders
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with three photographs, one of them deeper, and a note."""
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a 1+1.jpg", "b.PNG", "deep/é.webp", "notes.txt"):
+        (folder / name).write_bytes(f"content of {name}".encode())
+    return folder
+
+
+def stored(cloud: Cloud, key: str) -> tuple[bytes, str]:
+    """An object's content and type."""
+    answer = cloud.clients["s3"].get_object(Bucket=cloud.stack.bucket, Key=key)
+    return answer["Body"].read(), answer["ContentType"]
+
+
+@pytest.mark.parametrize("destination", ["new", "new/"])
+def test_a_folder_is_uploaded_and_enqueued(cloud: Cloud, photos: Path, destination: str) -> None:
+    """Each photograph is in the bucket with content and type, and has its message."""
+    result = run(cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}/{destination}")
+
+    assert result.exit_code == 0
+    assert keys(cloud) == ["new/a 1+1.jpg", "new/b.PNG", "new/deep/é.webp"]
+    assert stored(cloud, "new/a 1+1.jpg") == (b"content of a 1+1.jpg", "image/jpeg")
+    assert stored(cloud, "new/deep/é.webp") == ("content of deep/é.webp".encode(), "image/webp")
+    listing = cloud.clients["s3"].list_objects_v2(Bucket=cloud.stack.bucket)
+    assert listing["KeyCount"] == 3
+
+
+def test_a_folder_can_be_counted_without_uploading(cloud: Cloud, photos: Path) -> None:
+    """A dry run names uploads and their price, and uploads nothing."""
+    result = run(cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}", "--dry-run")
+
+    assert "uploads: 3, $0.000015" in result.stdout
+    assert "KeyCount" in (listing := cloud.clients["s3"].list_objects_v2(Bucket=cloud.stack.bucket))
+    assert listing["KeyCount"] == 0
+
+
+def test_a_file_that_cannot_be_read_costs_only_itself(cloud: Cloud, photos: Path) -> None:
+    """The others are uploaded and sent; the one is listed with its reason."""
+    (photos / "broken.jpg").symlink_to(photos / "nowhere.jpg")
+
+    result = run(
+        cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}", "--unsent", "unsent.jsonl"
+    )
+
+    assert result.exit_code == 1
+    assert keys(cloud) == ["a 1+1.jpg", "b.PNG", "deep/é.webp"]
+    assert "broken.jpg" in Path("unsent.jsonl").read_text("utf-8")
+
+
+def test_an_upload_into_no_bucket_is_one_line(cloud: Cloud, photos: Path) -> None:
+    """Nothing is enqueued that isn't there."""
+    result = run(cloud, str(photos), "--upload", "s3://not-there/x")
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].endswith("no such bucket: `aws s3 ls` lists yours")
+    assert keys(cloud) == []
+
+
+def test_no_such_folder(cloud: Cloud) -> None:
+    """One line that names it."""
+    result = run(cloud, "nowhere", "--upload", f"s3://{cloud.stack.bucket}")
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: nowhere: no such folder\n"
+
+
+def test_an_upload_that_stops_goes_on_with_the_rest(cloud: Cloud, photos: Path) -> None:
+    """What was read and not sent is uploaded and sent by the next run, each file once."""
+    arguments = (str(photos), "--upload", f"s3://{cloud.stack.bucket}-later/x")
+    assert run(cloud, *arguments, "--resume", "state.json").exit_code == 1
+    cloud.make_bucket(f"{cloud.stack.bucket}-later")
+
+    result = run(cloud, *arguments, "--resume", "state.json")
+
+    assert result.exit_code == 0
+    assert keys(cloud) == ["x/a 1+1.jpg", "x/b.PNG", "x/deep/é.webp"]
+    listing = cloud.clients["s3"].list_objects_v2(Bucket=f"{cloud.stack.bucket}-later")
+    assert listing["KeyCount"] == 3

@@ -1,0 +1,92 @@
+"""How far `landmarks enqueue` is: a bar on a terminal, a line now and then elsewhere."""
+
+import time
+from datetime import timedelta
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from worker.operations.enqueue.state import Tally
+
+_SECONDS_A_LINE: Final = 5.0
+
+
+class EnqueueProgress:
+    """Shows a run's tally while the block runs, and takes the bar away after it."""
+
+    def __init__(self, console: Console, before: int) -> None:
+        """Show it on `console`; `before` messages had been sent by earlier runs."""
+        self._console = console
+        self._before = before
+        self._began_at = self._line_at = time.monotonic()
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("Enqueueing"),
+            BarColumn(28),
+            _CountColumn(),
+            _RateColumn(),
+            TimeElapsedColumn(),
+            _LeftColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=None, completed=before)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was."""
+        self._bar.stop()
+
+    def total(self, messages: int) -> None:
+        """Say how many there will be, once that is known; from any thread."""
+        self._bar.update(self._task, total=messages)
+
+    def reached(self, tally: Tally) -> None:
+        """Show what is settled."""
+        self._bar.update(self._task, completed=tally.sent)
+        now = time.monotonic()
+        if not self._console.is_terminal and now >= self._line_at + _SECONDS_A_LINE:
+            self._line_at = now
+            rate = (tally.sent - self._before) / (now - self._began_at)
+            self._console.print(f"{tally.sent:,} sent, {rate:,.0f}/s", highlight=False)
+
+
+class _CountColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        total = f" of {task.total:,.0f}" if task.total else ""
+        return Text(f"{task.completed:,.0f}{total}")
+
+
+class _LeftColumn(ProgressColumn):
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        if task.time_remaining is None:
+            return Text("")
+        return Text(f"{timedelta(seconds=round(task.time_remaining))} left")
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")

@@ -1,0 +1,58 @@
+"""Ctrl-C and SIGTERM, taken where they do no harm."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class InterruptedReadingError(Exception):
+    """Raised in the middle of waiting for a source, which may be a terminal."""
+
+
+class Interruption:
+    """Whether to stop, and why.
+
+    Attributes:
+        stopped: set when nothing new should be begun.
+        signal: which signal came, if one did.
+    """
+
+    def __init__(self) -> None:
+        """Go on, until told otherwise."""
+        self.stopped = threading.Event()
+        self.signal: signal.Signals | None = None
+        self._reading = False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Take signals in this block: the first stops orderly, a second one at once."""
+        former = {number: signal.signal(number, self._take) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Have a signal end this block at once, as nothing gets lost in it."""
+        self._reading = True
+        try:
+            if self.stopped.is_set():
+                raise InterruptedReadingError
+            yield
+        finally:
+            self._reading = False
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)
+        self.stopped.set()
+        if self._reading:
+            raise InterruptedReadingError
