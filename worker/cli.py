@@ -11,6 +11,9 @@ except ModuleNotFoundError:
 
 from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
+from worker.commands.reprocess import reprocess
+from worker.commands.retry import retry
+from worker.commands.status import status
 
 _DISTRIBUTION: Final = "landmark-worker"
 
@@ -28,7 +31,7 @@ def landmarks() -> None:
     """Photographs in, body, face and hand landmarks out."""
 
 
-for _command in (demo, dead_letters):
+for _command in (demo, status, dead_letters, retry, reprocess):
     landmarks.add_command(_command)
 
 
