@@ -2,7 +2,8 @@
 
 import json
 import os
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,6 +12,10 @@ from tests.fakes import Cloud
 from tests.items import OPTIONS_HASH, store
 from worker.cli import landmarks
 from worker.model import ModelOptions, options_hash
+from worker.operations import sending
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 
 @pytest.fixture
@@ -132,14 +137,33 @@ def test_no_queue_is_a_wrong_call(failures: Cloud) -> None:
     [("QUEUE_URL", "no such queue"), ("RESULTS_TABLE", "no such table")],
 )
 def test_what_is_not_there_is_named(failures: Cloud, environment: str, words: str) -> None:
-    """Exit status 1, how many were sent before, and what to check."""
+    """Exit status 1, and one line on what to check."""
     gone = f"{failures.stack.environment[environment]}-gone"
 
     result = run(failures, "retry", "--failed", **{environment: gone})
 
     assert result.exit_code == 1
-    assert "0 were sent before" in result.stderr
     assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_interrupted_it_says_what_is_sent(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C between two batches: the first is in the queue, and the exit status is a shell's."""
+    for number in range(12):
+        store(cloud, f"{number}.jpg", "failed", code="DETECTOR_TIMEOUT")
+    send = sending._send_batch
+
+    def interrupted(sqs: "SQSClient", url: str, bodies: list[str]) -> Iterator[str]:
+        if len(bodies) < 10:
+            raise KeyboardInterrupt
+        return send(sqs, url, bodies)
+
+    monkeypatch.setattr(sending, "_send_batch", interrupted)
+
+    result = retry(cloud)
+
+    assert (result.exit_code, result.stderr) == (130, "Stopped; 10 were sent before.\n")
+    assert cloud.queued() == 10
 
 
 def test_reprocess_sends_what_has_other_options(cloud: Cloud, services: dict[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """What `landmarks status` says of queues and table."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -149,6 +151,44 @@ def test_people_see_every_part(cloud: Cloud) -> None:
     assert all(word in output for word in ("waiting", "in flight", "delayed", "Dead letters"))
     assert "1,234" in output
     assert "\x1b" not in output
+
+
+def interrupt_second_wait(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Have something happen while the command waits, and Ctrl-C the next time it does."""
+    happenings = iter([meanwhile])
+
+    def sleep(_seconds: float) -> None:
+        happening = next(happenings, None)
+        if happening is None:
+            raise KeyboardInterrupt
+        happening()
+
+    monkeypatch.setattr("worker.commands.status.time", SimpleNamespace(sleep=sleep, strftime=str))
+
+
+def test_watch_looks_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look is a line of JSON; Ctrl-C is the proper end."""
+    interrupt_second_wait(monkeypatch, lambda: cloud.send({"key": "a"}))
+
+    result = run(cloud, "--watch", "--json")
+
+    assert result.exit_code == 0
+    looks = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [look["queue"]["depth"] for look in looks] == [0, 1]
+
+
+def test_watch_outlives_what_fails_later(
+    cloud: Cloud, services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, what was known stays, with what went wrong below it."""
+    url = cloud.stack.queue_url
+    interrupt_second_wait(monkeypatch, lambda: services["sqs"].delete_queue(QueueUrl=url))
+
+    result = run(cloud, "--watch", "2", FORCE_COLOR="1", TERM="xterm", COLUMNS="200")
+
+    assert result.exit_code == 0
+    last = result.stdout.rindex("waiting")
+    assert "there is no such queue" in result.stdout[last:]
 
 
 @pytest.mark.parametrize(

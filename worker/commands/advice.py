@@ -59,6 +59,8 @@ def advice() -> Iterator[None]:
 def _advice(error: Exception) -> str:
     from botocore.exceptions import (  # noqa: PLC0415, --help needs none of it
         ClientError,
+        ConnectTimeoutError,
+        EndpointConnectionError,
         NoCredentialsError,
         NoRegionError,
         PartialCredentialsError,
@@ -71,6 +73,8 @@ def _advice(error: Exception) -> str:
         return _NO_CREDENTIALS
     if isinstance(error, SSOError):
         return _EXPIRED
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        return f"{one_line(str(error))}: check AWS_ENDPOINT_URL, AWS_REGION and the network"
     if isinstance(error, ClientError):
         return _refusal(error)
     return one_line(str(error))
@@ -83,5 +87,6 @@ def _refusal(error: "ClientError") -> str:
     if code in _BY_CODE:
         return _BY_CODE[code]
     if error.operation_name == "StartMessageMoveTask":
-        return _NO_MOVE_TASK.format(error=one_line(str(error)))
+        # A stand-in answers a page of HTML.
+        return _NO_MOVE_TASK.format(error=code if code.isdigit() else one_line(str(error)))
     return one_line(str(error))

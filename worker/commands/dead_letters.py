@@ -179,7 +179,8 @@ def _count(number: int) -> str:
 
 
 def _print_briefly(letter: "DeadLetter") -> None:
-    tries = f" after {letter.receive_count} tries" if letter.receive_count else ""
+    count = letter.receive_count
+    tries = f" after {count} {'try' if count == 1 else 'tries'}" if count else ""
     code = click.style(one_line(letter.code), fg="red", bold=True)
     click.echo(f"{letter.message_id}  {code}{tries}")
     click.echo(f"  {one_line(letter.error_message or _NO_REASON)}")

@@ -81,11 +81,11 @@ def _present_hash(table: str) -> str:
             "MediaPipe is not installed, whose version is part of the hash: name the hash by "
             "--options-hash, or pip install 'landmark-worker[worker]'"
         ) from error
-    refined = "refined faces" if model.refine_face_landmarks else "plain faces"
+    faces = "refined" if model.refine_face_landmarks else "plain"
+    confidences = f"{model.min_detection_confidence:g} and {model.min_landmark_confidence:g}"
     click.echo(
         f"options_hash {present}: MediaPipe {mediapipe_version()}, complexity "
-        f"{model.model_complexity}, detection {model.min_detection_confidence:g}, "
-        f"landmarks {model.min_landmark_confidence:g}, {refined}",
+        f"{model.model_complexity}, confidences {confidences}, {faces} faces",
         err=True,
     )
     return present

@@ -65,7 +65,8 @@ def _send(selection: "Selection", queue_url: str) -> None:
             jobs = (found.job for found in selection)
             summary = send_jobs(boto3.client("sqs"), queue_url, jobs, count)
     except BaseException as error:
-        click.echo(f"Stopped; {sent:,} were sent before.", err=True)
+        if sent:
+            click.echo(f"Stopped; {sent:,} were sent before.", err=True)
         if isinstance(error, KeyboardInterrupt):
             sys.exit(SIGNAL_STATUS + signal.SIGINT)
         raise

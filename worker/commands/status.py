@@ -139,6 +139,7 @@ def _watch(read: "Callable[[], Status]", seconds: float, *, as_json: bool) -> No
     """Show it again and again; what fails after the first time is shown, and tried again."""
     from rich.console import Console  # noqa: PLC0415, --help needs none of it
     from rich.live import Live  # noqa: PLC0415, the same
+    from rich.text import Text  # noqa: PLC0415, the same
 
     from worker.commands.status_view import status_view  # noqa: PLC0415, the same
 
@@ -149,14 +150,15 @@ def _watch(read: "Callable[[], Status]", seconds: float, *, as_json: bool) -> No
                 _print(status, as_json=as_json)
                 time.sleep(seconds)
                 status = read()
-        with Live(status_view(status), console=console, auto_refresh=False) as live:
+        footer = Text(f"every {seconds:g} s until Ctrl-C", "dim")
+        with Live(status_view(status, footer), console=console, auto_refresh=False) as live:
             while True:
                 time.sleep(seconds)
-                note = None
+                notes = [footer]
                 try:
                     status = read()
                 except click.ClickException as error:
-                    note = f"{time.strftime('%H:%M:%S')}  {error.message}"
-                live.update(status_view(status, note), refresh=True)
+                    notes = [Text(f"{time.strftime('%X')}  {error.message}", "red"), footer]
+                live.update(status_view(status, *notes), refresh=True)
     except KeyboardInterrupt:
         return

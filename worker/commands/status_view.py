@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from worker.commands.terminal import one_line
@@ -14,14 +13,16 @@ from worker.results.table import DETECTED, FAILED, NOT_DETECTED
 _COLOURS: Final = {DETECTED: "green", NOT_DETECTED: "yellow", FAILED: "red"}
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _ERROR_CODES: Final = 4
+_LABEL_WIDTH: Final = 13
+_VALUE_WIDTH: Final = 10
 
 
-def status_view(status: Status, note: str | None = None) -> RenderableType:
+def status_view(status: Status, *notes: Text) -> RenderableType:
     """Everything that is known, part by part.
 
     Args:
         status: what is known.
-        note: what went wrong since.
+        notes: what stands below it.
     """
     parts: list[RenderableType] = []
     if status.queue:
@@ -31,9 +32,7 @@ def status_view(status: Status, note: str | None = None) -> RenderableType:
     if status.recent:
         parts.append(_recent(status.recent))
     spaced = [line for part in parts for line in (part, Text())][:-1]
-    if note:
-        spaced += [Text(), Text(note, "red")]
-    return Group(*spaced)
+    return Group(*spaced, *([Text(), *notes] if notes else []))
 
 
 def duration(span: timedelta) -> str:
@@ -48,41 +47,49 @@ def duration(span: timedelta) -> str:
 
 
 def _queue(queue: Queue) -> RenderableType:
-    table = _grid()
-    table.add_row("waiting", f"{queue.depth:,}")
-    table.add_row("in flight", f"{queue.in_flight:,}", "received, or until their next try")
-    table.add_row("delayed", f"{queue.delayed:,}", "sent with a delay")
     if queue.oldest:
         age = duration(timedelta(seconds=queue.oldest.seconds))
-        table.add_row("oldest", age, f"by CloudWatch at {_clock(queue.oldest.at)}")
+        oldest = _row("oldest", age, f"by CloudWatch at {_clock(queue.oldest.at)}")
     else:
-        table.add_row("oldest", "unknown", "CloudWatch does not say")
-    return Group(_title("Queue", queue.name), table)
+        oldest = _row("oldest", "unknown", "CloudWatch does not say")
+    return Group(
+        _title("Queue", queue.name),
+        _row("waiting", f"{queue.depth:,}"),
+        _row("in flight", f"{queue.in_flight:,}", "received, or until their next try"),
+        _row("delayed", f"{queue.delayed:,}", "sent with a delay"),
+        oldest,
+    )
 
 
 def _dead_letters(queue: Queue) -> RenderableType:
-    table = _grid()
-    number = Text(f"{queue.total:,}", "bold red" if queue.total else "green")
-    table.add_row("messages", number, "landmarks dead-letters list" if queue.total else "")
+    rows = [
+        _row(
+            "messages",
+            f"{queue.total:,}",
+            "see: landmarks dead-letters list" if queue.total else "",
+            "bold red" if queue.total else "green",
+        )
+    ]
     if queue.total and queue.oldest:
-        table.add_row("oldest", duration(timedelta(seconds=queue.oldest.seconds)))
-    return Group(_title("Dead letters", queue.name), table)
+        rows.append(_row("oldest", duration(timedelta(seconds=queue.oldest.seconds))))
+    return Group(_title("Dead letters", queue.name), *rows)
 
 
 def _recent(recent: Recent) -> RenderableType:
     processed = sum(recent.outcomes.values())
-    title = _title(f"Last {duration(recent.window)}", recent.table)
     read = f"{recent.items_read:,} items read"
     scope = f"of all {read}" if recent.whole_table else f"of the {read}; there are more"
-    table = _grid()
-    table.add_row("processed", f"{processed:,}", scope)
+    rows = [
+        _title(f"Last {duration(recent.window)}", recent.table),
+        _row("processed", f"{processed:,}", scope),
+    ]
     for name in (DETECTED, NOT_DETECTED, FAILED):
         number = recent.outcomes.get(name, 0)
         share = f"{number / processed:.0%}" if number else ""
         codes = _codes(recent) if name == FAILED and number else ""
-        words = Text("  ".join(filter(None, (share, codes))), "dim")
-        table.add_row(name, Text(f"{number:,}", _COLOURS[name] if number else "dim"), words)
-    return Group(title, table, *([Text(), _durations(recent)] if recent.durations else []))
+        words = "  ".join(filter(None, (share, codes)))
+        rows.append(_row(name, f"{number:,}", words, _COLOURS[name] if number else ""))
+    return Group(*rows, *_durations(recent))
 
 
 def _codes(recent: Recent) -> str:
@@ -92,26 +99,29 @@ def _codes(recent: Recent) -> str:
     return " · ".join(parts + [f"{left} more"] * bool(left))
 
 
-def _durations(recent: Recent) -> RenderableType:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("  ms", style="dim", min_width=14)
-    for header in ("median", "95 %", "longest"):
-        table.add_column(header, justify="right", min_width=8)
+def _durations(recent: Recent) -> list[Text]:
+    rows = [("ms", "median", "95 %", "longest")]
     for part, spread in recent.durations.items():
-        table.add_row(f"  {part}", f"{spread.p50:,}", f"{spread.p95:,}", f"{spread.max:,}")
-    return table
+        rows.append((part, f"{spread.p50:,}", f"{spread.p95:,}", f"{spread.max:,}"))
+    lines = [
+        _row(name, numbers[0], "".join(f"{n:>{_VALUE_WIDTH}}" for n in numbers[1:]), "", gap="")
+        for name, *numbers in rows
+    ]
+    return [Text(), *lines] if recent.durations else []
 
 
 def _title(title: str, name: str) -> Text:
     return Text.assemble((title, "bold"), "  ", (one_line(name), "dim"))
 
 
-def _grid() -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="dim", min_width=14)
-    table.add_column(justify="right", min_width=8)
-    table.add_column(style="dim")
-    return table
+def _row(label: str, value: str, words: str = "", style: str = "", gap: str = "  ") -> Text:
+    row = Text.assemble(
+        (f"  {label:<{_LABEL_WIDTH}}", "dim"),
+        (f"{value:>{_VALUE_WIDTH}}", style),
+        (f"{gap}{words}", "dim"),
+    )
+    row.rstrip()
+    return row
 
 
 def _clock(moment: datetime) -> str:
