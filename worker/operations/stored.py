@@ -11,6 +11,9 @@ from worker.results.table import FAILED
 
 _ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code", "error_message"]
 
+# What is in memory at a time. DynamoDB's own pages end at 1 MB, 130 items with landmarks.
+_PAGE: Final = 500
+
 # The worker has to answer in seconds; a scan of everything has time.
 _READ_TIMEOUT_SECONDS: Final = 20
 _RETRIES: Final = 8
@@ -46,7 +49,7 @@ class Selection:
 
     def __init__(self, item: type[LandmarkItem], condition: Condition) -> None:
         """Select by a condition; nothing is read yet."""
-        self._found = item.scan(condition, attributes_to_get=_ATTRIBUTES)
+        self._found = item.scan(condition, attributes_to_get=_ATTRIBUTES, page_size=_PAGE)
 
     def __iter__(self) -> Iterator[StoredObject]:
         """Read the table page by page.
