@@ -13,6 +13,9 @@ from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
 from worker.commands.enqueue import enqueue
 from worker.commands.local import local
+from worker.commands.reprocess import reprocess
+from worker.commands.retry import retry
+from worker.commands.status import status
 
 _DISTRIBUTION: Final = "landmark-worker"
 
@@ -30,7 +33,7 @@ def landmarks() -> None:
     """Photographs in, body, face and hand landmarks out."""
 
 
-for _command in (demo, local, enqueue, dead_letters):
+for _command in (demo, local, enqueue, status, dead_letters, retry, reprocess):
     landmarks.add_command(_command)
 
 

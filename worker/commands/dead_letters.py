@@ -1,67 +1,230 @@
 """`landmarks dead-letters …`."""
 
-from typing import Final
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from worker.commands.terminal import aws_errors, one_line
-
-_DEAD_LETTER_QUEUE: Final = click.option(
-    "--dead-letter-queue-url",
-    envvar="DEAD_LETTER_QUEUE_URL",
-    required=True,
-    metavar="URL",
-    help="The dead-letter queue.  [env: DEAD_LETTER_QUEUE_URL]",
+from worker.commands.advice import advice
+from worker.commands.stack_options import (
+    ENDPOINT_URL,
+    REQUIRED_DEAD_LETTER_QUEUE_URL,
+    REQUIRED_QUEUE_URL,
 )
+from worker.commands.terminal import one_line, print_anything
+
+if TYPE_CHECKING:
+    from worker.operations.dead_letters import Choice, DeadLetter, Picked
+
+_NO_REASON: Final = "moved by SQS, which says no more"
+_INDENT: Final = 2
+
+_IDS: Final = click.argument("message_ids", nargs=-1, metavar="[MESSAGE_ID]...")
+_CODE: Final = click.option(
+    "--code", metavar="CODE", help="Those with this error code; UNKNOWN for those without."
+)
+_JSON: Final = click.option("--json", "as_json", is_flag=True, help="A JSON object a letter.")
 
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Messages that were given up: why, and back into the queue."""
+    """Messages that were given up: why, and back into the queue.
+
+    Whoever looks at dead letters hides them from others: until the command ends, or for
+    30 seconds if it is killed.
+    """
+    print_anything()
 
 
 @dead_letters.command("list")
-@_DEAD_LETTER_QUEUE
+@REQUIRED_DEAD_LETTER_QUEUE_URL
+@ENDPOINT_URL
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
-def list_dead_letters(dead_letter_queue_url: str, limit: int) -> None:
-    """Print dead letters with their reasons; they stay where they are."""
-    import boto3  # noqa: PLC0415, --help needs none of it
+@_JSON
+def list_dead_letters(dead_letter_queue_url: str, limit: int, *, as_json: bool) -> None:
+    """Print dead letters with their reasons; they stay where they are.
 
-    from worker.operations.dead_letters import read_dead_letters  # noqa: PLC0415
+    A line with their number, by error code, goes to standard error.
+    """
+    codes: Counter[str] = Counter()
+    with advice():
+        import boto3  # noqa: PLC0415, --help needs none of it
 
-    count = 0
-    with aws_errors():
+        from worker.operations.dead_letters import read_dead_letters  # noqa: PLC0415
+
         for letter in read_dead_letters(boto3.client("sqs"), dead_letter_queue_url, limit):
-            count += 1
-            tries = f" after {letter.receive_count} tries" if letter.receive_count else ""
-            reason = letter.error_message or "moved by SQS, which says no more"
-            click.echo(f"{letter.message_id}  {letter.error_code or 'UNKNOWN'}{tries}")
-            click.echo(f"  {one_line(reason)}")
-            click.echo(f"  {one_line(letter.body)}")
-    click.echo(f"{count} dead letter{'' if count == 1 else 's'}", err=True)
+            codes[letter.code] += 1
+            if as_json:
+                click.echo(json.dumps(_as_json(letter)))
+            else:
+                _print_briefly(letter)
+    parts = ", ".join(f"{count} {one_line(code)}" for code, count in codes.most_common())
+    more = "; there may be more: --limit" if codes.total() == limit else ""
+    click.echo(f"{_count(codes.total())}{': ' * bool(parts)}{parts}{more}", err=True)
+
+
+@dead_letters.command("show")
+@click.argument("message_id")
+@REQUIRED_DEAD_LETTER_QUEUE_URL
+@ENDPOINT_URL
+@_JSON
+def show_dead_letter(message_id: str, dead_letter_queue_url: str, *, as_json: bool) -> None:
+    """Print all of one dead letter; it stays where it is."""
+    with advice():
+        import boto3  # noqa: PLC0415, --help needs none of it
+
+        from worker.operations.dead_letters import find_dead_letter  # noqa: PLC0415
+
+        letter = find_dead_letter(boto3.client("sqs"), dead_letter_queue_url, message_id)
+    if letter is None:
+        raise click.ClickException(_missing([message_id]))
+    if as_json:
+        click.echo(json.dumps(_as_json(letter), indent=_INDENT))
+    else:
+        _print_fully(letter)
 
 
 @dead_letters.command("redrive")
-@_DEAD_LETTER_QUEUE
-@click.option(
-    "--queue-url",
-    envvar="QUEUE_URL",
-    required=True,
-    metavar="URL",
-    help="Where they go.  [env: QUEUE_URL]",
-)
+@_IDS
+@_CODE
+@REQUIRED_DEAD_LETTER_QUEUE_URL
+@REQUIRED_QUEUE_URL
+@ENDPOINT_URL
 @click.option("--one-by-one", is_flag=True, help="For stand-ins of SQS that have no move task.")
-def redrive_dead_letters(dead_letter_queue_url: str, queue_url: str, *, one_by_one: bool) -> None:
-    """Bring all dead letters back into the queue, by SQS's own move task."""
-    import boto3  # noqa: PLC0415, --help needs none of it
+def redrive_dead_letters(
+    message_ids: tuple[str, ...],
+    code: str | None,
+    dead_letter_queue_url: str,
+    queue_url: str,
+    *,
+    one_by_one: bool,
+) -> None:
+    """Bring dead letters back into the queue: all, or those with the ids or the code.
 
-    from worker.operations.dead_letters import move_one_by_one, start_move  # noqa: PLC0415
+    All are moved by SQS's own move task, which goes on after the command has ended; some
+    one by one: each is sent to the queue, then deleted. Interrupted in between it comes
+    twice, which costs the worker one look into the table.
+    """
+    choice = _choice(message_ids, code)
+    with advice():
+        import boto3  # noqa: PLC0415, --help needs none of it
 
-    sqs = boto3.client("sqs")
-    with aws_errors():
-        if one_by_one:
-            moved = move_one_by_one(sqs, dead_letter_queue_url, queue_url)
-            click.echo(f"{moved} brought back", err=True)
+        from worker.operations.dead_letters import move_one_by_one, start_move  # noqa: PLC0415
+
+        sqs = boto3.client("sqs")
+        if one_by_one or message_ids or code:
+            picked = move_one_by_one(sqs, dead_letter_queue_url, queue_url, choice)
+            _report(picked, "brought back")
         else:
             handle = start_move(sqs, dead_letter_queue_url, queue_url)
             click.echo(f"SQS is bringing them back: move task {handle}", err=True)
+
+
+@dead_letters.command("drop")
+@_IDS
+@_CODE
+@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@REQUIRED_DEAD_LETTER_QUEUE_URL
+@ENDPOINT_URL
+def drop(
+    message_ids: tuple[str, ...],
+    code: str | None,
+    dead_letter_queue_url: str,
+    *,
+    everything: bool,
+    yes: bool,
+) -> None:
+    """Delete dead letters for good: those with the ids or the code, or all."""
+    choice = _choice(message_ids, code)
+    if everything == bool(message_ids or code):
+        raise click.UsageError("say which: message ids, --code CODE or --all")
+    if not yes:
+        click.confirm(f"Delete {_described(choice)} for good?", abort=True, err=True)
+    with advice():
+        import boto3  # noqa: PLC0415, --help needs none of it
+
+        from worker.operations.dead_letters import drop_dead_letters  # noqa: PLC0415
+
+        _report(drop_dead_letters(boto3.client("sqs"), dead_letter_queue_url, choice), "deleted")
+
+
+def _choice(message_ids: tuple[str, ...], code: str | None) -> "Choice":
+    from worker.operations.dead_letters import Choice  # noqa: PLC0415, --help needs none of it
+
+    if message_ids and code:
+        raise click.UsageError("message ids and --code: one of the two")
+    return Choice(frozenset(message_ids), code)
+
+
+def _described(choice: "Choice") -> str:
+    if choice.ids:
+        return _count(len(choice.ids))
+    return f"every dead letter with the code {choice.code}" if choice.code else "ALL dead letters"
+
+
+def _report(picked: "Picked", done: str) -> None:
+    click.echo(f"{picked.count} {done}", err=True)
+    if picked.missing:
+        raise click.ClickException(_missing(picked.missing))
+
+
+def _missing(ids: "tuple[str, ...] | list[str]") -> str:
+    return f"no such dead letter: {', '.join(ids)} (one that somebody looks at hides for 30 s)"
+
+
+def _count(number: int) -> str:
+    return f"{number:,} dead letter{'' if number == 1 else 's'}"
+
+
+def _print_briefly(letter: "DeadLetter") -> None:
+    count = letter.receive_count
+    tries = f" after {count} {'try' if count == 1 else 'tries'}" if count else ""
+    code = click.style(one_line(letter.code), fg="red", bold=True)
+    click.echo(f"{letter.message_id}  {code}{tries}")
+    click.echo(f"  {one_line(letter.error_message or _NO_REASON)}")
+    click.echo(click.style(f"  {one_line(letter.body)}", dim=True))
+
+
+def _print_fully(letter: "DeadLetter") -> None:
+    facts = {
+        "message id": letter.message_id,
+        "letter id": letter.letter_id,
+        "error code": letter.code,
+        "reason": letter.error_message or _NO_REASON,
+        "receives": letter.receive_count,
+        "sent at": letter.sent_at and letter.sent_at.isoformat(" ", "seconds"),
+        **{name: value.get("StringValue") for name, value in letter.attributes.items()},
+    }
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        if value is not None:
+            click.echo(f"{click.style(one_line(name.ljust(width)), dim=True)}  {_safe(str(value))}")
+    click.echo()
+    for line in _pretty(letter.body).splitlines():
+        click.echo(_safe(line))
+
+
+def _safe(text: str) -> str:
+    """All of it, and nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _pretty(body: str) -> str:
+    try:
+        return json.dumps(json.loads(body), indent=_INDENT, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body
+
+
+def _as_json(letter: "DeadLetter") -> dict[str, Any]:
+    return {
+        "message_id": letter.message_id,
+        "letter_id": letter.letter_id,
+        "error_code": letter.error_code,
+        "error_message": letter.error_message,
+        "receive_count": letter.receive_count,
+        "sent_at": letter.sent_at and letter.sent_at.isoformat(timespec="milliseconds"),
+        "body": letter.body,
+    }

@@ -1,0 +1,218 @@
+"""What is stored, enqueued again: `landmarks retry` and `landmarks reprocess`."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.fakes import Cloud
+from tests.items import OPTIONS_HASH, store
+from worker.cli import landmarks
+from worker.model import ModelOptions, options_hash
+from worker.operations import sending
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+@pytest.fixture
+def failures(cloud: Cloud) -> Cloud:
+    """Three failures among other things, one of them in another bucket."""
+    store(cloud, "a/good.jpg")
+    store(cloud, "a/empty.jpg", "not_detected")
+    store(cloud, "a/list.txt", "failed", code="NOT_AN_IMAGE", job_id="order-7")
+    store(cloud, "b/é 1+1.jpg", "failed", code="DETECTOR_TIMEOUT")
+    store(cloud, "a/far.jpg", "failed", code="DETECTOR_TIMEOUT", bucket="far-away")
+    return cloud
+
+
+def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
+    """Run a command with the stack's settings; "" unsets one."""
+    return CliRunner().invoke(landmarks, arguments, env={**cloud.stack.environment, **environment})
+
+
+def retry(cloud: Cloud, *arguments: str) -> Result:
+    """Run `landmarks retry --failed`."""
+    return run(cloud, "retry", "--failed", *arguments)
+
+
+def reprocess(cloud: Cloud, place: str, *arguments: str, **environment: str) -> Result:
+    """Run `landmarks reprocess --options-changed`."""
+    return run(cloud, "reprocess", place, "--options-changed", *arguments, **environment)
+
+
+def jobs(cloud: Cloud, services: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The queue's messages, by key; they are gone then."""
+    found: dict[str, dict[str, Any]] = {}
+    url = cloud.stack.queue_url
+    receive = services["sqs"].receive_message
+    while messages := receive(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        decoded = [json.loads(message["Body"]) for message in messages]
+        found |= {job["key"]: job for job in decoded}
+    return found
+
+
+def test_retry_sends_every_failure(failures: Cloud, services: dict[str, Any]) -> None:
+    """What failed becomes a forced job, with the producer's own name for it."""
+    result = retry(failures)
+
+    assert (result.exit_code, result.stderr) == (0, "3 sent, 5 items read\n")
+    bucket = failures.stack.bucket
+    assert jobs(failures, services) == {
+        "a/list.txt": {
+            "bucket": bucket,
+            "key": "a/list.txt",
+            "force": True,
+            "job_id": "order-7",
+        },
+        "b/é 1+1.jpg": {"bucket": bucket, "key": "b/é 1+1.jpg", "force": True},
+        "a/far.jpg": {"bucket": "far-away", "key": "a/far.jpg", "force": True},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [
+        (("a/",), {"a/list.txt", "a/far.jpg"}),
+        (("--bucket", "far-away"), {"a/far.jpg"}),
+        (("s3://far-away/a/",), {"a/far.jpg"}),
+        (("s3://far-away",), {"a/far.jpg"}),
+        (("--code", "DETECTOR_TIMEOUT"), {"b/é 1+1.jpg", "a/far.jpg"}),
+        (("--code", "DETECTOR_TIMEOUT", "a/"), {"a/far.jpg"}),
+        (("none/",), set()),
+    ],
+)
+def test_retry_sends_what_is_asked_for(
+    failures: Cloud, services: dict[str, Any], arguments: tuple[str, ...], keys: set[str]
+) -> None:
+    """Prefix, bucket and code each leave out the rest."""
+    assert retry(failures, *arguments).exit_code == 0
+    assert jobs(failures, services).keys() == keys
+
+
+def test_a_dry_run_prints_and_sends_nothing(failures: Cloud) -> None:
+    """Addresses with their codes on standard output, the count beside it; no queue is needed."""
+    result = run(failures, "retry", "--failed", "--dry-run", QUEUE_URL="")
+
+    assert result.exit_code == 0
+    assert "s3://far-away/a/far.jpg  DETECTOR_TIMEOUT" in result.stdout.splitlines()
+    assert len(result.stdout.splitlines()) == 3
+    assert result.stderr == "3 would be sent, 5 items read\n"
+    assert failures.queued() == 0
+
+
+def test_retry_goes_through_many_pages(cloud: Cloud, services: dict[str, Any]) -> None:
+    """A table of several pages gives every failure once."""
+    for number in range(25):
+        store(cloud, f"{number}.jpg", "failed", code="X" * 100_000)  # a page ends at 1 MB
+
+    assert retry(cloud).stderr == "25 sent, 25 items read\n"
+    assert len(jobs(cloud, services)) == 25
+
+
+def test_two_buckets_are_a_wrong_call(failures: Cloud) -> None:
+    """An address and an option that contradict each other are refused."""
+    assert retry(failures, "s3://far-away/", "--bucket", "other").exit_code == 2
+
+
+@pytest.mark.parametrize("command", [("retry",), ("reprocess", "s3://far-away/")])
+def test_what_to_do_again_has_to_be_said(cloud: Cloud, command: tuple[str, ...]) -> None:
+    """Without --failed or --options-changed nothing is enqueued."""
+    assert run(cloud, *command).exit_code == 2
+
+
+def test_no_queue_is_a_wrong_call(failures: Cloud) -> None:
+    """Before anything is read, exit status 2 says that a queue is missing."""
+    result = run(failures, "retry", "--failed", QUEUE_URL="")
+
+    assert result.exit_code == 2
+    assert "QUEUE_URL" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [("QUEUE_URL", "no such queue"), ("RESULTS_TABLE", "no such table")],
+)
+def test_what_is_not_there_is_named(failures: Cloud, environment: str, words: str) -> None:
+    """Exit status 1, and one line on what to check."""
+    gone = f"{failures.stack.environment[environment]}-gone"
+
+    result = run(failures, "retry", "--failed", **{environment: gone})
+
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_interrupted_it_says_what_is_sent(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C between two batches: the first is in the queue, and the exit status is a shell's."""
+    for number in range(12):
+        store(cloud, f"{number}.jpg", "failed", code="DETECTOR_TIMEOUT")
+    send = sending._send_batch
+
+    def interrupted(sqs: "SQSClient", url: str, bodies: list[str]) -> Iterator[str]:
+        if len(bodies) < 10:
+            raise KeyboardInterrupt
+        return send(sqs, url, bodies)
+
+    monkeypatch.setattr(sending, "_send_batch", interrupted)
+
+    result = retry(cloud)
+
+    assert (result.exit_code, result.stderr) == (130, "Stopped; 10 were sent before.\n")
+    assert cloud.queued() == 10
+
+
+def test_reprocess_sends_what_has_other_options(cloud: Cloud, services: dict[str, Any]) -> None:
+    """Only what lies below the address and was stored under another hash."""
+    store(cloud, "a/old.jpg", options_hash="f" * 16)
+    store(cloud, "a/new.jpg")
+    store(cloud, "b/old.jpg", options_hash="f" * 16)
+    store(cloud, "a/far.jpg", options_hash="f" * 16, bucket="far-away")
+
+    result = reprocess(cloud, f"s3://{cloud.stack.bucket}/a/", "--options-hash", OPTIONS_HASH)
+
+    assert (result.exit_code, result.stderr) == (0, "1 sent, 4 items read\n")
+    job = {"bucket": cloud.stack.bucket, "key": "a/old.jpg", "force": True}
+    assert jobs(cloud, services) == {"a/old.jpg": job}
+
+
+def test_reprocess_knows_the_hash_of_the_settings_here(cloud: Cloud) -> None:
+    """Without a hash it is that of the environment's settings, and is shown."""
+    present = options_hash(ModelOptions(model_complexity=1))
+    store(cloud, "same.jpg", options_hash=present)
+    store(cloud, "other.jpg", options_hash=options_hash(ModelOptions(model_complexity=0)))
+
+    result = reprocess(cloud, f"s3://{cloud.stack.bucket}", "--dry-run", MODEL_COMPLEXITY="1")
+
+    assert result.stdout == f"s3://{cloud.stack.bucket}/other.jpg\n"
+    assert f"options_hash {present}" in result.stderr
+    assert "complexity 1" in result.stderr
+
+
+def test_reprocess_refuses_wrong_settings(cloud: Cloud) -> None:
+    """A setting that the worker would refuse is an error that names it."""
+    result = reprocess(cloud, f"s3://{cloud.stack.bucket}", MODEL_COMPLEXITY="7")
+
+    assert result.exit_code == 1
+    assert "MODEL_COMPLEXITY" in result.stderr
+
+
+@pytest.mark.parametrize("place", ["camera-roll/2026", "s3://", "s3:///2026"])
+def test_reprocess_needs_an_address(cloud: Cloud, place: str) -> None:
+    """What is no address is refused with an example."""
+    result = reprocess(cloud, place)
+
+    assert result.exit_code == 2
+    assert "s3://bucket/prefix" in result.stderr
+
+
+def test_an_endpoint_can_be_named(failures: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--endpoint-url is where queue and table are asked, whatever the environment says."""
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    assert retry(failures, "--endpoint-url", endpoint).exit_code == 0

@@ -1,0 +1,226 @@
+"""What `landmarks status` says of queues and table."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.fakes import Cloud, closed_port
+from tests.items import store
+from worker.cli import landmarks
+from worker.operations.status import queue_name
+
+
+def run(cloud: Cloud, *arguments: str, **environment: str | None) -> Result:
+    """Run the command with the stack's settings; "" or None unsets one."""
+    settings: dict[str, str | None] = {**cloud.stack.environment, **environment}
+    return CliRunner().invoke(landmarks, ["status", *arguments], env=settings)
+
+
+def status(cloud: Cloud, *arguments: str, **environment: str) -> dict[str, Any]:
+    """What it says as JSON."""
+    result = run(cloud, "--json", *arguments, **environment)
+    assert result.exit_code == 0, result.stderr
+    value: dict[str, Any] = json.loads(result.stdout)
+    return value
+
+
+def put_age(cloud: Cloud, seconds: float) -> None:
+    """Have CloudWatch know the age of the queue's oldest message."""
+    queue = {"Name": "QueueName", "Value": queue_name(cloud.stack.queue_url)}
+    metric = {
+        "MetricName": "ApproximateAgeOfOldestMessage",
+        "Dimensions": [queue],
+        "Timestamp": datetime.now(UTC),
+        "Value": seconds,
+    }
+    boto3.client("cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[metric])
+
+
+def test_queue_counts_waiting_in_flight_and_delayed(cloud: Cloud, services: dict[str, Any]) -> None:
+    """Each message is counted once, where it is."""
+    cloud.send({"key": "a"}, {"key": "b"}, {"key": "c"})
+    services["sqs"].receive_message(QueueUrl=cloud.stack.queue_url)
+    services["sqs"].send_message(
+        QueueUrl=cloud.stack.queue_url, MessageBody="later", DelaySeconds=60
+    )
+
+    queue = status(cloud)["queue"]
+
+    assert (queue["depth"], queue["in_flight"], queue["delayed"]) == (2, 1, 1)
+
+
+def test_dead_letter_queue_is_found_by_its_queue(cloud: Cloud, services: dict[str, Any]) -> None:
+    """With the queue's URL alone, its dead letters are counted too, and no table is read."""
+    url = cloud.stack.dead_letter_queue_url
+    services["sqs"].send_message(QueueUrl=url, MessageBody="dead")
+
+    answer = status(cloud, DEAD_LETTER_QUEUE_URL="", RESULTS_TABLE="")
+
+    assert (answer["dead_letters"]["url"], answer["dead_letters"]["depth"]) == (url, 1)
+    assert answer["recent"] is None
+
+
+def test_age_is_unknown_where_cloudwatch_knows_nothing(cloud: Cloud) -> None:
+    """Without a figure there is none: null for programs, a word for people."""
+    cloud.send({"key": "a"})
+
+    assert status(cloud)["queue"]["oldest_age_seconds"] is None
+    assert "unknown" in run(cloud).stdout
+
+
+def test_age_is_unknown_where_cloudwatch_is_not_there(cloud: Cloud) -> None:
+    """CloudWatch out of reach costs the age, and nothing else."""
+    with closed_port() as nowhere:
+        queue = status(cloud, AWS_ENDPOINT_URL_CLOUDWATCH=nowhere)["queue"]
+
+    assert (queue["depth"], queue["oldest_age_seconds"]) == (0, None)
+
+
+def test_age_is_cloudwatchs(cloud: Cloud) -> None:
+    """The newest figure is given, with its time."""
+    put_age(cloud, 3720)
+
+    queue = status(cloud)["queue"]
+
+    assert queue["oldest_age_seconds"] == 3720
+    assert datetime.fromisoformat(queue["oldest_age_at"]) <= datetime.now(UTC)
+    assert "1 h 2 min" in run(cloud).stdout
+
+
+def test_recent_outcomes_and_durations(cloud: Cloud) -> None:
+    """What was processed within the window is counted by status and code, and timed."""
+    for number in range(1, 21):
+        store(cloud, f"{number}.jpg", total_ms=number * 10)
+    store(cloud, "empty.jpg", "not_detected", total_ms=200)
+    store(cloud, "list.txt", "failed", code="NOT_AN_IMAGE", total_ms=200)
+    store(cloud, "old.jpg", minutes_ago=16)
+
+    recent = status(cloud, QUEUE_URL="", DEAD_LETTER_QUEUE_URL="")["recent"]
+
+    assert recent["outcomes"] == {"detected": 20, "not_detected": 1, "failed": 1}
+    assert recent["error_codes"] == {"NOT_AN_IMAGE": 1}
+    assert recent["duration_ms"]["total"] == {"p50": 110, "p95": 200, "max": 200}
+    assert (recent["processed"], recent["items_read"], recent["whole_table"]) == (22, 23, True)
+
+
+def test_window_is_the_callers(cloud: Cloud) -> None:
+    """A longer window counts more."""
+    store(cloud, "old.jpg", minutes_ago=16)
+
+    assert status(cloud, "--window", "15m")["recent"]["processed"] == 0
+    assert status(cloud, "--window", "1h")["recent"]["processed"] == 1
+
+
+def test_no_more_items_are_read_than_allowed(cloud: Cloud) -> None:
+    """A part of the table is called a part."""
+    for number in range(7):
+        store(cloud, f"{number}.jpg")
+
+    recent = status(cloud, "--max-items", "5")["recent"]
+
+    assert (recent["items_read"], recent["whole_table"]) == (5, False)
+    assert "of the 5 items read; there are more" in run(cloud, "--max-items", "5").stdout
+
+
+def test_no_items_wanted_is_no_table(cloud: Cloud) -> None:
+    """With 0 the table is not asked, not even whether it is there."""
+    assert status(cloud, "--max-items", "0", RESULTS_TABLE="no-such-table")["recent"] is None
+
+
+def test_items_without_durations_are_counted(cloud: Cloud) -> None:
+    """Somebody else's items are in nobody's way."""
+    cloud.put_item({"object_key": {"S": "theirs"}, "bucket": {"S": "camera-roll"}})
+
+    assert status(cloud)["recent"]["items_read"] == 1
+
+
+def test_people_see_every_part(cloud: Cloud) -> None:
+    """The same as words and numbers, and nothing a terminal would obey."""
+    cloud.send({"key": "a"})
+    store(cloud, "a.jpg", total_ms=1234)
+    store(cloud, "b.jpg", "failed", code="\x1b[31mRED")
+
+    output = run(cloud).stdout
+
+    assert all(word in output for word in ("waiting", "in flight", "delayed", "Dead letters"))
+    assert "1,234" in output
+    assert "\x1b" not in output
+
+
+def interrupt_second_wait(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Have something happen while the command waits, and Ctrl-C the next time it does."""
+    happenings = iter([meanwhile])
+
+    def sleep(_seconds: float) -> None:
+        happening = next(happenings, None)
+        if happening is None:
+            raise KeyboardInterrupt
+        happening()
+
+    monkeypatch.setattr("worker.commands.status.time", SimpleNamespace(sleep=sleep, strftime=str))
+
+
+def test_watch_looks_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look is a line of JSON; Ctrl-C is the proper end."""
+    interrupt_second_wait(monkeypatch, lambda: cloud.send({"key": "a"}))
+
+    result = run(cloud, "--watch", "--json")
+
+    assert result.exit_code == 0
+    looks = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [look["queue"]["depth"] for look in looks] == [0, 1]
+
+
+def test_watch_outlives_what_fails_later(
+    cloud: Cloud, services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, what was known stays, with what went wrong below it."""
+    url = cloud.stack.queue_url
+    interrupt_second_wait(monkeypatch, lambda: services["sqs"].delete_queue(QueueUrl=url))
+
+    result = run(cloud, "--watch", "2", FORCE_COLOR="1", TERM="xterm", COLUMNS="200")
+
+    assert result.exit_code == 0
+    last = result.stdout.rindex("waiting")
+    assert "there is no such queue" in result.stdout[last:]
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"QUEUE_URL": "http://127.0.0.1/1/gone"}, "there is no such queue"),
+        ({"RESULTS_TABLE": "gone"}, "there is no such table"),
+        ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "set AWS_REGION"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no AWS credentials"),
+    ],
+)
+def test_what_is_missing_is_one_line(cloud: Cloud, environment: dict[str, str], words: str) -> None:
+    """What is not there is named in one line that says what to do, with exit status 1."""
+    result = run(cloud, **environment, AWS_EC2_METADATA_DISABLED="true")
+
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_nothing_to_look_at_is_a_wrong_call(cloud: Cloud) -> None:
+    """Without a queue and a table, exit status 2 and how to name them."""
+    result = run(cloud, QUEUE_URL="", DEAD_LETTER_QUEUE_URL="", RESULTS_TABLE="")
+
+    assert result.exit_code == 2
+    assert "--queue-url" in result.stderr
+
+
+@pytest.mark.parametrize("window", ["15", "0m", "-1m", "m", "1w"])
+def test_a_window_needs_a_unit(cloud: Cloud, window: str) -> None:
+    """What is no duration is refused with examples."""
+    result = run(cloud, "--window", window)
+
+    assert result.exit_code == 2
+    assert "90s" in result.stderr
