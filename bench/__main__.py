@@ -20,7 +20,7 @@ _LARGE_PHOTOS: Final = 2
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="how often all is measured (7)")
-    parser.add_argument("--images", type=Path, help="a folder of photos beside the bundled one")
+    parser.add_argument("--images", type=Path, help="a folder of photos, of which ten are taken")
     parser.add_argument("--blog-python", type=Path, required=True, help="of the blog's handler")
     return parser.parse_args(arguments)
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bundled = photos.bundled()
     usual = photos.save(bundled, folder / "photos")
     if options.images:
-        usual += photos.in_folder(options.images)
+        usual = photos.spread(photos.in_folder(options.images), len(usual))
     large = photos.save(photos.enlarged(bundled[:_LARGE_PHOTOS]), folder / "large")
     with Bench(usual, large, options.blog_python, folder / "programs.log") as bench:
         for number in range(1, options.rounds + 1):

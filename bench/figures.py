@@ -86,7 +86,8 @@ def _waiting(values: Values) -> Iterator[Figure]:
 
 
 def _starting(values: Values) -> Iterator[Figure]:
-    yield _of(values, "init_ms", "worker, process start to ready, one processor")
+    yield _of(values, "init_one_core_ms", "worker, process start to ready, one processor")
+    yield _of(values, "init_ms", "the same, all processors")
     yield _of(values, "baseline_init_ms", "blog's handler, start to first answer, all processors")
     ratio = _ratio(values, "init_ms", "baseline_init_ms")
     yield Figure("init_ratio", "worker's start ÷ the blog's handler's", ratio, 0.5)

@@ -1,32 +1,39 @@
 """What the benchmark looks at."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import skimage
 from PIL import Image, ImageOps
+
+from tests.photos import astronaut, both_hands
 
 # The usual long side of a photo on the web, and a telephone's 12 megapixels.
 _SIDE_PIXELS: Final = 640
 _LARGE_PIXELS: Final = (3000, 4000)
 
+_WALL: Final = (200, 195, 190)
+
 _SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
 def bundled() -> list[Image.Image]:
-    """The photograph that comes with scikit-image, as several, so that each differs from the last.
+    """The photograph that comes with scikit-image, in ten versions, half of them with raised hands.
 
-    An instance that keeps what it saw would have it easy with one photo again and again.
+    Each differs from the last: an instance that keeps what it saw would have it easy otherwise.
+    And an image with hands in it takes longer than one without.
     """
-    photo = (
-        Image.open(Path(skimage.__file__).parent / "data" / "astronaut.png")
-        .convert("RGB")
-        .resize((_SIDE_PIXELS, _SIDE_PIXELS))
-    )
-    wide = ImageOps.expand(photo, (80, 0), (200, 195, 190)).resize((_SIDE_PIXELS, 512))
-    closer = photo.crop((60, 0, 500, 480))
+    pictures = [Image.open(BytesIO(photo.content)) for photo in (astronaut(), both_hands())]
+    return [version for picture in pictures for version in _versions(picture.convert("RGB"))]
+
+
+def _versions(picture: Image.Image) -> list[Image.Image]:
+    photo = ImageOps.contain(picture, (_SIDE_PIXELS, _SIDE_PIXELS))
+    wide = ImageOps.contain(ImageOps.expand(photo, (80, 0), _WALL), photo.size)
+    closer = ImageOps.fit(photo, photo.size, bleed=0.05)
     return [photo, ImageOps.mirror(wide), closer, wide, ImageOps.mirror(photo)]
 
 
@@ -63,3 +70,10 @@ def in_folder(folder: Path) -> list[Path]:
     if not paths:
         raise FileNotFoundError(f"{folder} is a folder without images")
     return paths
+
+
+def spread(paths: Sequence[Path], number: int) -> list[Path]:
+    """So many of them, from the whole length; some more than once where there are fewer."""
+    if len(paths) < number:
+        return list(islice(cycle(paths), number))
+    return [paths[index * len(paths) // number] for index in range(number)]

@@ -147,7 +147,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     files = list(_files(options.images, options.enlarge))
     with closing(HolisticGraph(ModelOptions())) as graph:
-        graph.warm_up()
         for line in report(compare(files, Looker(graph))):
             sys.stdout.write(f"{line}\n")
     sys.stdout.write(f"\n{len(files)} photos\n")

@@ -20,7 +20,6 @@ from bench.program import Program, Usage
 _BATCH: Final = 10
 _LARGE_BATCH: Final = 100
 _LARGE_IMAGES: Final = 4
-_BASELINE_IMAGES: Final = 3
 _WARM_IMAGES: Final = 5
 
 _REDUCED_SIDE: Final = 1920
@@ -53,7 +52,8 @@ class Bench:
     def __init__(
         self, photos: Sequence[Path], large: Sequence[Path], blog_python: Path, log: Path
     ) -> None:
-        """Compare on `photos` and on `large` ones; the blog's handler has a Python of its own."""
+        """Compare on ten `photos` and on `large` ones; the blog's handler has its own Python."""
+        _require(len(photos) == _BATCH, f"{len(photos)} photos instead of {_BATCH}")
         self._photos, self._large = photos, large
         self._blog_python = blog_python
         self._log = log
@@ -136,15 +136,13 @@ class Bench:
     def _usual(self) -> None:
         """Bare MediaPipe, the worker and the blog's handler on usual photos, and duplicates."""
         samples, paths = self.samples, [str(path) for path in self._photos]
-        rounds = -(-_BATCH // len(paths))
-        _, bare = self._bare.ask({"process": paths * rounds})
-        samples.add_usage("limit", bare.per(len(paths) * rounds))
+        _, bare = self._bare.ask({"process": paths})
+        samples.add_usage("limit", bare.per(_BATCH))
         event = self._upload(self._photos, _BATCH)
         worker = self._ask(self._worker, event).per(_BATCH)
         samples.add_usage("worker", worker)
         samples.add_usage("duplicate", self._ask(self._worker, event).per(_BATCH))
-        photos = islice(cycle(self._photos), _BASELINE_IMAGES)
-        blog = [self._batch_of_one(self._blog, photo) for photo in photos]
+        blog = [self._batch_of_one(self._blog, photo) for photo in self._photos]
         samples.add_usage("baseline", _mean(blog))
         for complexity, program in self._lighter.items():
             usage = self._batch(program, self._photos, _BATCH)
@@ -185,12 +183,17 @@ class Bench:
         """From nothing: until the worker is ready, and until the blog's handler has answered."""
         photo = self._photos[0]
         with ExitStack() as stack:
-            worker = self._start_worker(stack)
+            confined = self._start_worker(stack)
+        with ExitStack() as stack:
+            worker = self._start(
+                stack, "worker", cores=_all_cores(), environment={"DETECTORS": "1"}
+            )
             first = self._batch(worker, [photo], 1)
             warm = [self._batch(worker, [photo], 1) for _ in range(_WARM_IMAGES)]
         with ExitStack() as stack:
             blog = self._start_blog(stack)
             first_of_blog = self._batch_of_one(blog, photo)
+        self.samples.add("init_one_core_ms", confined.start_ms)
         self.samples.add("init_ms", worker.start_ms)
         self.samples.add("baseline_init_ms", blog.start_ms + first_of_blog.wall_ms)
         self.samples.add("first_wall_ms", first.wall_ms)

@@ -12,9 +12,9 @@ import boto3
 import pytest
 from botocore.loaders import create_loader
 
-from tests.fakes import Cloud
+from tests.fakes import Cloud, start_detectors
 from worker.composition import build_handler
-from worker.detector.pool import DetectorPool, start_detectors
+from worker.detector.pool import DetectorPool
 from worker.handler import Handler
 from worker.local.stack import create_stack, embedded_services
 from worker.model import ModelOptions

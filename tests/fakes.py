@@ -25,10 +25,12 @@ from PIL import Image
 
 from tests import photos
 from tests.events import sqs_event
+from worker.detector.launch import child_options
 from worker.detector.pool import DetectorPool
 from worker.handler import Handler
 from worker.landmarks import Detection, Landmarks
 from worker.local.stack import LocalStack
+from worker.settings import Settings
 
 Item = dict[str, dict[str, Any]]
 
@@ -318,7 +320,12 @@ def s3_that(answer: Callable[[Request], None]) -> Iterator[str]:
         server.server_close()
 
 
-# Detectors without a model
+# Detectors, real and without a model
+
+
+def start_detectors(settings: Settings) -> DetectorPool:
+    """Real ones, as the worker has them."""
+    return DetectorPool(child_options(settings), settings.detectors)
 
 
 class RiggedDetectors(DetectorPool):

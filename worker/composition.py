@@ -1,5 +1,7 @@
 """Settings → the worker, whole: the one place where its parts are joined."""
 
+import encodings.idna  # noqa: F401, or the first connection would import it, with the first image
+
 import boto3
 from botocore.config import Config
 

@@ -7,7 +7,6 @@ import hashlib
 import importlib.util
 import json
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from worker.errors import SettingsError
@@ -51,6 +50,8 @@ class ModelOptions:
 
 def mediapipe_version() -> str:
     """The installed version of MediaPipe, without importing it."""
+    from importlib.metadata import version  # noqa: PLC0415, the detectors start before
+
     return version("mediapipe")
 
 

@@ -1,13 +1,14 @@
 """Environment → a running worker, in the order that makes the start short.
 
 The detectors come first, and warm up in their own processes while this one
-imports the AWS side.
+imports everything else.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from worker.detector.confinement import hide_from_children
-from worker.detector.pool import start_detectors
+from worker.detector.launch import child_options, launch
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,9 +22,15 @@ def start_worker(settings: Settings) -> "Handler":
         SettingsError: the model that the settings name is not installed.
     """
     hide_from_children()
-    detectors = start_detectors(settings)
-    from worker.composition import build_handler  # noqa: PLC0415, after the detectors
-    from worker.telemetry import configure_logging  # noqa: PLC0415, after the detectors
+    options = child_options(settings)
+    children = [launch(options) for _ in range(settings.detectors)]
+    # NumPy's linear algebra, which nothing here uses, would start a thread a processor and
+    # have them spin beside the children's start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Imported only now, beside what the children do.
+    from worker.composition import build_handler  # noqa: PLC0415
+    from worker.detector.pool import DetectorPool  # noqa: PLC0415
+    from worker.telemetry import configure_logging  # noqa: PLC0415
 
     configure_logging()
-    return build_handler(settings, detectors)
+    return build_handler(settings, DetectorPool(options, settings.detectors, children))

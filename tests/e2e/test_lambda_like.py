@@ -12,10 +12,9 @@ from docker_cli import Container
 from emulator import Emulator
 from lambda_like import gateway, worker
 from tests.events import sqs_event
-from tests.fakes import Cloud, nobody, person
+from tests.fakes import Cloud, nobody, person, start_detectors
 from tests.shims import THREAD_NAME_ERROR
-from worker.detector.child import ChildOptions
-from worker.detector.pool import start_detectors
+from worker.detector.launch import ChildOptions
 from worker.landmarks import GROUPS
 from worker.model import ModelOptions
 from worker.settings import Settings

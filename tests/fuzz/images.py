@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.detector.child import ChildOptions
+from worker.detector.launch import ChildOptions
 from worker.detector.pool import DetectorPool
 from worker.errors import DetectorError, ImageError
 from worker.model import ModelOptions

@@ -13,7 +13,7 @@ from tests.infra.cloudformation import (
     refusals,
     render,
 )
-from worker.detector.pool import _MEMORY_BYTES
+from worker.detector.launch import _MEMORY_BYTES
 from worker.pipeline import _JOBS_IN_TRANSIT
 from worker.retries import _MAX_DELAY_SECONDS
 

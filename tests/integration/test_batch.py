@@ -23,9 +23,9 @@ from tests.fakes import (
     person,
     s3_that,
     seen_nobody,
+    start_detectors,
     too_many_pixels,
 )
-from worker.detector.pool import start_detectors
 from worker.errors import DetectorCrashedError, DetectorStartError
 from worker.handler import Handler
 from worker.landmarks import Detection

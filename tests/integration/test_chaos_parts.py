@@ -31,8 +31,9 @@ from tests.chaos.report import figures
 from tests.chaos.run import Run
 from tests.chaos.services import one_at_a_time
 from tests.chaos.stories import make_plan
+from tests.fakes import start_detectors
 from worker.detector.header import read_header
-from worker.detector.pool import DetectorPool, start_detectors
+from worker.detector.pool import DetectorPool
 from worker.errors import DetectorError, MessageError
 from worker.jobs import decode_message
 from worker.model import ModelOptions

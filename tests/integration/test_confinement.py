@@ -53,6 +53,8 @@ def test_the_environment_holds_no_secrets(child: Path) -> None:
         "LD_LIBRARY_PATH",
         "LD_PRELOAD",
         "MALLOC_ARENA_MAX",
+        "MALLOC_MMAP_MAX_",
+        "MALLOC_TRIM_THRESHOLD_",
         "OPENBLAS_NUM_THREADS",
         "OPENCV_IO_MAX_IMAGE_PIXELS",
         "PATH",

@@ -18,8 +18,8 @@ import pytest
 
 from tests import photos
 from tests.photos import Photo
-from worker.detector.child import ChildOptions
 from worker.detector.decode import decode_image
+from worker.detector.launch import ChildOptions
 from worker.detector.pool import DetectorPool
 from worker.errors import SettingsError
 from worker.landmarks import GROUPS, FloatArray, Landmarks

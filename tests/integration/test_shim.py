@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.shims import THREAD_NAME_ERROR, compile_refusal, compile_shim
-from worker.detector.child import ChildOptions
+from worker.detector.launch import ChildOptions
 from worker.model import ModelOptions
 
 ROOT = Path(__file__).parents[2]

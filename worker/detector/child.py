@@ -1,19 +1,19 @@
 """The detector's process: images in on one pipe, landmarks out on another.
 
-Run by `process.py` as `python -m worker.detector.child OPTIONS`. Whatever an
+Run by `launch.py` as `python -m worker.detector.child OPTIONS`. Whatever an
 image does to the decoders or to MediaPipe, it does here: a process without
 credentials, with little memory and few system calls, which may die at any time.
 """
 
-import json
 import os
 import signal
 import sys
-from contextlib import closing
-from dataclasses import asdict, dataclass
-from typing import BinaryIO, Self
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
 
 from worker.detector.confinement import limit_resources, refuse_system_calls
+from worker.detector.launch import ChildOptions
 from worker.detector.protocol import (
     HEADER,
     Kind,
@@ -23,40 +23,16 @@ from worker.detector.protocol import (
 )
 from worker.errors import DetectorMemoryError, ImageError
 from worker.landmarks import Detection
-from worker.model import ModelOptions
 
 # The parent kills a child that is late; where the parent itself is gone, the
 # child's own clock does it, this much later.
-_ALARM_GRACE_SECONDS = 5
+_ALARM_GRACE_SECONDS: Final = 5
 
-_EXIT_OUT_OF_MEMORY = 3
+_EXIT_OUT_OF_MEMORY: Final = 3
 
-
-@dataclass(frozen=True, slots=True)
-class ChildOptions:
-    """What a child has to know, as JSON on its command line.
-
-    Attributes:
-        model: MediaPipe's options.
-        max_image_pixels: images with more are refused before they are decoded.
-        timeout_seconds: how long the parent waits for an answer.
-        memory_bytes: how much address space the process may have.
-    """
-
-    model: ModelOptions
-    max_image_pixels: int
-    timeout_seconds: float
-    memory_bytes: int
-
-    def to_json(self) -> str:
-        """As one argument of a command line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The options that `to_json` wrote."""
-        values = json.loads(text)
-        return cls(**{**values, "model": ModelOptions(**values["model"])})
+# A person with a face and raised hands: what looks at it has loaded every model. NASA's
+# portrait of Eileen Collins, in the public domain, with drawn arms; 256 pixels square.
+_WARM_UP_PHOTO: Final = Path(__file__).with_name("warm_up.jpg")
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -95,7 +71,8 @@ def main(arguments: list[str]) -> None:
         return Detection(graph.process(image.pixels), image.width, image.height, image.format)
 
     with closing(HolisticGraph(options.model)) as graph:
-        graph.warm_up()
+        with suppress(ImageError):  # of settings that refuse even this one
+            detect(_WARM_UP_PHOTO.read_bytes())
         _confine()
         sink.write(frame(Kind.READY))
         sink.flush()

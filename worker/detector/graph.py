@@ -27,9 +27,6 @@ _LANDMARK_THRESHOLD = (
     "ThresholdingCalculator.threshold"
 )
 
-# A side of MediaPipe's own pose detector input; any image loads all pose models.
-_WARM_UP_SIDE_PIXELS = 224
-
 # Modules whose own code is not needed, only the modules below them: the first
 # two import matplotlib and every solution, half a second in all.
 _HOLLOW_PACKAGES = ("mediapipe", "mediapipe.python", "mediapipe.python.solutions")
@@ -98,11 +95,6 @@ class HolisticGraph:
                 _LANDMARK_THRESHOLD: options.min_landmark_confidence,
             },
         )
-
-    def warm_up(self) -> None:
-        """Load the models with an image in which nobody is."""
-        side = _WARM_UP_SIDE_PIXELS
-        self.process(np.zeros((side, side, 3), dtype=np.uint8))
 
     def process(self, pixels: npt.NDArray[np.uint8]) -> Landmarks:
         """Find the most prominent person.

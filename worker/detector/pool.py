@@ -7,9 +7,10 @@ second in a fresh process. The pool lends detectors to threads.
 import logging
 import queue
 import time
+from collections.abc import Sequence
 from typing import Final
 
-from worker.detector.child import ChildOptions
+from worker.detector.launch import Child, ChildOptions
 from worker.detector.process import DetectorProcess
 from worker.errors import (
     DeadlineError,
@@ -18,8 +19,6 @@ from worker.errors import (
     DetectorTimeoutError,
 )
 from worker.landmarks import Detection
-from worker.model import require_model
-from worker.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,18 +26,14 @@ _LOG = logging.getLogger(__name__)
 _START_TIMEOUT_SECONDS: Final = 60.0
 _STARTS: Final = 3
 
-# Address space, of which MediaPipe at complexity 2 takes 0.9 GB for ordinary
-# photographs and 1.2 GB at 49 megapixels; what it really uses is half of that.
-_MEMORY_BYTES: Final = 1536 * 1024 * 1024
-
 
 class Detector:
     """One detector process, replaced whenever an image has used it up."""
 
-    def __init__(self, options: ChildOptions) -> None:
-        """Start the first process and return at once."""
+    def __init__(self, options: ChildOptions, launched: Child | None = None) -> None:
+        """Start the first process, unless it is already launched, and return at once."""
         self._options = options
-        self._process = DetectorProcess(options)
+        self._process = DetectorProcess(options, launched)
         self.restarts = 0
 
     @property
@@ -113,15 +108,19 @@ class Detector:
 class DetectorPool:
     """Detectors for many threads."""
 
-    def __init__(self, options: ChildOptions, size: int) -> None:
+    def __init__(
+        self, options: ChildOptions, size: int, launched: Sequence[Child] | None = None
+    ) -> None:
         """Start all processes and return at once.
 
         Args:
             options: the same for every process.
             size: how many; one a vCPU uses the machine fully.
+            launched: so many that have already been started with these options.
         """
         self.size = size
-        self._detectors = [Detector(options) for _ in range(size)]
+        children: Sequence[Child | None] = launched or [None] * size
+        self._detectors = [Detector(options, child) for child in children]
         self._idle: queue.SimpleQueue[Detector] = queue.SimpleQueue()
         for detector in self._detectors:
             self._idle.put(detector)
@@ -154,19 +153,3 @@ class DetectorPool:
         """End all processes."""
         for detector in self._detectors:
             detector.close()
-
-
-def start_detectors(settings: Settings) -> DetectorPool:
-    """The pool that the settings ask for, started.
-
-    Raises:
-        SettingsError: the model that the settings name is not installed.
-    """
-    require_model(settings.model)
-    options = ChildOptions(
-        model=settings.model,
-        max_image_pixels=settings.max_image_pixels,
-        timeout_seconds=settings.detect_timeout_seconds,
-        memory_bytes=_MEMORY_BYTES,
-    )
-    return DetectorPool(options, settings.detectors)

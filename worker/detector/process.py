@@ -11,15 +11,13 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, Final
 
-from worker.detector.child import ChildOptions
+from worker.detector.launch import Child, ChildOptions, launch
 from worker.detector.protocol import (
     HEADER,
     MAX_ANSWER_BYTES,
@@ -38,19 +36,6 @@ from worker.landmarks import Detection
 
 _LOG = logging.getLogger(__name__)
 
-_PACKAGE_ROOT: Final = Path(__file__).parents[2]
-
-# All that a child inherits. Credentials are not among it.
-_INHERITED_VARIABLES: Final = (
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "PATH",
-    "PYTHONDONTWRITEBYTECODE",
-    "PYTHONPATH",
-)
-
 # What is worth a line in the log: absl's errors and fatal ones, and the child's own.
 # Decoders complain of many an image; MediaPipe warns at every start.
 _COMPLAINT: Final = re.compile(r"[EF](\d{4})? ")
@@ -64,38 +49,18 @@ _PIPE_BYTES: Final = 1024 * 1024
 _EXIT_GRACE_SECONDS: Final = 1.0
 
 
-def _environment(options: ChildOptions) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
-    path = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), inherited.get("PYTHONPATH"))))
-    return {
-        **inherited,
-        "PYTHONPATH": path,
-        # Read once, when OpenCV is imported: a second line behind the header check.
-        "OPENCV_IO_MAX_IMAGE_PIXELS": str(options.max_image_pixels),
-        # Every further arena of glibc's reserves 64 MB of the address space we limit.
-        "MALLOC_ARENA_MAX": "2",
-        # So would OpenBLAS's threads, one a processor, of which nothing here makes use: with them
-        # no child came up under 1.5 GB on 8 processors; without, it takes 0.9 GB on 16.
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-
-
 class DetectorProcess:
     """One child, from its start to its end; used by one thread at a time."""
 
-    def __init__(self, options: ChildOptions) -> None:
-        """Start the process and return at once, while it imports and warms up."""
+    def __init__(self, options: ChildOptions, launched: Child | None = None) -> None:
+        """Start the process and return at once, while it imports and warms up.
+
+        Args:
+            options: the process's.
+            launched: one that has already been started with them.
+        """
         self._options = options
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "worker.detector.child", options.to_json()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(options),
-            cwd="/proc",  # where nobody, not even root, can make a file
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C on a terminal is the parent's to handle
-        )
+        self._process = launched or launch(options)
         self._source = _file_descriptor(self._process.stdout)
         self._sink = _file_descriptor(self._process.stdin)
         _widen(self._sink)
