@@ -25,6 +25,7 @@ from PIL import Image
 from bench import photos
 from worker.detector.decode import decode_image
 from worker.detector.graph import HolisticGraph
+from worker.detector.launch import MALLOC_VARIABLES
 from worker.landmarks import GROUPS, VISIBLE, FloatArray, Landmarks
 from worker.model import ModelOptions
 
@@ -144,6 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--enlarge", type=Path, help="a folder of photos to enlarge to 12 megapixels"
     )
     options = parser.parse_args(arguments)
+    if not MALLOC_VARIABLES.items() <= os.environ.items():  # as in a detector's process
+        command = [sys.executable, "-m", "bench.reduction", *(arguments or sys.argv[1:])]
+        os.execve(sys.executable, command, os.environ | MALLOC_VARIABLES)  # noqa: S606, ourselves
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     files = list(_files(options.images, options.enlarge))
     with closing(HolisticGraph(ModelOptions())) as graph:

@@ -35,6 +35,16 @@ _MEMORY_BYTES: Final = 1536 * 1024 * 1024
 # What a process keeps of the memory that an image has needed: enough for 12 megapixels.
 _KEPT_BYTES: Final = 256 * 1024 * 1024
 
+# glibc's, read when a process starts.
+MALLOC_VARIABLES: Final = {
+    # Every further arena reserves 64 MB of the address space we limit.
+    "MALLOC_ARENA_MAX": "2",
+    # Pixels come from memory that is there already. By default glibc maps them anew for each
+    # image, and has the kernel clear them page by page: 27 % of the CPU time at 12 megapixels.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES),
+}
+
 Child = subprocess.Popen[bytes]
 
 
@@ -102,12 +112,7 @@ def _environment(options: ChildOptions) -> dict[str, str]:
         "PYTHONPATH": path,
         # Read once, when OpenCV is imported: a second line behind the header check.
         "OPENCV_IO_MAX_IMAGE_PIXELS": str(options.max_image_pixels),
-        # Every further arena of glibc's reserves 64 MB of the address space we limit.
-        "MALLOC_ARENA_MAX": "2",
-        # Pixels come from memory that is there already. By default glibc maps them anew for each
-        # image, and has the kernel clear them page by page: 27 % of the CPU time at 12 megapixels.
-        "MALLOC_MMAP_MAX_": "0",
-        "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES),
+        **MALLOC_VARIABLES,
         # So would OpenBLAS's threads, one a processor, of which nothing here makes use: with them
         # no child came up under 1.5 GB on 8 processors; without, it takes 0.9 GB on 16.
         "OPENBLAS_NUM_THREADS": "1",
