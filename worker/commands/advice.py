@@ -75,7 +75,8 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _stopped() -> NoReturn:
-    click.echo("Stopped.", err=True)
+    below = "\n" * sys.stderr.isatty()  # the line on which ^C stands
+    click.echo(f"{below}Stopped.", err=True)
     sys.exit(SIGNAL_STATUS + signal.SIGINT)
 
 

@@ -23,4 +23,3 @@ class RootGroup(CommandGroup):
         end_orderly()
         with one_line_errors():
             return super().invoke(ctx)
-        return None

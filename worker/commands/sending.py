@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from worker.operations.enqueue.interruption import Interruption
     from worker.operations.enqueue.run import Files, Order
     from worker.operations.enqueue.sending import Sender
-    from worker.operations.enqueue.state import State
+    from worker.operations.enqueue.state import State, Tally
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Sending:
             with interruption.watched():
                 self._run(order, files, state, interruption)
         finally:
-            if state.finished or interruption.signal or state.tally != before:
+            if _has_something_to_say(state, before, interruption):
                 _summarise(state, before.sent, time.monotonic() - began_at)
                 self._keep(state, stamp)
         return _status(state, interruption)
@@ -108,6 +108,11 @@ class Sending:
         file = self.state_file or Path(f"landmarks-enqueue-{stamp}.json")
         state.save(file)
         click.echo(f"Repeat the command with --resume {file} to go on where it stopped.", err=True)
+
+
+def _has_something_to_say(state: "State", before: "Tally", interruption: "Interruption") -> bool:
+    """Where an error ended a run before anything was sent, that error says it all."""
+    return state.finished or interruption.signal is not None or state.tally != before
 
 
 def _summarise(state: "State", sent_before: int, seconds: float) -> None:
