@@ -12,6 +12,7 @@ except ModuleNotFoundError:
 from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
 from worker.commands.enqueue import enqueue
+from worker.commands.group import RootGroup
 from worker.commands.local import local
 from worker.commands.reprocess import reprocess
 from worker.commands.retry import retry
@@ -27,10 +28,17 @@ def _version() -> str:
         return "unknown (not installed)"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(_version(), prog_name="landmarks")
 def landmarks() -> None:
-    """Photographs in, body, face and hand landmarks out."""
+    """Photographs in, body, face and hand landmarks out.
+
+    No AWS account is needed to try it: run demo, or run local, and the other commands
+    with --local.
+
+    Commands end with 0 if all was done, 1 if something was not, 2 if called wrongly,
+    and 130 or 143 if interrupted.
+    """
 
 
 for _command in (demo, local, enqueue, status, dead_letters, retry, reprocess):

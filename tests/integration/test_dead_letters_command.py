@@ -1,6 +1,7 @@
 """Dead letters shown, picked, brought back and dropped."""
 
 import json
+import signal
 from collections import Counter
 from typing import Any
 
@@ -253,6 +254,19 @@ def test_drop_all_without_asking(filled: Cloud) -> None:
 
     assert (result.exit_code, result.stderr) == (0, "12 deleted\n")
     assert letters(filled) == []
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_it_gives_letters_back(
+    filled: Cloud, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
+) -> None:
+    """Ctrl-C or SIGTERM: the exit status is a shell's, and what was in hand can be read at once."""
+    monkeypatch.setattr(Look, "delete", lambda *_: signal.raise_signal(number))
+
+    result = run(filled, "drop", "--all", "--yes")
+
+    assert result.exit_code == status
+    assert sum(codes(filled).values()) == 12
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,9 @@ def test_a_refusal_for_good_stops_the_run_which_then_goes_on(
     queue = make_queue(lambda n, _: Answer(403, "AccessDenied") if n >= number else Answer())
     result = enqueue(queue, "--resume", "state.json", "--concurrency", "2")
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1].startswith("Error: access denied: ")
+    assert result.stderr.splitlines()[-1].startswith(
+        "Error: these credentials may not SendMessageBatch: "
+    )
     assert sum(queue.taken.values()) == number * 10
 
     queue.script = lambda *_: Answer()

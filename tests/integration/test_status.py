@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from tests.fakes import Cloud, closed_port
 from tests.items import store
 from worker.cli import landmarks
-from worker.operations.status import queue_name
+from worker.operations.queues import queue_name
 
 
 def run(cloud: Cloud, *arguments: str, **environment: str | None) -> Result:
@@ -188,14 +188,14 @@ def test_watch_outlives_what_fails_later(
 
     assert result.exit_code == 0
     last = result.stdout.rindex("waiting")
-    assert "there is no such queue" in result.stdout[last:]
+    assert "no such queue" in result.stdout[last:]
 
 
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({"QUEUE_URL": "http://127.0.0.1/1/gone"}, "there is no such queue"),
-        ({"RESULTS_TABLE": "gone"}, "there is no such table"),
+        ({"QUEUE_URL": "http://127.0.0.1/1/gone"}, "no such queue"),
+        ({"RESULTS_TABLE": "gone"}, "no such table"),
         ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "set AWS_REGION"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no AWS credentials"),
     ],

@@ -1,30 +1,33 @@
-"""What AWS refuses, in one line that says what to do about it."""
+"""What went wrong, in one line that says what to do about it; for all commands."""
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-from worker.commands.terminal import one_line
+from worker.commands.terminal import SIGNAL_STATUS, one_line
+from worker.errors import LandmarkError
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 _NO_QUEUE: Final = (
-    "there is no such queue: check the queue's URL (the stack's outputs QueueUrl and "
-    "DeadLetterQueueUrl) and the region"
+    "no such queue: check its URL (the stack's outputs QueueUrl and DeadLetterQueueUrl) "
+    "and the region"
 )
 _NO_TABLE: Final = (
-    "there is no such table: check --table, RESULTS_TABLE (the stack's output "
-    "ResultsTable) and the region"
+    "no such table: check --table, RESULTS_TABLE (the stack's output ResultsTable) and the region"
 )
+_NO_BUCKET: Final = "no such bucket: `aws s3 ls` lists yours"
 _EXPIRED: Final = "the AWS credentials have expired: log in again, for example by `aws sso login`"
 _WRONG: Final = "AWS does not know these credentials: check them by `aws sts get-caller-identity`"
-_NO_REGION: Final = "no AWS region is set: set AWS_REGION, for example to eu-central-1"
+_NO_REGION: Final = "no AWS region: set AWS_REGION, for example to eu-central-1"
 _NO_CREDENTIALS: Final = (
-    "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-    "AWS_SECRET_ACCESS_KEY, or run `aws configure`"
+    "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+    "or run `aws configure`"
 )
 _NO_MOVE_TASK: Final = "SQS's move task failed; --one-by-one does without it: {error}"
 
@@ -33,8 +36,11 @@ _BY_CODE: Final = {
     "QueueDoesNotExist": _NO_QUEUE,
     "InvalidAddress": _NO_QUEUE,
     "ResourceNotFoundException": _NO_TABLE,
+    "NoSuchBucket": _NO_BUCKET,
+    "NoSuchKey": "no such object: check the URL",
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
+    "InvalidAccessKeyId": _WRONG,
     "InvalidClientTokenId": _WRONG,
     "UnrecognizedClientException": _WRONG,
     "SignatureDoesNotMatch": _WRONG,
@@ -42,50 +48,92 @@ _BY_CODE: Final = {
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
-@contextmanager
-def advice() -> Iterator[None]:
-    """End the command with one line, for what AWS or the way to it refuses."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415, --help needs none
-    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, the same
+class WrongCallError(click.ClickException):
+    """Raised when what is asked for makes no sense; one line, with the status of wrong usage."""
 
+    exit_code = click.UsageError.exit_code
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End the command with one line; what is a mistake of ours keeps its traceback."""
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
-        raise click.ClickException(_advice(error)) from error
-    except PynamoDBException as error:
-        raise click.ClickException(_advice(error.cause or error)) from error
+    except (BrokenPipeError, click.ClickException, click.exceptions.Exit):
+        raise
+    except KeyboardInterrupt:
+        _stopped()
+    except click.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            _stopped()
+        raise
+    except Exception as error:
+        exception = _exception(error)
+        if exception is None:
+            raise
+        raise exception from error
 
 
-def _advice(error: Exception) -> str:
-    from botocore.exceptions import (  # noqa: PLC0415, --help needs none of it
-        ClientError,
-        ConnectTimeoutError,
-        EndpointConnectionError,
-        NoCredentialsError,
-        NoRegionError,
-        PartialCredentialsError,
-        SSOError,
-    )
+def _stopped() -> NoReturn:
+    below = "\n" * sys.stderr.isatty()  # the line on which ^C stands
+    click.echo(f"{below}Stopped.", err=True)
+    sys.exit(SIGNAL_STATUS + signal.SIGINT)
 
-    if isinstance(error, NoRegionError):
-        return _NO_REGION
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return _NO_CREDENTIALS
-    if isinstance(error, SSOError):
-        return _EXPIRED
-    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
-        return f"{one_line(str(error))}: check AWS_ENDPOINT_URL, AWS_REGION and the network"
-    if isinstance(error, ClientError):
+
+def _exception(error: Exception) -> click.ClickException | None:
+    if isinstance(error, ModuleNotFoundError):
+        return click.ClickException(
+            f"{error.name} is not installed: pip install 'landmark-worker[worker,cli,local]'"
+        )
+    if isinstance(error, LandmarkError):
+        return _own(error)
+    if isinstance(error, OSError):
+        return click.ClickException(
+            f"{error.filename}: {error.strerror}" if error.filename else one_line(str(error))
+        )
+    words = _service_words(error)
+    return click.ClickException(words) if words else None
+
+
+def _own(error: LandmarkError) -> click.ClickException:
+    from worker.operations.enqueue.entries import OrderError  # noqa: PLC0415, only for errors
+
+    kind = WrongCallError if isinstance(error, OrderError) else click.ClickException
+    return kind(str(error))
+
+
+def _service_words(error: BaseException) -> str | None:
+    """What AWS or the way to it refuses; None if it has no part in the error."""
+    from boto3.exceptions import Boto3Error, S3UploadFailedError  # noqa: PLC0415, only for errors
+    from botocore import exceptions  # noqa: PLC0415, the same
+    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, the same
+
+    if isinstance(error, PynamoDBException) and error.cause:
+        error = error.cause
+    if isinstance(error, S3UploadFailedError) and error.__context__:
+        error = error.__context__
+    if isinstance(error, exceptions.ClientError):
         return _refusal(error)
-    return one_line(str(error))
+    if isinstance(error, exceptions.NoRegionError):
+        return _NO_REGION
+    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+        return _NO_CREDENTIALS
+    if isinstance(error, exceptions.SSOError):
+        return _EXPIRED
+    if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
+        return f"{one_line(str(error))}: check AWS_ENDPOINT_URL, AWS_REGION and the network"
+    ours = not isinstance(error, exceptions.BotoCoreError | Boto3Error | PynamoDBException)
+    return None if ours else one_line(str(error))
 
 
 def _refusal(error: "ClientError") -> str:
-    code = error.response["Error"].get("Code", "")
+    answer = error.response["Error"]
+    code, message = answer.get("Code", ""), one_line(answer.get("Message", ""))
     if code in _DENIED:
-        return f"these credentials may not {error.operation_name}: {one_line(str(error))}"
+        return f"these credentials may not {error.operation_name}: {message}"
     if code in _BY_CODE:
-        return _BY_CODE[code]
+        bucket = answer.get("BucketName")
+        return f"{bucket}: {_BY_CODE[code]}" if bucket else _BY_CODE[code]
     if error.operation_name == "StartMessageMoveTask":
         # A stand-in answers a page of HTML.
         return _NO_MOVE_TASK.format(error=code if code.isdigit() else one_line(str(error)))

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from worker.commands.advice import advice
-from worker.commands.stack_options import (
-    ENDPOINT_URL,
+from worker.commands.group import CommandGroup
+from worker.commands.options import (
     REQUIRED_DEAD_LETTER_QUEUE_URL,
-    REQUIRED_QUEUE_URL,
+    TARGET_QUEUE_URL,
+    require_queue_url,
+    stack_options,
 )
-from worker.commands.terminal import one_line, print_anything
+from worker.commands.terminal import one_line
 
 if TYPE_CHECKING:
     from worker.operations.dead_letters import Choice, DeadLetter, Picked
@@ -27,38 +28,42 @@ _CODE: Final = click.option(
 _JSON: Final = click.option("--json", "as_json", is_flag=True, help="A JSON object a letter.")
 
 
-@click.group("dead-letters")
+@click.group("dead-letters", cls=CommandGroup)
 def dead_letters() -> None:
     """Messages that were given up: why, and back into the queue.
 
     Whoever looks at dead letters hides them from others: until the command ends, or for
     30 seconds if it is killed.
     """
-    print_anything()
 
 
 @dead_letters.command("list")
-@REQUIRED_DEAD_LETTER_QUEUE_URL
-@ENDPOINT_URL
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    metavar="COUNT",
+    help="How many are printed at most.",
+)
 @_JSON
+@stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL)
 def list_dead_letters(dead_letter_queue_url: str, limit: int, *, as_json: bool) -> None:
     """Print dead letters with their reasons; they stay where they are.
 
     A line with their number, by error code, goes to standard error.
     """
+    from worker.operations.dead_letters import read_dead_letters  # noqa: PLC0415, not for --help
+    from worker.operations.queues import queue_client  # noqa: PLC0415, the same
+
     codes: Counter[str] = Counter()
-    with advice():
-        import boto3  # noqa: PLC0415, --help needs none of it
-
-        from worker.operations.dead_letters import read_dead_letters  # noqa: PLC0415
-
-        for letter in read_dead_letters(boto3.client("sqs"), dead_letter_queue_url, limit):
-            codes[letter.code] += 1
-            if as_json:
-                click.echo(json.dumps(_as_json(letter)))
-            else:
-                _print_briefly(letter)
+    sqs = queue_client(dead_letter_queue_url)
+    for letter in read_dead_letters(sqs, dead_letter_queue_url, limit):
+        codes[letter.code] += 1
+        if as_json:
+            click.echo(json.dumps(_as_json(letter)))
+        else:
+            _print_briefly(letter)
     parts = ", ".join(f"{count} {one_line(code)}" for code, count in codes.most_common())
     more = "; there may be more: --limit" if codes.total() == limit else ""
     click.echo(f"{_count(codes.total())}{': ' * bool(parts)}{parts}{more}", err=True)
@@ -66,17 +71,15 @@ def list_dead_letters(dead_letter_queue_url: str, limit: int, *, as_json: bool) 
 
 @dead_letters.command("show")
 @click.argument("message_id")
-@REQUIRED_DEAD_LETTER_QUEUE_URL
-@ENDPOINT_URL
 @_JSON
+@stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL)
 def show_dead_letter(message_id: str, dead_letter_queue_url: str, *, as_json: bool) -> None:
     """Print all of one dead letter; it stays where it is."""
-    with advice():
-        import boto3  # noqa: PLC0415, --help needs none of it
+    from worker.operations.dead_letters import find_dead_letter  # noqa: PLC0415, not for --help
+    from worker.operations.queues import queue_client  # noqa: PLC0415, the same
 
-        from worker.operations.dead_letters import find_dead_letter  # noqa: PLC0415
-
-        letter = find_dead_letter(boto3.client("sqs"), dead_letter_queue_url, message_id)
+    sqs = queue_client(dead_letter_queue_url)
+    letter = find_dead_letter(sqs, dead_letter_queue_url, message_id)
     if letter is None:
         raise click.ClickException(_missing([message_id]))
     if as_json:
@@ -88,37 +91,38 @@ def show_dead_letter(message_id: str, dead_letter_queue_url: str, *, as_json: bo
 @dead_letters.command("redrive")
 @_IDS
 @_CODE
-@REQUIRED_DEAD_LETTER_QUEUE_URL
-@REQUIRED_QUEUE_URL
-@ENDPOINT_URL
 @click.option("--one-by-one", is_flag=True, help="For stand-ins of SQS that have no move task.")
+@stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL, TARGET_QUEUE_URL)
 def redrive_dead_letters(
     message_ids: tuple[str, ...],
     code: str | None,
     dead_letter_queue_url: str,
-    queue_url: str,
+    queue_url: str | None,
     *,
     one_by_one: bool,
 ) -> None:
-    """Bring dead letters back into the queue: all, or those with the ids or the code.
+    """Bring dead letters back into the queue.
+
+    All of them, or those with the ids or the code.
 
     All are moved by SQS's own move task, which goes on after the command has ended; some
     one by one: each is sent to the queue, then deleted. Interrupted in between it comes
     twice, which costs the worker one look into the table.
     """
-    choice = _choice(message_ids, code)
-    with advice():
-        import boto3  # noqa: PLC0415, --help needs none of it
+    from worker.operations.dead_letters import (  # noqa: PLC0415, --help needs none of it
+        move_one_by_one,
+        start_move,
+    )
+    from worker.operations.queues import queue_client  # noqa: PLC0415, the same
 
-        from worker.operations.dead_letters import move_one_by_one, start_move  # noqa: PLC0415
-
-        sqs = boto3.client("sqs")
-        if one_by_one or message_ids or code:
-            picked = move_one_by_one(sqs, dead_letter_queue_url, queue_url, choice)
-            _report(picked, "brought back")
-        else:
-            handle = start_move(sqs, dead_letter_queue_url, queue_url)
-            click.echo(f"SQS is bringing them back: move task {handle}", err=True)
+    choice, target = _choice(message_ids, code), require_queue_url(queue_url)
+    sqs = queue_client(dead_letter_queue_url)
+    if one_by_one or message_ids or code:
+        picked = move_one_by_one(sqs, dead_letter_queue_url, target, choice)
+        _report(picked, "brought back")
+    else:
+        handle = start_move(sqs, dead_letter_queue_url, target)
+        click.echo(f"SQS is bringing them back: move task {handle}", err=True)
 
 
 @dead_letters.command("drop")
@@ -126,8 +130,7 @@ def redrive_dead_letters(
 @_CODE
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@REQUIRED_DEAD_LETTER_QUEUE_URL
-@ENDPOINT_URL
+@stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL)
 def drop(
     message_ids: tuple[str, ...],
     code: str | None,
@@ -136,18 +139,20 @@ def drop(
     everything: bool,
     yes: bool,
 ) -> None:
-    """Delete dead letters for good: those with the ids or the code, or all."""
+    """Delete dead letters for good.
+
+    Those with the ids or the code, or all of them.
+    """
+    from worker.operations.dead_letters import drop_dead_letters  # noqa: PLC0415, not for --help
+    from worker.operations.queues import queue_client  # noqa: PLC0415, the same
+
     choice = _choice(message_ids, code)
     if everything == bool(message_ids or code):
         raise click.UsageError("say which: message ids, --code CODE or --all")
     if not yes:
         click.confirm(f"Delete {_described(choice)} for good?", abort=True, err=True)
-    with advice():
-        import boto3  # noqa: PLC0415, --help needs none of it
-
-        from worker.operations.dead_letters import drop_dead_letters  # noqa: PLC0415
-
-        _report(drop_dead_letters(boto3.client("sqs"), dead_letter_queue_url, choice), "deleted")
+    sqs = queue_client(dead_letter_queue_url)
+    _report(drop_dead_letters(sqs, dead_letter_queue_url, choice), "deleted")
 
 
 def _choice(message_ids: tuple[str, ...], code: str | None) -> "Choice":

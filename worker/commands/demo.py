@@ -1,14 +1,9 @@
 """`landmarks demo`."""
 
-import signal
-import sys
 from pathlib import Path
 from typing import Final
 
 import click
-
-from worker.commands.terminal import SIGNAL_STATUS, end_orderly, print_anything
-from worker.errors import LandmarkError
 
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 _EXISTING_FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -36,28 +31,6 @@ def demo(images: Path | None, output: Path) -> None:
     The worker is the real one: its settings, such as MODEL_COMPLEXITY, are read
     from the environment.
     """
-    end_orderly()
-    print_anything()
-    try:
-        _run_demo(images, output)
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{error.name} is not installed: pip install 'landmark-worker[worker,cli,local]'"
-        ) from error
-    except LandmarkError as error:
-        raise click.ClickException(str(error)) from error
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
-    except KeyboardInterrupt:
-        click.echo("Stopped.", err=True)
-        sys.exit(SIGNAL_STATUS + signal.SIGINT)
-
-
-def _run_demo(images: Path | None, output: Path) -> None:
     # Imported late: --help needs none of it, and the embedded services alone take a second.
     from rich.console import Console  # noqa: PLC0415
 

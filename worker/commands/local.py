@@ -1,15 +1,12 @@
 """`landmarks local`."""
 
-import signal
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.commands.terminal import SIGNAL_STATUS, end_orderly, print_anything
-from worker.errors import LandmarkError
+from worker.commands.options import LOCAL_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +19,20 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost")
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=5000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=5000,
+    show_default=True,
+    metavar="PORT",
+    help="Where the services listen; 0 takes a free one.",
+)
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Where the services listen; 0.0.0.0 lets containers in, and everybody else.",
+    metavar="ADDRESS",
+    help="The same; 0.0.0.0 lets containers in, and everybody else.",
 )
 @click.option(
     "--images",
@@ -40,41 +45,27 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost")
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    default=Path("build/local"),
+    default=LOCAL_FOLDER,
     show_default=True,
     help="Where the file `environment` and the worker's log go.",
 )
 def local(port: int, host: str, images: Path | None, output: Path, *, no_worker: bool) -> None:
-    """Run S3, SQS, DynamoDB and the worker on this machine until Ctrl-C.
+    """Run S3, SQS, DynamoDB and the worker here until Ctrl-C.
+
+    Meanwhile other commands work with it by --local, if given in the same folder.
 
     Nothing is kept: the next start begins with the samples, or the photos of
     --images, in the bucket landmarks-images and with an empty queue.
     """
-    end_orderly()
-    print_anything()
-    try:
-        _serve(port, host, images, output, with_worker=not no_worker)
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{error.name} is not installed: pip install 'landmark-worker[worker,cli,local]'"
-        ) from error
-    except LandmarkError as error:
-        raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt:
-        click.echo("Stopped.", err=True)
-        sys.exit(SIGNAL_STATUS + signal.SIGINT)
-
-
-def _serve(port: int, host: str, images: Path | None, output: Path, *, with_worker: bool) -> None:
     # Imported late: --help needs none of it, and the embedded services alone take a second.
     from worker.local.checks import checked_settings  # noqa: PLC0415
     from worker.local.serve import LocalFiles, serve  # noqa: PLC0415
 
-    if with_worker:
+    if not no_worker:
         checked_settings()
     place = LocalFiles(output)
     photos = _photos(images, output)
-    with serve(photos, place, host=host, port=port, with_worker=with_worker) as served:
+    with serve(photos, place, host=host, port=port, with_worker=not no_worker) as served:
         _describe(served, photos, place, host)
         while True:
             time.sleep(_LOOK_SECONDS)
@@ -96,7 +87,9 @@ def _describe(served: "Served", photos: "Sequence[Photo]", place: "LocalFiles", 
     click.echo(export_lines(served.variables), nl=False)
     count = f"{len(photos)} photo{'' if len(photos) == 1 else 's'}"
     click.echo(f"{count} in s3://{served.stack.bucket}; Ctrl-C stops everything", err=True)
-    click.echo(f"in another shell: . {place.environment}", err=True)
+    if place.folder == LOCAL_FOLDER:
+        click.echo("in another shell: landmarks status --local, and so on", err=True)
+    click.echo(f"for other tools there: . {place.environment}", err=True)
     if served.worker:
         click.echo(f"the worker's log: {place.log}", err=True)
     if host not in _LOOPBACK:

@@ -5,16 +5,15 @@ from importlib.metadata import PackageNotFoundError
 
 import click
 
-from worker.commands.advice import advice
-from worker.commands.resend import check_target, resend
-from worker.commands.stack_options import (
-    ENDPOINT_URL,
-    QUEUE_URL,
+from worker.commands.options import (
     REQUIRED_TABLE,
+    TARGET_QUEUE_URL,
     Place,
     S3Place,
+    require_queue_url,
+    stack_options,
 )
-from worker.errors import SettingsError
+from worker.commands.resend import resend
 
 
 @click.command()
@@ -31,9 +30,7 @@ from worker.errors import SettingsError
     help="The present one.  [default: of MediaPipe and the settings here]",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
-@REQUIRED_TABLE
-@QUEUE_URL
-@ENDPOINT_URL
+@stack_options(REQUIRED_TABLE, TARGET_QUEUE_URL)
 def reprocess(
     place: Place,
     options_hash: str | None,
@@ -43,39 +40,39 @@ def reprocess(
     options_changed: bool,
     dry_run: bool,
 ) -> None:
-    """Enqueue again what was stored under other options than the present ones.
+    """Enqueue again what was stored under other options.
 
-    The present ones are the settings in this command's environment (MODEL_COMPLEXITY,
-    MIN_DETECTION_CONFIDENCE, …) and the MediaPipe that is installed here: have them as the
-    worker has them, or name the hash that it stores.
+    Other than the present ones, which are the settings in this command's environment
+    (MODEL_COMPLEXITY, MIN_DETECTION_CONFIDENCE, …) and the MediaPipe that is installed here:
+    have them as the worker has them, or name the hash that it stores.
 
     The whole table is read, whatever is asked for: about one of DynamoDB's read units an
-    item.
+    item. Given twice, it costs little more: the worker skips what the first one has done.
 
     \b
-    MODEL_COMPLEXITY=1 landmarks reprocess s3://camera-roll/2026/ --options-changed --dry-run
+      MODEL_COMPLEXITY=1 landmarks reprocess s3://my-photos/2026/ --options-changed --dry-run
     """  # noqa: D301, \b is click's
     del options_changed  # it is the only reason, so far
-    check_target(queue_url, dry_run=dry_run)
-    present = options_hash or _present_hash(table)
-    with advice():
-        from worker.operations.stored import outdated_objects  # noqa: PLC0415, not for --help
+    from worker.operations.stored import outdated_objects  # noqa: PLC0415, --help needs none of it
 
-        selection = outdated_objects(
-            table, bucket=place.bucket, prefix=place.prefix, options_hash=present
-        )
-    resend(selection, None if dry_run else queue_url)
+    if not dry_run:
+        require_queue_url(queue_url)
+    found = outdated_objects(
+        table,
+        bucket=place.bucket,
+        prefix=place.prefix,
+        options_hash=options_hash or _present_hash(table),
+    )
+    resend(found, queue_url, dry_run=dry_run)
 
 
 def _present_hash(table: str) -> str:
     from worker.model import mediapipe_version, options_hash  # noqa: PLC0415, not for --help
     from worker.settings import Settings  # noqa: PLC0415, the same
 
+    model = Settings.from_environment({**os.environ, "RESULTS_TABLE": table}).model
     try:
-        model = Settings.from_environment({**os.environ, "RESULTS_TABLE": table}).model
         present = options_hash(model)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
     except PackageNotFoundError as error:
         raise click.ClickException(
             "MediaPipe is not installed, whose version is part of the hash: name the hash by "

@@ -2,14 +2,8 @@
 
 import click
 
-from worker.commands.advice import advice
-from worker.commands.resend import check_target, resend
-from worker.commands.stack_options import (
-    ENDPOINT_URL,
-    QUEUE_URL,
-    REQUIRED_TABLE,
-    S3Place,
-)
+from worker.commands.options import REQUIRED_TABLE, TARGET_QUEUE_URL, S3Place, stack_options
+from worker.commands.resend import resend
 
 
 @click.command()
@@ -18,9 +12,7 @@ from worker.commands.stack_options import (
 @click.option("--bucket", metavar="NAME", help="Only what is in this bucket.")
 @click.option("--code", metavar="CODE", help="Only what failed with this error code.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
-@REQUIRED_TABLE
-@QUEUE_URL
-@ENDPOINT_URL
+@stack_options(REQUIRED_TABLE, TARGET_QUEUE_URL)
 def retry(
     prefix: str,
     bucket: str | None,
@@ -31,7 +23,7 @@ def retry(
     failed: bool,
     dry_run: bool,
 ) -> None:
-    """Enqueue again what is stored as `failed`, as after an upgrade.
+    """Enqueue again what is stored as `failed`.
 
     PREFIX is how keys begin, or s3://bucket/prefix; without it, it is all of the table.
 
@@ -40,18 +32,16 @@ def retry(
     stays with it.
 
     \b
-    landmarks retry --failed --dry-run
-    landmarks retry --failed --code DETECTOR_TIMEOUT s3://camera-roll/2026/
+      landmarks retry --failed --dry-run
+      landmarks retry --failed --code DETECTOR_TIMEOUT s3://my-photos/2026/
     """  # noqa: D301, \b is click's
     del failed  # it is the only kind, so far
-    check_target(queue_url, dry_run=dry_run)
     if prefix.startswith("s3://"):
         place = S3Place().convert(prefix, None, click.get_current_context())
         if bucket not in (None, place.bucket):
             raise click.UsageError("--bucket and PREFIX name two buckets")
         bucket, prefix = place
-    with advice():
-        from worker.operations.stored import failed_objects  # noqa: PLC0415, not for --help
+    from worker.operations.stored import failed_objects  # noqa: PLC0415, --help needs none of it
 
-        selection = failed_objects(table, bucket=bucket, prefix=prefix, code=code)
-    resend(selection, None if dry_run else queue_url)
+    found = failed_objects(table, bucket=bucket, prefix=prefix, code=code)
+    resend(found, queue_url, dry_run=dry_run, force=True)

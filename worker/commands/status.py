@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.commands.advice import advice
-from worker.commands.stack_options import (
+from worker.commands.advice import one_line_errors
+from worker.commands.options import (
     DEAD_LETTER_QUEUE_URL,
-    ENDPOINT_URL,
     QUEUE_URL,
     TABLE,
     Duration,
+    stack_options,
 )
-from worker.commands.terminal import print_anything
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +25,6 @@ _WATCH_SECONDS: Final = 5.0
 
 
 @click.command()
-@QUEUE_URL
-@DEAD_LETTER_QUEUE_URL
-@TABLE
-@ENDPOINT_URL
 @click.option(
     "--window",
     type=Duration(),
@@ -42,6 +37,7 @@ _WATCH_SECONDS: Final = 5.0
     type=click.IntRange(0),
     default=1000,
     show_default=True,
+    metavar="COUNT",
     help="How many items of the table are read at most; 0 reads none.",
 )
 @click.option(
@@ -53,6 +49,7 @@ _WATCH_SECONDS: Final = 5.0
     help=f"Look again every {_WATCH_SECONDS:g} seconds, until Ctrl-C.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, a line of its own.")
+@stack_options(QUEUE_URL, DEAD_LETTER_QUEUE_URL, TABLE)
 def status(
     queue_url: str | None,
     dead_letter_queue_url: str | None,
@@ -74,18 +71,15 @@ def status(
     a sample. The age of the oldest message is CloudWatch's, a few minutes late; where it
     does not answer, it is unknown.
     """
-    print_anything()
     if not (queue_url or dead_letter_queue_url or table):
         raise click.UsageError(
             "nothing to look at: name --queue-url, --dead-letter-queue-url or --table, "
-            "or set QUEUE_URL, DEAD_LETTER_QUEUE_URL or RESULTS_TABLE"
+            "set QUEUE_URL, DEAD_LETTER_QUEUE_URL or RESULTS_TABLE, or use --local"
         )
-    with advice():
-        look = _look(queue_url, dead_letter_queue_url, table if max_items else None)
+    look = _look(queue_url, dead_letter_queue_url, table if max_items else None)
 
     def read() -> "Status":
-        with advice():
-            return look(window, max_items)
+        return look(window, max_items)
 
     if watch is None:
         _print(read(), as_json=as_json)
@@ -102,6 +96,7 @@ def _look(
     import boto3  # noqa: PLC0415, the same
     from botocore.config import Config  # noqa: PLC0415, the same
 
+    from worker.operations.queues import queue_client  # noqa: PLC0415, the same
     from worker.operations.status import (  # noqa: PLC0415, the same
         Status,
         read_queue,
@@ -110,7 +105,8 @@ def _look(
     )
 
     quick = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
-    sqs, cloudwatch = boto3.client("sqs"), boto3.client("cloudwatch", config=quick)
+    sqs = queue_client(queue_url or dead_letter_queue_url)
+    cloudwatch = boto3.client("cloudwatch", region_name=sqs.meta.region_name, config=quick)
     dead_url = dead_letter_queue_url or (redrive_target_url(sqs, queue_url) if queue_url else None)
 
     def look(window: timedelta, max_items: int) -> Status:
@@ -156,7 +152,8 @@ def _watch(read: "Callable[[], Status]", seconds: float, *, as_json: bool) -> No
                 time.sleep(seconds)
                 notes = [footer]
                 try:
-                    status = read()
+                    with one_line_errors():
+                        status = read()
                 except click.ClickException as error:
                     notes = [Text(f"{time.strftime('%X')}  {error.message}", "red"), footer]
                 live.update(status_view(status, *notes), refresh=True)

@@ -2,28 +2,13 @@
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Final
-
-import click
 
 _LINE_CHARACTERS: Final = 300
 
 # What a shell says of a command that a signal has ended.
 SIGNAL_STATUS: Final = 128
-
-
-@contextmanager
-def aws_errors() -> Iterator[None]:
-    """One line instead of a traceback, for what AWS or the way to it refuses."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 def one_line(text: str) -> str:

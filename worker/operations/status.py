@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from worker.operations.queues import queue_name
 from worker.operations.stored import patient_item
 from worker.results.item import LandmarkItem
 
@@ -149,11 +150,6 @@ def redrive_target_url(sqs: "SQSClient", queue_url: str) -> str | None:
         return None
     *_, account, name = json.loads(policy)["deadLetterTargetArn"].split(":")
     return sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
-
-
-def queue_name(url: str) -> str:
-    """The last part of a queue's URL."""
-    return url.rstrip("/").rpartition("/")[2]
 
 
 def read_recent(table: str, window: timedelta, max_items: int) -> Recent:

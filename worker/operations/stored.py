@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from pynamodb.expressions.condition import Condition
 
+from worker.operations.enqueue.entries import Entry
 from worker.results.item import LandmarkItem, bind_item
 from worker.results.table import FAILED
 
-_ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code", "error_message"]
+_ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code"]
 
 # What is in memory at a time. DynamoDB's own pages end at 1 MB, 130 items with landmarks.
 _PAGE: Final = 500
@@ -28,24 +29,22 @@ class StoredObject:
         key: its key.
         job_id: the producer's name for the job; None if there was none.
         error_code: why there are no landmarks; None if there are.
-        error_message: the same for people.
     """
 
     bucket: str
     key: str
     job_id: str | None
     error_code: str | None
-    error_message: str | None
-
-    @property
-    def job(self) -> dict[str, object]:
-        """The message that has it processed again, whatever is stored."""
-        name = {} if self.job_id is None else {"job_id": self.job_id}
-        return {"bucket": self.bucket, "key": self.key, "force": True, **name}
 
 
-class Selection:
-    """Some of the table's objects, to be gone through once."""
+class StoredObjects:
+    """Some of the table's objects, to be gone through once; a source of jobs.
+
+    Attributes:
+        dated: no, a result knows its own date only.
+    """
+
+    dated: Final = False
 
     def __init__(self, item: type[LandmarkItem], condition: Condition) -> None:
         """Select by a condition; nothing is read yet."""
@@ -63,8 +62,14 @@ class Selection:
                 key=item.object_key,
                 job_id=item.job_id,
                 error_code=item.error_code,
-                error_message=item.error_message,
             )
+
+    def entries(self, after: str) -> Iterator[Entry]:
+        """What makes jobs of them. DynamoDB's order is nobody's, so none of them has a cursor."""
+        if after:
+            raise ValueError("there is no way back into the table")
+        for found in self:
+            yield Entry(key=found.key, cursor="", bucket=found.bucket, job_id=found.job_id)
 
     @property
     def items_read(self) -> int:
@@ -83,7 +88,7 @@ def patient_item(table: str) -> type[LandmarkItem]:
 
 def failed_objects(
     table: str, *, bucket: str | None = None, prefix: str = "", code: str | None = None
-) -> Selection:
+) -> StoredObjects:
     """What is stored as `failed`.
 
     Args:
@@ -96,10 +101,10 @@ def failed_objects(
     condition = item.status == FAILED
     if code is not None:
         condition &= item.error_code == code
-    return Selection(item, condition & _placed(item, bucket, prefix))
+    return StoredObjects(item, condition & _placed(item, bucket, prefix))
 
 
-def outdated_objects(table: str, *, bucket: str, prefix: str, options_hash: str) -> Selection:
+def outdated_objects(table: str, *, bucket: str, prefix: str, options_hash: str) -> StoredObjects:
     """What is stored under other options than those of `options_hash`.
 
     Args:
@@ -109,7 +114,7 @@ def outdated_objects(table: str, *, bucket: str, prefix: str, options_hash: str)
         options_hash: the current one.
     """
     item = patient_item(table)
-    return Selection(item, (item.options_hash != options_hash) & _placed(item, bucket, prefix))
+    return StoredObjects(item, (item.options_hash != options_hash) & _placed(item, bucket, prefix))
 
 
 def _placed(item: type[LandmarkItem], bucket: str | None, prefix: str) -> Any:  # noqa: ANN401, PynamoDB's None is no condition

@@ -10,8 +10,11 @@ from typing import Final
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class InterruptedReadingError(Exception):
-    """Raised in the middle of waiting for a source, which may be a terminal."""
+class InterruptedReadingError(BaseException):
+    """Raised in the middle of waiting for a source, which may be a terminal or a service.
+
+    As with KeyboardInterrupt, nothing on its way may take it for an error of its own.
+    """
 
 
 class Interruption:

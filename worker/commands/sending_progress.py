@@ -1,4 +1,4 @@
-"""How far `landmarks enqueue` is: a bar on a terminal, a line now and then elsewhere."""
+"""How far sending is: a bar on a terminal, a line now and then elsewhere."""
 
 import time
 from datetime import timedelta
@@ -22,7 +22,7 @@ from worker.operations.enqueue.state import Tally
 _SECONDS_A_LINE: Final = 5.0
 
 
-class EnqueueProgress:
+class SendingProgress:
     """Shows a run's tally while the block runs, and takes the bar away after it."""
 
     def __init__(self, console: Console, before: int) -> None:
