@@ -10,6 +10,7 @@ from tests.chaos.pollers import Life, Poller
 from tests.chaos.run import Outcome
 
 _MOST_LINES: Final = 15
+_MOST_CHARACTERS: Final = 600
 
 # The parent's memory is measured where a poller lived long, from the time on when it had seen all
 # kinds of jobs: the last quarter of its life against the second.
@@ -53,6 +54,7 @@ def figures(outcome: Outcome) -> list[Figure]:
         "innocent dead letters": verdict.innocent,
         "mislabelled dead letters": verdict.mislabelled,
         "worker deaths": deaths,
+        "unforeseen errors": unforeseen(outcome),
         "leftovers": outcome.leftovers,
     }
     return [
@@ -63,6 +65,17 @@ def figures(outcome: Outcome) -> list[Figure]:
             good=all(growth.flat for growth in growths),
         ),
         Figure("queue empty in time", "yes" if outcome.finished else "no", good=outcome.finished),
+    ]
+
+
+def unforeseen(outcome: Outcome) -> list[str]:
+    """What the worker logged with a traceback: errors without a name of ours."""
+    lives = [life for poller in outcome.pollers for life in poller.lives]
+    return [
+        str(entry["exception"])[-_MOST_CHARACTERS:]
+        for life in lives
+        for entry in _entries(life)
+        if "exception" in entry
     ]
 
 
@@ -95,6 +108,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
         "innocent dead letter": verdict.innocent,
         "mislabelled dead letter": verdict.mislabelled,
         "worker death": [death for poller in outcome.pollers for death in poller.deaths],
+        "unforeseen error": unforeseen(outcome),
         "left over": outcome.leftovers,
     }
     for name, found in complaints.items():
@@ -140,14 +154,20 @@ def _jobs(life: Life) -> int:
 
 def _events(life: Life) -> Iterator[str]:
     """What the worker logged, with the error's code where there is one."""
+    for entry in _entries(life):
+        parts = (entry["message"], entry.get("outcome"), entry.get("error_code"))
+        yield " ".join(str(part) for part in parts if part)
+
+
+def _entries(life: Life) -> Iterator[Mapping[str, Any]]:
+    """The lines of a log that are the worker's own."""
     for line in life.log.read_text(errors="replace").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if isinstance(entry, dict) and "message" in entry:
-            parts = (entry["message"], entry.get("outcome"), entry.get("error_code"))
-            yield " ".join(str(part) for part in parts if part)
+            yield entry
 
 
 def _counted(counts: Mapping[Any, int]) -> str:

@@ -393,15 +393,20 @@ def test_what_dynamodb_leaves_out_is_not_taken_for_missing(
     assert table.stored_together(jobs).keys() == {("photos", "one.jpg")}
 
 
+@pytest.mark.parametrize(
+    "answer", [EndpointConnectionError(endpoint_url="nowhere"), {}], ids=["not there", "cut short"]
+)
 def test_lookup_that_fails_says_nothing_of_any_object(
-    table: ResultsTable, monkeypatch: pytest.MonkeyPatch
+    answer: Exception | dict[str, Any], table: ResultsTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each job then asks for itself, and fails by itself."""
     table.connect()
     client = table.item._get_connection().connection.client
 
-    def fail(*_: object) -> None:
-        raise EndpointConnectionError(endpoint_url="nowhere")
+    def fail(*_: object) -> dict[str, Any]:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     monkeypatch.setattr(client, "_make_api_call", fail)
 

@@ -143,10 +143,13 @@ class ResultsTable:
             attributes_to_get=SUMMARY,
         )
         table = self.item.Meta.table_name
+        responses = answer.get("Responses", {}).get(table)
+        if responses is None:
+            return {}  # what botocore makes of an answer that was cut short
         found: dict[ObjectName, Stored | None] = dict.fromkeys(names)
         for left_out in answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", []):
             del found[left_out["bucket"]["S"], left_out["object_key"]["S"]]
-        for raw in answer["Responses"][table]:
+        for raw in responses:
             item = self.item.from_raw_data(raw)
             found[item.bucket, item.object_key] = Stored.of(item)
         return found
