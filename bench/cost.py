@@ -147,7 +147,7 @@ def duplicate_cost(figures: Mapping[str, float]) -> float:
 
 def cold_start_cost(figures: Mapping[str, float]) -> float:
     """Dollars for a thousand sandboxes' starts, which Lambda charges like any other time."""
-    workload = Workload(wall_ms=figures["init_ms"], memory_mb=WORKER_MB)
+    workload = Workload(wall_ms=figures["init_one_core_ms"], memory_mb=WORKER_MB)
     return (cost(workload).function - prices.LAMBDA_MILLION_REQUESTS) / 1000
 
 

@@ -29,7 +29,7 @@ NAMES: Final = {
     "baseline_wall_ms": "the blog's handler, 640 px",
     "large_baseline_wall_ms": "the blog's handler, 12 megapixels",
     "worker_wall_p95_ms": "640 px, complexity 2: 19 of 20 take less",
-    "init_ms": "cold start, until the first image is taken up",
+    "init_one_core_ms": "cold start, until the first image is taken up",
     "item_bytes": "item in the table, a person with face and hands",
     "write_units": "write units of it",
     "log_bytes": "log lines and metrics of an image",

@@ -23,7 +23,7 @@ _WAVE_SHARE: Final = 0.8
 def measured_worker(figures: Mapping[str, float]) -> Worker:
     """The worker as it was measured; figures are milliseconds by name."""
     service = ServiceTime(figures["worker_wall_ms"] / 1000, figures["worker_wall_p95_ms"] / 1000)
-    return Worker(service=service, init_seconds=figures["init_ms"] / 1000)
+    return Worker(service=service, init_seconds=figures["init_one_core_ms"] / 1000)
 
 
 def run_bursts(worker: Worker, images: int = _MILLION) -> list[dict[str, Any]]:
