@@ -1,0 +1,15 @@
+// node left-wrist.mjs TABLE KEY
+import { readLandmarks } from "./read-landmarks.mjs";
+
+const LEFT_WRIST = 15; // MediaPipe's number of it in the pose
+
+const [, , table, key] = process.argv;
+for (const { bucket, status, image, pose_landmarks: pose } of await readLandmarks(table, key)) {
+  if (!pose) {
+    console.log(`${bucket}: ${status}`);
+    continue;
+  }
+  const [x, y, , visibility] = pose.subarray(4 * LEFT_WRIST, 4 * LEFT_WRIST + 4);
+  const pixels = `${Math.round(x * image.width)}, ${Math.round(y * image.height)}`;
+  console.log(`${bucket}: left wrist at ${pixels}, visibility ${visibility.toFixed(2)}`);
+}

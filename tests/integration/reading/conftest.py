@@ -1,0 +1,66 @@
+"""A results table in dynalite, written by the worker's own code."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.fakes import seen_person
+from tests.integration.reading.node import dynalite, require_node
+from worker.errors import ImageError
+from worker.jobs import Job
+from worker.landmarks import Detection
+from worker.model import ModelOptions
+from worker.objects import ObjectIdentity
+from worker.results.table import Durations, Result, ResultsTable
+
+_NUMBERS = itertools.count(1)
+_MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+Save = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def dynalite_endpoint() -> Iterator[str]:
+    """The address of an empty DynamoDB that is not moto's."""
+    require_node()
+    with dynalite() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def written(dynalite_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ResultsTable:
+    """A table of the test's own; every client of the test, and of its children, goes there."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": dynalite_endpoint,
+        "no_proxy": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    table = ResultsTable(f"results-{next(_NUMBERS)}", ModelOptions())
+    table.item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite knows no TTL
+    return table
+
+
+@pytest.fixture
+def save(written: ResultsTable) -> Save:
+    """Store a result, by default of a person with every group."""
+
+    def save_one(
+        key: str, bucket: str = "photos", outcome: Detection | ImageError | None = None
+    ) -> None:
+        result = Result(
+            job=Job(bucket, key, job_id="order-7"),
+            identity=ObjectIdentity(etag="feed", last_modified=_MODIFIED, size_bytes=4711),
+            outcome=outcome or seen_person(),
+            message_id=None,
+            attempts=1,
+            durations=Durations(fetch=12, detect=34, total=56),
+        )
+        assert written.save(result)
+
+    return save_one

@@ -1,0 +1,88 @@
+"""Node projects, each with its packages installed once: in `build/node`, by the locked versions."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "examples" / "read-landmarks"
+TESTS = ROOT / "tests" / "node"
+
+_CACHE = ROOT / "build" / "node"
+_OLDEST_NODE = 20  # of the AWS SDK
+_INSTALL_SECONDS = 120
+_RUN_SECONDS = 30
+
+
+def require_node() -> None:
+    """Skip the test where there is no Node to run it."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    version = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)
+    if int(version.stdout.removeprefix("v").partition(".")[0]) < _OLDEST_NODE:
+        pytest.skip(f"Node {version.stdout.strip()} is older than {_OLDEST_NODE}")
+
+
+def install(project: Path) -> Path:
+    """A copy of a Node project with its packages beside it."""
+    lock = (project / "package-lock.json").read_bytes()
+    folder = _CACHE / f"{project.name}-{hashlib.sha256(lock).hexdigest()[:12]}"
+    if not folder.exists():
+        _install(project, folder)
+    for source in project.glob("*.mjs"):
+        shutil.copy(source, folder)
+    return folder
+
+
+def _install(project: Path, folder: Path) -> None:
+    """Whole or not at all, and whoever does the same meanwhile is not in the way."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        beginning = Path(name) / project.name
+        beginning.mkdir()
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(project / file, beginning)
+        command = ["npm", "ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=beginning, check=True, timeout=_INSTALL_SECONDS)
+        with suppress(FileExistsError, OSError):
+            beginning.rename(folder)
+
+
+@contextmanager
+def dynalite() -> Iterator[str]:
+    """An embedded DynamoDB that shares no code with moto; its address."""
+    program = install(TESTS) / "dynalite.mjs"
+    with subprocess.Popen(
+        ["node", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            port = cast("IO[str]", server.stdout).readline().strip()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            cast("IO[str]", server.stdin).close()
+
+
+def run_node(program: Path, *arguments: str) -> str:
+    """What a program prints."""
+    command = ["node", str(program), *arguments]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=_RUN_SECONDS
+    ).stdout
+
+
+def read_in_node(table: str, key: str) -> list[dict[str, Any]]:
+    """What the example reads; groups of landmarks as the hexadecimal bytes of their doubles."""
+    program = install(TESTS) / "print-landmarks.mjs"
+    items: list[dict[str, Any]] = json.loads(
+        run_node(program, install(EXAMPLE).as_uri(), table, key)
+    )
+    return items

@@ -1,0 +1,73 @@
+"""The example in JavaScript, against what Python reads of the same items."""
+
+import numpy as np
+
+from tests.fakes import seen_nobody
+from tests.integration.reading.conftest import Save
+from tests.integration.reading.node import EXAMPLE, install, read_in_node, run_node
+from worker import LandmarkTable
+from worker.errors import TooManyPixelsError
+from worker.landmarks import GROUPS, Detection, Landmarks
+from worker.results.table import ResultsTable
+
+KEY = "fotos/Zürich 1+1/été.jpg"
+
+
+def doubles(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
+    """The bytes of the numbers, in double precision."""
+    return array.astype("<f8").tobytes().hex()
+
+
+def test_node_reads_the_numbers_that_python_reads(written: ResultsTable, save: Save) -> None:
+    """Every group, to the last bit, and everything else of the item beside them."""
+    save(KEY)
+    result = LandmarkTable(written.item.Meta.table_name).get(KEY)
+    assert result is not None
+
+    (item,) = read_in_node(written.item.Meta.table_name, KEY)
+
+    for group, array in result.landmarks.found():
+        assert item.pop(group.name) == doubles(array)
+    as_python_has_it = result.to_json()
+    assert item == {name: as_python_has_it[name] for name in item}
+    assert item.keys() | {group.name for group in GROUPS} == as_python_has_it.keys()
+
+
+def test_node_reads_numbers_at_the_edge(written: ResultsTable, save: Save) -> None:
+    """Negative zero, the smallest and the largest numbers are not changed on the way."""
+    limits = np.finfo(np.float32)
+    edges = np.resize(
+        np.array([-0.0, limits.smallest_subnormal, limits.max, limits.min, 1 / 3], np.float32),
+        (33, 4),
+    )
+    save(KEY, outcome=Detection(Landmarks(pose_landmarks=edges), 64, 64, "png"))
+
+    (item,) = read_in_node(written.item.Meta.table_name, KEY)
+
+    assert item["pose_landmarks"] == doubles(edges)
+
+
+def test_node_reads_items_without_landmarks(written: ResultsTable, save: Save) -> None:
+    """One for each bucket, in their order; no group is there."""
+    save(KEY, "a", seen_nobody())
+    save(KEY, "b", TooManyPixelsError("64000000 pixels"))
+
+    nobody, failed = read_in_node(written.item.Meta.table_name, KEY)
+
+    assert (nobody["bucket"], nobody["status"]) == ("a", "not_detected")
+    assert (failed["status"], failed["error_code"]) == ("failed", "TOO_MANY_PIXELS")
+    assert not {group.name for group in GROUPS} & (nobody.keys() | failed.keys())
+
+
+def test_left_wrist_is_printed_where_python_sees_it(written: ResultsTable, save: Save) -> None:
+    """The second program of the example, in pixels."""
+    save(KEY, "a")
+    save(KEY, "b", seen_nobody())
+    seen, _ = LandmarkTable(written.item.Meta.table_name).query(KEY)
+    assert seen.pose is not None
+    wrist = seen.pose["left_wrist"]
+
+    printed = run_node(install(EXAMPLE) / "left-wrist.mjs", written.item.Meta.table_name, KEY)
+
+    place = f"{wrist.x * 640:.0f}, {wrist.y * 480:.0f}, visibility {wrist.visibility:.2f}"
+    assert printed.splitlines() == [f"a: left wrist at {place}", "b: not_detected"]

@@ -1,0 +1,59 @@
+"""`docs/item.schema.json` against what the worker writes, in DynamoDB's own JSON."""
+
+import base64
+import json
+from typing import Any
+
+import boto3
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.fakes import seen_nobody, seen_person
+from tests.integration.reading.conftest import Save
+from tests.integration.reading.node import ROOT
+from worker.errors import CorruptImageError, ImageError
+from worker.landmarks import Detection
+from worker.results.table import ResultsTable
+
+SCHEMA = json.loads((ROOT / "docs" / "item.schema.json").read_text())
+Item = dict[str, dict[str, Any]]
+
+
+def only_item(table: ResultsTable) -> Item:
+    """As DynamoDB sends it: bytes in base64."""
+    (item,) = boto3.client("dynamodb").scan(TableName=table.item.Meta.table_name)["Items"]
+    return {
+        name: {"B": base64.b64encode(value["B"]).decode()} if "B" in value else value
+        for name, value in item.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "outcome", [seen_person(), seen_person(points=478), seen_nobody(), CorruptImageError("short")]
+)
+def test_items_are_as_the_schema_says(
+    outcome: Detection | ImageError, written: ResultsTable, save: Save
+) -> None:
+    """Each status; nothing is in the item that the schema does not know."""
+    Draft202012Validator.check_schema(SCHEMA)
+    save("photo.jpg", outcome=outcome)
+    item = only_item(written)
+
+    assert not list(Draft202012Validator(SCHEMA).iter_errors(item))
+    assert item.keys() <= SCHEMA["properties"].keys()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"status": {"S": "done"}},
+        {"status": {"S": "failed"}},
+        {"left_hand_landmarks": {"B": "AAAA"}},
+        {"attempts": {"N": "one"}},
+        {"schema_version": {"N": "2"}},
+    ],
+)
+def test_schema_refuses_what_is_no_item(damage: Item, written: ResultsTable, save: Save) -> None:
+    """Wrong words, sizes and combinations."""
+    save("photo.jpg")
+    assert not Draft202012Validator(SCHEMA).is_valid(only_item(written) | damage)

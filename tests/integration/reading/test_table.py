@@ -1,0 +1,202 @@
+"""Results as an application reads them with Python."""
+
+import pickle
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+
+from tests.fakes import closed_port, seen_nobody, seen_person
+from tests.integration.reading.conftest import Save
+from worker import LandmarkTable
+from worker.errors import CorruptImageError, ServiceError
+from worker.reading import (
+    HAND_NAMES,
+    POSE_NAMES,
+    LandmarkResult,
+    SeveralResultsError,
+    TableNotFoundError,
+)
+from worker.results.reading import item_as_json
+from worker.results.table import ResultsTable
+
+KEY = "photo.jpg"
+
+_ONLY_THE_BASE = """
+import sys
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {
+            "mediapipe", "cv2", "aws_lambda_powertools", "click", "rich", "moto", "PIL"
+        }:
+            raise ImportError(name)
+sys.meta_path.insert(0, Refusing())
+from worker import LandmarkTable
+result = LandmarkTable(sys.argv[1]).get(sys.argv[2])
+print(result.status, len(result.to_json()["face_landmarks"]["landmark"]))
+"""
+
+
+@pytest.fixture
+def table(written: ResultsTable) -> LandmarkTable:
+    """The reader of the test's table."""
+    return LandmarkTable(written.item.Meta.table_name)
+
+
+def get(table: LandmarkTable, key: str = KEY) -> LandmarkResult:
+    """The only result of a key."""
+    result = table.get(key)
+    assert result is not None
+    return result
+
+
+def run_python(code: str, *arguments: str) -> str:
+    """What a process of its own prints."""
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save: Save) -> None:
+    """Arrays are what the worker saw, bit for bit, and nobody can change them."""
+    save(KEY)
+    result, seen = get(table), seen_person().landmarks
+
+    for group, array in seen.found():
+        read = getattr(result, group.name)
+        assert (read.dtype, read.shape) == (np.float32, array.shape)
+        assert read.tobytes() == array.tobytes()
+        assert not read.flags.writeable
+    assert seen.pose_landmarks is not None
+    assert result.pose is not None
+    assert list(result.pose["left_wrist"]) == seen.pose_landmarks[15].tolist()
+    assert result.pose["LEFT_WRIST"] == result.pose["left_wrist"]
+    assert result.left_hand is not None
+    assert result.left_hand["thumb_tip"].visibility is None
+    pixels = result.pixels("pose_landmarks")
+    assert pixels is not None
+    np.testing.assert_array_equal(pixels, seen.pose_landmarks[:, :2].astype(float) * [640, 480])
+    assert result.pose_score == pytest.approx(0.987654321, abs=1e-6)
+    assert result.job_id == "order-7"
+
+
+def test_world_landmarks_have_no_pixels(table: LandmarkTable, save: Save) -> None:
+    """They are metres."""
+    save(KEY)
+    with pytest.raises(ValueError, match="has no pixels"):
+        get(table).pixels("pose_world_landmarks")
+
+
+def test_json_is_that_of_the_item(table: LandmarkTable, save: Save, written: ResultsTable) -> None:
+    """A result that another process has been given still knows it."""
+    save(KEY)
+    result = pickle.loads(pickle.dumps(get(table)))  # noqa: S301, it is the test's own
+    assert result.to_json() == item_as_json(written.item.get(KEY, "photos"))
+
+
+def test_without_a_person_there_are_no_landmarks(table: LandmarkTable, save: Save) -> None:
+    """A failed one says why, and has no size in pixels."""
+    save("nobody", outcome=seen_nobody())
+    save("failed", outcome=CorruptImageError("cut short"))
+
+    nobody, failed = get(table, "nobody"), get(table, "failed")
+
+    assert (nobody.status, nobody.pose, nobody.pixels("face_landmarks")) == (
+        "not_detected",
+        None,
+        None,
+    )
+    assert (failed.status, failed.error_code, failed.error_message) == (
+        "failed",
+        "CORRUPT_IMAGE",
+        "cut short",
+    )
+    assert failed.image is not None
+    assert (failed.image.width, failed.image.bytes) == (None, 4711)
+
+
+def test_get_names_the_buckets_to_choose_from(table: LandmarkTable, save: Save) -> None:
+    """Nothing there is None; one of several has to be named."""
+    assert table.get(KEY) is None
+    save(KEY, "b")
+    save(KEY, "a")
+
+    with pytest.raises(SeveralResultsError) as raised:
+        table.get(KEY)
+
+    assert raised.value.buckets == ("a", "b")
+    chosen = table.get(KEY, "b", consistent=True)
+    assert chosen is not None
+    assert chosen.bucket == "b"
+    assert table.get(KEY, "c") is None
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_scan_finds_each_result_once(table: LandmarkTable, save: Save, segments: int) -> None:
+    """All of them, or those that are asked for."""
+    for number in range(9):
+        outcome = CorruptImageError("cut short") if number % 3 == 0 else seen_nobody()
+        save(f"{'old' if number < 5 else 'new'}/{number}", "ab"[number % 2], outcome)
+
+    def found(**selected: str) -> list[str]:
+        return sorted(result.key[-1] for result in table.scan(segments=segments, **selected))
+
+    assert found() == list("012345678")
+    assert found(status="failed") == list("036")
+    assert found(bucket="a", prefix="new/") == list("68")
+
+
+def test_item_of_somebody_else_is_no_result(table: LandmarkTable, written: ResultsTable) -> None:
+    """Neither found nor in the way."""
+    item = {"object_key": {"S": KEY}, "bucket": {"S": "photos"}, "note": {"S": "mine"}}
+    boto3.client("dynamodb").put_item(TableName=written.item.Meta.table_name, Item=item)
+    assert table.get(KEY) is None
+    assert list(table.scan()) == []
+
+
+@pytest.mark.usefixtures("written")
+def test_errors_are_named() -> None:
+    """A wrong table, and a DynamoDB that is not there."""
+    with pytest.raises(TableNotFoundError):
+        LandmarkTable("no-such-table").get(KEY)
+    with closed_port() as address:
+        table = LandmarkTable("any", endpoint_url=address)
+        table._item.Meta.max_retry_attempts = 0
+        with pytest.raises(ServiceError):
+            list(table.scan(segments=2))
+
+
+def test_names_are_mediapipes() -> None:
+    """Its own enumerations, read from their files: importing them would load everything."""
+    package = find_spec("mediapipe")
+    assert package is not None
+    assert package.origin is not None
+    folder = Path(package.origin).parent / "python" / "solutions"
+    for file, name, ours in (
+        ("pose", "PoseLandmark", POSE_NAMES),
+        ("hands", "HandLandmark", HAND_NAMES),
+    ):
+        source = (folder / f"{file}.py").read_text()
+        code = source[source.index(f"class {name}") :].partition("\n\n\n")[0]
+        scope: dict[str, Any] = {}
+        exec(f"import enum\n{code}", scope)  # noqa: S102, MediaPipe's
+        assert tuple(member.name.lower() for member in scope[name]) == ours
+        assert [member.value for member in scope[name]] == list(range(len(ours)))
+
+
+def test_reading_needs_only_the_base_dependencies(table: LandmarkTable, save: Save) -> None:
+    """Whatever else the project uses can't be imported, and is not missed."""
+    save(KEY)
+    assert run_python(_ONLY_THE_BASE, table._item.Meta.table_name, KEY) == "detected 468"
+
+
+def test_worker_starts_without_the_reader() -> None:
+    """The package itself loads nothing, and the Lambda function not what applications read with."""
+    code = "import sys, worker; print({'numpy', 'boto3', 'pynamodb'} & sys.modules.keys())"
+    assert run_python(code) == "set()"
+    code = "import sys, worker.handler; print('worker.reading' in sys.modules)"
+    assert run_python(code) == "False"

@@ -1,0 +1,226 @@
+"""One result as an application wants it: typed, with arrays, names and pixels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.landmarks import GROUPS, BoundingBox, FloatArray, Landmarks
+from worker.reading.names import HAND_NAMES, POSE_NAMES, NamedLandmarks
+from worker.results.item import BoundingBoxMap, DurationsMap, ImageMap, LandmarkItem, bind_item
+from worker.results.reading import item_as_json, landmarks_of
+
+# World landmarks are metres: they have no place in the picture.
+_IN_THE_PICTURE = {group.name for group in GROUPS} - {"pose_world_landmarks"}
+
+# PynamoDB reads items only with a class that is bound to a table; which one is all the same.
+_Item = bind_item("any")
+
+
+class ImageInfo(NamedTuple):
+    """The image; of one that could not be read there is only its size in bytes.
+
+    Attributes:
+        width: in pixels, upright; None if it could not be read.
+        height: in pixels, upright; None if it could not be read.
+        format: "jpeg", "png" or "webp"; None if it could not be read.
+        bytes: of the file.
+    """
+
+    width: int | None
+    height: int | None
+    format: str | None
+    bytes: int
+
+
+class Durations(NamedTuple):
+    """How long the parts of the job took, in milliseconds."""
+
+    fetch: int
+    detect: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LandmarkResult:
+    """What is known about one object of S3. Only `key`, `bucket` and `status` are always there.
+
+    Attributes:
+        key: the object's key.
+        bucket: the object's bucket.
+        status: "detected", "not_detected" or "failed".
+        error_code: of a failed one, upper case and stable; else None.
+        error_message: the same in words.
+        landmarks: every group, None where it was not found; their arrays are read-only.
+        bounding_box: of the visible pose landmarks, normalised.
+        image: size in pixels, format and bytes.
+        etag: of the content that was processed.
+        version_id: the same, in buckets that keep versions.
+        source_last_modified: when that content was uploaded.
+        processed_at: when the landmarks were computed.
+        duration_ms: how long it took.
+        job_id: the producer's name for the job.
+        options_hash: equal where landmarks may be compared: same models, same options.
+    """
+
+    key: str
+    bucket: str
+    status: str
+    error_code: str | None
+    error_message: str | None
+    landmarks: Landmarks = field(repr=False)
+    bounding_box: BoundingBox | None
+    image: ImageInfo | None
+    etag: str | None
+    version_id: str | None
+    source_last_modified: datetime | None
+    processed_at: datetime | None
+    duration_ms: Durations | None
+    job_id: str | None
+    options_hash: str | None
+    _attributes: Mapping[str, Mapping[str, Any]] = field(repr=False)
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, Mapping[str, Any]]) -> Self | None:
+        """Read an item in DynamoDB's own form, as a low-level client or a stream has it.
+
+        Args:
+            attributes: a type and a value by name: `{"status": {"S": "failed"}, …}`; bytes for B.
+
+        Returns:
+            None for an item without `status`: somebody else's, the worker has not been there.
+        """
+        if "status" not in attributes:
+            return None
+        item = _Item.from_raw_data(dict(attributes))
+        return cls(
+            key=item.object_key,
+            bucket=item.bucket,
+            status=item.status,
+            error_code=item.error_code,
+            error_message=item.error_message,
+            landmarks=landmarks_of(item),
+            bounding_box=_box(item.bounding_box),
+            image=_image(item.image),
+            etag=item.etag,
+            version_id=item.version_id,
+            source_last_modified=_moment(item.source_last_modified),
+            processed_at=_moment(item.processed_at),
+            duration_ms=_durations(item.duration_ms),
+            job_id=item.job_id,
+            options_hash=item.options_hash,
+            _attributes=attributes,
+        )
+
+    @property
+    def pose_landmarks(self) -> FloatArray | None:
+        """Shape (33, 4), float32: x, y, z, visibility."""
+        return self.landmarks.pose_landmarks
+
+    @property
+    def pose_world_landmarks(self) -> FloatArray | None:
+        """Shape (33, 4), float32: x, y, z in metres from the middle of the hips, visibility."""
+        return self.landmarks.pose_world_landmarks
+
+    @property
+    def face_landmarks(self) -> FloatArray | None:
+        """Shape (468, 3), or (478, 3) with refined irises; float32: x, y, z."""
+        return self.landmarks.face_landmarks
+
+    @property
+    def left_hand_landmarks(self) -> FloatArray | None:
+        """Shape (21, 3), float32: x, y, z."""
+        return self.landmarks.left_hand_landmarks
+
+    @property
+    def right_hand_landmarks(self) -> FloatArray | None:
+        """Shape (21, 3), float32: x, y, z."""
+        return self.landmarks.right_hand_landmarks
+
+    @property
+    def pose_score(self) -> float | None:
+        """The person detector's score, 0 to 1; None where nobody was found."""
+        return self.landmarks.pose_score
+
+    @property
+    def pose(self) -> NamedLandmarks | None:
+        """The pose by name: `pose["left_wrist"].x`; None if it was not found."""
+        return _named(POSE_NAMES, self.pose_landmarks)
+
+    @property
+    def pose_world(self) -> NamedLandmarks | None:
+        """The pose in metres, by name; None if it was not found."""
+        return _named(POSE_NAMES, self.pose_world_landmarks)
+
+    @property
+    def left_hand(self) -> NamedLandmarks | None:
+        """The left hand by name: `left_hand["thumb_tip"].x`; None if it was not found."""
+        return _named(HAND_NAMES, self.left_hand_landmarks)
+
+    @property
+    def right_hand(self) -> NamedLandmarks | None:
+        """The right hand by name; None if it was not found."""
+        return _named(HAND_NAMES, self.right_hand_landmarks)
+
+    def pixels(self, group: str) -> npt.NDArray[np.float64] | None:
+        """Where a group's landmarks are in the upright image, not rounded.
+
+        Args:
+            group: name of the attribute: "pose_landmarks", "face_landmarks", …
+
+        Returns:
+            shape (n, 2): x to the right, y down, from the upper left corner; points may lie
+            outside of the image. None if the group was not found.
+
+        Raises:
+            ValueError: there is no such group in the picture.
+        """
+        if group not in _IN_THE_PICTURE:
+            allowed = ", ".join(sorted(_IN_THE_PICTURE))
+            raise ValueError(f"{group!r} has no pixels: name one of {allowed}")
+        array: FloatArray | None = getattr(self.landmarks, group)
+        if array is None or self.image is None:
+            return None
+        size = np.array([self.image.width, self.image.height], dtype=np.float64)
+        return array[:, :2] * size
+
+    def to_json(self) -> dict[str, Any]:
+        """Every attribute under its name in the table, ready for `json.dumps`.
+
+        Landmarks as MediaPipe's own JSON has them, `{"landmark": [{"x": …, "y": …}, …]}`;
+        what the item does not have is left out.
+        """
+        return item_as_json(_read(self._attributes))
+
+
+def _read(attributes: Mapping[str, Mapping[str, Any]]) -> LandmarkItem:
+    return _Item.from_raw_data(dict(attributes))
+
+
+def _named(names: Sequence[str], array: FloatArray | None) -> NamedLandmarks | None:
+    return None if array is None else NamedLandmarks(names, array)
+
+
+def _box(stored: BoundingBoxMap | None) -> BoundingBox | None:
+    if stored is None:
+        return None
+    return BoundingBox(*(float(getattr(stored, name)) for name in BoundingBox._fields))
+
+
+def _image(stored: ImageMap | None) -> ImageInfo | None:
+    if stored is None:
+        return None
+    return ImageInfo(*(getattr(stored, name) for name in ImageInfo._fields))
+
+
+def _durations(stored: DurationsMap | None) -> Durations | None:
+    if stored is None:
+        return None
+    return Durations(*(getattr(stored, name) for name in Durations._fields))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
