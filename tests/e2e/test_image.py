@@ -22,7 +22,7 @@ WORKER = """
 import json, pathlib
 task = pathlib.Path("/var/task")
 files = [file for file in (task / "worker").rglob("*.*") if file.suffix != ".pyc"]
-print(json.dumps({str(file.relative_to(task)): file.read_text() for file in files}))
+print(json.dumps({str(file.relative_to(task)): file.read_bytes().hex() for file in files}))
 """
 
 # What the user that runs it may not read, and what it may write.
@@ -89,7 +89,8 @@ def test_nothing_is_inside_that_never_runs(paths: list[str]) -> None:
 def test_worker_is_the_one_of_this_checkout(image: str) -> None:
     """The worker's files are those of the checkout, without what only a person's machine runs."""
     here = ROOT / "worker"
-    files = [*here.rglob("*.py"), *here.rglob("*.pbtxt"), here / "py.typed"]
+    patterns = ("*.py", "*.pbtxt", "*.jpg", "py.typed")
+    files = [file for pattern in patterns for file in here.rglob(pattern)]
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     local = [ROOT / path for path in ignored if path.startswith("worker/")]
     assert here / "local" in local
@@ -97,7 +98,7 @@ def test_worker_is_the_one_of_this_checkout(image: str) -> None:
     inside = ask(image, WORKER)
 
     assert inside == {
-        str(file.relative_to(ROOT)): file.read_text(encoding="utf-8")
+        str(file.relative_to(ROOT)): file.read_bytes().hex()
         for file in files
         if not {file, *file.parents} & {*local}
     }
