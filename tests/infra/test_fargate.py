@@ -115,6 +115,7 @@ def test_tasks_may_what_the_function_may() -> None:
         ("s3:GetObjectVersion", objects),
         ("s3:ListBucket", objects.removesuffix("/*")),
         ("kms:Decrypt", "ExistingImageBucketKeyArn"),
+        ("dynamodb:BatchGetItem", "ResultsTableArn"),
         ("dynamodb:GetItem", "ResultsTableArn"),
         ("dynamodb:PutItem", "ResultsTableArn"),
     }

@@ -640,8 +640,8 @@ def test_a_process_that_goes_without_an_answer_has_crashed(
 def test_a_process_that_does_not_listen_has_crashed(
     impostors: Callable[..., DetectorPool],
 ) -> None:
-    """An image larger than a pipe can't be written to nobody."""
-    pool = impostors("say(READY); os.close(0); time.sleep(600)")
+    """An image can't be written to nobody."""
+    pool = impostors("os.close(0); say(READY); time.sleep(600)")
     with pytest.raises(DetectorCrashedError):
         pool.detect(PHOTO, within())
 
