@@ -144,7 +144,7 @@ def test_an_entry_of_the_very_moment_is_wanted() -> None:
 
 def test_suffixes_need_no_dot() -> None:
     """People write them with and without, in any case."""
-    assert suffixes_of(["jpg", ".PNG", ".tar.gz"]) == (".jpg", ".png", ".tar.gz")
+    assert suffixes_of(["jpg", ".PNG", "_final.jpg"]) == (".jpg", ".png", "_final.jpg")
 
 
 @pytest.mark.parametrize("text", ["", "s3://", "s3:///key", "https://b/key", "bucket/key"])

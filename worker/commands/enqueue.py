@@ -44,7 +44,7 @@ class _Request:
 @click.option("--bucket", metavar="NAME", help="Of lines that name none; else the worker's own.")
 @click.option("--inventory", is_flag=True, help="SOURCE is the manifest.json of an S3 Inventory.")
 @click.option("--upload", metavar="S3_URL", help="SOURCE is a folder: upload its files first.")
-@click.option("--suffix", multiple=True, metavar="SUFFIX", help="Only such keys; repeatable.")
+@click.option("--suffix", multiple=True, metavar="SUFFIX", help="Only keys ending so; repeatable.")
 @click.option("--all-suffixes", is_flag=True, help="Every key, not only .jpg .jpeg .png .webp.")
 @click.option("--since", metavar="WHEN", help="Modified since: 2026-01-31, or 7d, 12h, 30m ago.")
 @click.option("--job-id", metavar="TEXT", help="Stored with each result.")

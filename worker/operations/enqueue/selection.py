@@ -37,8 +37,8 @@ class Selection:
 
 
 def suffixes_of(texts: Sequence[str]) -> tuple[str, ...]:
-    """Suffixes as people write them: `jpg` is `.jpg`."""
-    return tuple(f".{text.lower().removeprefix('.')}" for text in texts)
+    """Suffixes as people write them: `jpg` is `.jpg`, and `_final.jpg` is itself."""
+    return tuple(text.lower() if "." in text else f".{text.lower()}" for text in texts)
 
 
 def moment_of(text: str, now: datetime) -> datetime:
