@@ -5,6 +5,7 @@ Nothing here is used unless a test asks for it.
 
 import functools
 import itertools
+import signal
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -21,6 +22,12 @@ from worker.model import ModelOptions
 from worker.settings import Settings
 
 _NUMBERS = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C count, here and in what tests start: a shell's background jobs ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class MakeHandler(Protocol):
