@@ -10,16 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-# List prices for x86 in us-east-1, in US dollars, as given for this project in November 2026:
-# https://aws.amazon.com/lambda/pricing/ and https://aws.amazon.com/fargate/pricing/
-LAMBDA_GB_SECOND: Final = 0.0000166667
-LAMBDA_REQUEST: Final = 0.20 / 1_000_000
-FARGATE_VCPU_HOUR: Final = 0.04048
-FARGATE_GB_HOUR: Final = 0.004445
+from bench import prices
 
-# The memory of one vCPU on Lambda, 1,769 MB. AWS's own examples have 1,024 MB in a GB, by
-# which it is 1.728: what is said of Lambda here is up to 2.4 % too much.
-LAMBDA_GB: Final = 1.769
+# The memory of one vCPU on Lambda.
+LAMBDA_GB: Final = 1769 / prices.LAMBDA_MEGABYTES_A_GB
 LAMBDA_BATCH: Final = 10
 
 _MILLISECONDS_AN_HOUR: Final = 3_600_000
@@ -60,8 +54,9 @@ def compare(milliseconds: float, *, gigabytes: float = 4, batch: int = LAMBDA_BA
     """
     if not all(0 < value < math.inf for value in (milliseconds, gigabytes, batch)):
         raise ValueError("milliseconds, gigabytes and batch have to be above 0")
-    per_image = milliseconds / 1000 * LAMBDA_GB * LAMBDA_GB_SECOND + LAMBDA_REQUEST / batch
-    per_hour = FARGATE_VCPU_HOUR + gigabytes * FARGATE_GB_HOUR
+    per_image = milliseconds / 1000 * LAMBDA_GB * prices.LAMBDA_GB_SECOND
+    per_image += prices.LAMBDA_MILLION_REQUESTS / prices.MILLION / batch
+    per_hour = prices.FARGATE_VCPU_HOUR + gigabytes * prices.FARGATE_GB_HOUR
     return Comparison(
         lambda_dollars_an_image=per_image,
         fargate_dollars_an_hour=per_hour,
@@ -80,10 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         result = compare(options.milliseconds, gigabytes=options.gigabytes)
     except ValueError as error:
         parser.error(str(error))
-    million = 1_000_000
-    least = result.fargate_dollars_an_hour / result.most_images_an_hour * million
+    least = result.fargate_dollars_an_hour / result.most_images_an_hour * prices.MILLION
     print(  # noqa: T201, what the command is for
-        f"Lambda      {result.lambda_dollars_an_image * million:.2f} $ a million images\n"
+        f"Lambda      {result.lambda_dollars_an_image * prices.MILLION:.2f} $ a million images\n"
         f"Fargate     {least:.2f} $ a million images at full load, "
         f"{result.fargate_dollars_an_hour:.5f} $ an hour\n"
         f"break-even  {result.break_even_images_an_hour:,.0f} images an hour "

@@ -18,6 +18,10 @@ LAMBDA_GB_SECOND: Final = 0.0000166667
 LAMBDA_MILLION_REQUESTS: Final = 0.20
 LAMBDA_MEGABYTES_A_GB: Final = 1024
 
+# https://aws.amazon.com/fargate/pricing/ (Linux, x86).
+FARGATE_VCPU_HOUR: Final = 0.04048
+FARGATE_GB_HOUR: Final = 0.004445
+
 # https://aws.amazon.com/sqs/pricing/ (standard queues). A request is up to ten messages,
 # and every 64 KiB that it carries count as one.
 SQS_MILLION_REQUESTS: Final = 0.40

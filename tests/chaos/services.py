@@ -5,24 +5,16 @@ its port on standard output. When its input ends, the harness is gone, however i
 kills what carries the mark, and ends.
 """
 
-import json
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
-from io import BytesIO
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from tests.chaos.faults import Service
 from tests.chaos.processes import kill_marked
+from worker.local.server import moto_server
 
-_POLL_SECONDS: Final = 0.05
 _START_TIMEOUT_SECONDS: Final = 60
-
-_Environ = dict[str, Any]
-_StartResponse = Callable[..., Any]
-_Application = Callable[[_Environ, _StartResponse], Iterable[bytes]]
 
 
 class ServicesProcess:
@@ -68,35 +60,6 @@ class ServicesProcess:
             self._process.wait()
 
 
-def one_at_a_time(application: _Application) -> _Application:
-    """The application, never entered by two threads.
-
-    moto's queues lose a message that is sent while another is deleted, and its tables check a
-    condition and write in two steps. A long poll waits outside of the lock.
-    """
-    lock = threading.Lock()
-
-    def serve(environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        wait_seconds = 0.0
-        if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":
-            fields = json.loads(body)
-            wait_seconds = fields.get("WaitTimeSeconds", 0)
-            body = json.dumps({**fields, "WaitTimeSeconds": 0}).encode()
-        deadline = time.monotonic() + wait_seconds
-        while True:
-            said: list[Any] = []
-            request = {**environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-            with lock:
-                content = b"".join(application(request, lambda *words, to=said: to.extend(words)))
-            if not wait_seconds or b'"Messages"' in content or time.monotonic() > deadline:
-                start_response(*said)
-                return [content]
-            time.sleep(_POLL_SECONDS)
-
-    return serve
-
-
 def environment(endpoints: Mapping[Service, str]) -> dict[str, str]:
     """The variables that send AWS's clients to these addresses, one a service."""
     return {
@@ -111,26 +74,12 @@ def environment(endpoints: Mapping[Service, str]) -> dict[str, str]:
 
 def main() -> None:
     """Serve until standard input ends."""
-    import logging  # noqa: PLC0415, only in the process of its own
-
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server  # noqa: PLC0415
-
     mark = sys.stdin.buffer.readline().decode().strip()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # not a line a request
-    application = one_at_a_time(DomainDispatcherApplication(create_backend_app))
-    server = make_server(
-        "127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.server_port}\n")
-    sys.stdout.flush()
-    sys.stdin.buffer.read()
-    kill_marked(mark)
+    with moto_server("127.0.0.1", 0) as port:
+        sys.stdout.write(f"{port}\n")
+        sys.stdout.flush()
+        sys.stdin.buffer.read()
+        kill_marked(mark)
 
 
 if __name__ == "__main__":

@@ -241,14 +241,14 @@ def test_compose_asks_for_health_where_the_poller_tells_of_it() -> None:
 
 
 def test_price_of_a_hundred_milliseconds(capsys: pytest.CaptureFixture[str]) -> None:
-    """By hand: 0.1 s x 1.769 GB x 0.0000166667 $ + 0.00000002 $; 0.04048 $ + 4 x 0.004445 $."""
+    """By hand: 0.1 s x 1769/1024 GB x 0.0000166667 $ + 0.00000002 $; 0.04048 $ + 4 x 0.004445 $."""
     result = compare(100)
-    assert result.lambda_dollars_an_image == pytest.approx(2.96834e-6, rel=1e-5)
+    assert result.lambda_dollars_an_image == pytest.approx(2.89923e-6, rel=1e-5)
     assert result.fargate_dollars_an_hour == pytest.approx(0.05826)
-    assert result.break_even_images_an_hour == pytest.approx(19_627, abs=1)
+    assert result.break_even_images_an_hour == pytest.approx(20_095, abs=1)
     assert result.most_images_an_hour == 36_000
     main(["100"])
-    assert "break-even  19,627 images an hour (5.45 a second)" in capsys.readouterr().out
+    assert "break-even  20,095 images an hour (5.58 a second)" in capsys.readouterr().out
 
 
 def test_break_even_costs_the_same_on_both() -> None:

@@ -29,13 +29,13 @@ from tests.chaos.processes import kill_marked, marked
 from tests.chaos.proxy import FaultProxy
 from tests.chaos.report import figures
 from tests.chaos.run import Run
-from tests.chaos.services import one_at_a_time
 from tests.chaos.stories import make_plan
 from tests.fakes import start_detectors
 from worker.detector.header import read_header
 from worker.detector.pool import DetectorPool
 from worker.errors import DetectorError, MessageError
 from worker.jobs import decode_message
+from worker.local.server import one_at_a_time
 from worker.model import ModelOptions
 from worker.settings import Settings
 
@@ -309,7 +309,7 @@ def test_the_services_are_never_entered_by_two_threads() -> None:
         time.sleep(0.01)
         inside["now"] -= 1
         start_response("200 OK", [])
-        return [environ["wsgi.input"].read()]
+        return [environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))]
 
     serve = one_at_a_time(application)
 

@@ -6,7 +6,6 @@ from functools import reduce
 from operator import and_
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.pagination import ResultIterator
@@ -14,18 +13,13 @@ from pynamodb.pagination import ResultIterator
 from worker.errors import AccessDeniedError, LandmarkError, ServiceError
 from worker.reading.pages import merge_pages
 from worker.reading.result import LandmarkResult
+from worker.results.faults import DENIED_CODES, fault_code
 from worker.results.item import LandmarkItem, bind_item
 
 # The worker has to answer in seconds; an application may be far away, and has time.
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 _READ_TIMEOUT_SECONDS: Final = 20
 _RETRIES: Final = 5
-
-_DENIED_CODES: Final = {
-    "AccessDeniedException",
-    "ExpiredTokenException",
-    "UnrecognizedClientException",
-}
 
 
 class SeveralResultsError(LandmarkError):
@@ -175,12 +169,9 @@ def _service_errors() -> Iterator[None]:
 
 
 def _as_ours(error: PynamoDBException) -> LandmarkError:
-    if not isinstance(error.cause, ClientError):
-        return ServiceError(f"DynamoDB: {error.cause or error}")
-    fault = error.cause.response["Error"]
-    code, message = fault["Code"], fault.get("Message", "")
+    code = fault_code(error)
     if code == "ResourceNotFoundException":
         return TableNotFoundError("there is no such table: check its name and the region")
-    if code in _DENIED_CODES:
-        return AccessDeniedError(f"DynamoDB refuses ({code}): {message}")
-    return ServiceError(f"DynamoDB: {code}: {message}")
+    if code in DENIED_CODES:
+        return AccessDeniedError(f"DynamoDB refuses: {error.cause}")
+    return ServiceError(f"DynamoDB: {error.cause or error}")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
 from pynamodb.exceptions import DoesNotExist, PutError, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
@@ -21,6 +20,7 @@ from worker.jobs import Job, ObjectName
 from worker.landmarks import Detection, Landmarks
 from worker.model import ModelOptions, mediapipe_version, options_hash
 from worker.objects import ObjectIdentity
+from worker.results.faults import DENIED_CODES, fault_code
 from worker.results.item import (
     BoundingBoxMap,
     DurationsMap,
@@ -42,11 +42,6 @@ _DECIMALS: Final = 6
 _BATCH_GET: Final = 100
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
-_DENIED_CODES: Final = {
-    "AccessDeniedException",
-    "ExpiredTokenException",
-    "UnrecognizedClientException",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,22 +270,13 @@ def _service_errors() -> Iterator[None]:
     try:
         yield
     except PynamoDBException as error:
-        code = _code(error)
+        code = fault_code(error)
         if isinstance(error, PutError) and code == _CONDITION_FAILED:
             raise _Superseded from error
         raise _as_transient(error, code) from error
 
 
-def _code(error: PynamoDBException) -> str | None:
-    """DynamoDB's own code; None where there was no answer.
-
-    PynamoDB's `cause_response_code` falls over an error of the connection.
-    """
-    cause = error.cause
-    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else None
-
-
 def _as_transient(error: PynamoDBException, code: str | None) -> TransientError:
-    if code in _DENIED_CODES:
+    if code in DENIED_CODES:
         return AccessDeniedError(f"DynamoDB refuses the table ({code})")
     return ServiceError(f"DynamoDB: {code or error}")

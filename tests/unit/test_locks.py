@@ -1,0 +1,40 @@
+"""Lock files name packages, versions and hashes; never where they lie."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKS = [
+    *ROOT.glob("requirements*.txt"),
+    *ROOT.glob("image/requirements*.txt"),
+    *ROOT.glob("examples/*/package-lock.json"),
+    *ROOT.glob("tests/*/package-lock.json"),
+]
+
+
+def test_all_are_looked_at() -> None:
+    """Five of Python's, two of Node's."""
+    assert len(LOCKS) == 7
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
+def test_no_address_stands_in_a_lock(lock: Path) -> None:
+    """Whoever installs chooses the index."""
+    assert "://" not in lock.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
+def test_every_package_has_a_hash(lock: Path) -> None:
+    """What is installed is what was locked."""
+    text = lock.read_text(encoding="utf-8")
+    if lock.suffix == ".json":
+        packages = [package for path, package in json.loads(text)["packages"].items() if path]
+        assert packages
+        assert all("integrity" in package for package in packages)
+    else:
+        pins = [block for block in text.split("\n") if "==" in block and block[0].isalnum()]
+        assert pins
+        assert all(pin.endswith("\\") for pin in pins)
+        assert text.count("--hash=sha256:") >= len(pins)
