@@ -10,10 +10,19 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from worker.detector.topology import load_topology
+from worker.drawing.overlay import (
+    FACE,
+    HAND,
+    IRISES,
+    LEFT,
+    RIGHT,
+    OverlayError,
+    draw_overlay,
+    save_overlay,
+)
+from worker.drawing.topology import load_topology
 from worker.landmarks import FloatArray, Landmarks
-from worker.local.output import DemoFiles, overlay_names, save_overlay
-from worker.local.overlay import FACE, HAND, IRISES, LEFT, RIGHT, OverlayError, draw_overlay
+from worker.local.output import SOFTWARE, DemoFiles, overlay_names
 
 TOPOLOGY = load_topology()
 GREY = (90, 90, 90)
@@ -271,7 +280,9 @@ def test_only_the_demos_own_pictures_are_removed(tmp_path: Path) -> None:
     """Making room for a run removes the last one's files and no stranger's."""
     files = DemoFiles(tmp_path / "out")
     files.make_room()
-    save_overlay(Image.new("RGB", (1, 1)), files.overlays / "old.png", key="old.jpg")
+    save_overlay(
+        Image.new("RGB", (1, 1)), files.overlays / "old.png", key="old.jpg", software=SOFTWARE
+    )
     files.results.write_text("{}")
     Image.new("RGB", (1, 1)).save(files.overlays / "mine.png")
     (files.overlays / "broken.png").write_bytes(b"no picture")

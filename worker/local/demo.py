@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import boto3
 
-from worker.detector.topology import load_topology
+from worker.drawing.overlay import OverlayError, draw_overlay, save_overlay
+from worker.drawing.topology import load_topology
 from worker.errors import LandmarkError
 from worker.local.demo_results import (
     DemoResults,
@@ -20,8 +21,7 @@ from worker.local.demo_results import (
     read_items,
 )
 from worker.local.envelopes import UploadedObject
-from worker.local.output import DemoFiles, overlay_names, save_overlay
-from worker.local.overlay import OverlayError, draw_overlay
+from worker.local.output import SOFTWARE, DemoFiles, overlay_names
 from worker.local.photos import Assignment, Photo
 from worker.local.poller_process import PollerProcess
 from worker.local.stack import MAX_RECEIVE_COUNT, LocalStack, create_stack, embedded_services
@@ -175,7 +175,7 @@ class _Run:
                 not_drawn[key] = str(error)
             else:
                 overlays[key] = folder / name
-                save_overlay(drawing, overlays[key], key=key)
+                save_overlay(drawing, overlays[key], key=key, software=SOFTWARE)
             self._progress.reached(step)
         return overlays, not_drawn
 

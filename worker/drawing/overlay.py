@@ -10,13 +10,14 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageOps, PngImagePlugin
 
-from worker.detector.topology import Edges, Topology
+from worker.drawing.topology import Edges, Topology
 from worker.errors import LandmarkError
 from worker.landmarks import VISIBLE, FloatArray, Landmarks
 
@@ -68,6 +69,9 @@ _POSE_RIGHT_HAND: Final = frozenset({18, 20, 22})
 
 _UNREFINED_FACE_POINTS: Final = 468
 
+# A photograph of 1280 x 1280 takes 0.17 s and 2.0 MB; Pillow's default, 0.7 s and 1.8 MB.
+_COMPRESSION: Final = 3
+
 
 class OverlayError(LandmarkError):
     """Raised when Pillow can't read a picture that OpenCV could."""
@@ -97,6 +101,16 @@ def draw_overlay(content: bytes, landmarks: Landmarks, topology: Topology) -> Im
     if landmarks.right_hand_landmarks is not None:
         _draw_hand(sheet, landmarks.right_hand_landmarks, topology, RIGHT)
     return sheet.laid_on(picture)
+
+
+def save_overlay(
+    drawing: Image.Image, path: Path, *, key: str, software: str = "landmark-worker"
+) -> None:
+    """Write a PNG that says, in its standard keywords, what it was drawn from, and by what."""
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Software", software)
+    about.add_itxt("Title", key)
+    drawing.save(path, "PNG", pnginfo=about, compress_level=_COMPRESSION)
 
 
 # --- the photograph ------------------------------------------------------------------------------
