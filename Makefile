@@ -93,12 +93,17 @@ cost: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## docs/cost.md's tables and plot anew
 	$(BENCH_VENV)/bin/python -m bench.plot docs/queue.png
 
 .PHONY: check
-check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## formatter, linter, type checker, template linters
+check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## formatter, linter, type checker, docs and template linters
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m docs.configuration --check
 	$(BIN)/cfn-lint template.yaml infra-sam/fargate.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(E2E_VENV)/bin/sam validate --lint
+
+.PHONY: docs
+docs: $(ENVIRONMENT) ## docs/configuration.md, from the settings and the template
+	$(BIN)/python -m docs.configuration
 
 .PHONY: format
 format: $(ENVIRONMENT) ## apply the formatter and the linter's own mends

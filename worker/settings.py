@@ -7,7 +7,7 @@ its value and what is allowed.
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
 
 from worker.errors import SettingsError
 from worker.model import POSE_MODELS, ModelOptions
@@ -33,29 +33,45 @@ _MAX_SIDE: Final = 16_384
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The worker's settings; see `from_environment` for the variables.
+class Variable(NamedTuple):
+    """What there is to know of an environment variable; the words are `Settings`' docstring's.
 
     Attributes:
-        results_table: name of the DynamoDB table.
-        allowed_buckets: the only buckets that jobs may name; None allows every
-            bucket that the credentials can read.
-        image_bucket: where keys are looked up that come without a bucket.
-        dead_letter_queue_url: where messages go that nobody can read; None
-            leaves them to the queue's own redrive policy.
-        queue_url: the queue that the jobs come from; without it retries have no
-            delay but the queue's visibility timeout, and the poller has nothing to poll.
-        max_receive_count: the queue's; on the last receive the worker itself puts a
-            failed message into the dead-letter queue, with the reason. None
-            leaves it to the queue's redrive policy, without.
-        retry_base_seconds: how long a failed message stays away at first.
-        model: what changes the landmarks, MAX_IMAGE_SIDE among it.
+        name: of the variable.
+        default: as it would be written; None if there is none, or none that is always the same.
+        allowed: what its value has to be.
+    """
+
+    name: str
+    default: str | None
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The worker's settings; the variables' names are the attributes' in upper case.
+
+    Attributes:
+        results_table: the DynamoDB table. Required.
+        allowed_buckets: the only buckets that jobs may name; without it, every bucket that the
+            credentials can read.
+        image_bucket: where the keys of jobs are looked up that name no bucket.
+        dead_letter_queue_url: where messages go that nobody can read; without it they are
+            left to the queue's own redrive policy.
+        queue_url: the queue that the jobs come from. Without it retries have no delay but
+            the queue's visibility timeout, and the poller has nothing to poll.
+        max_receive_count: the queue's; on the last receive the worker itself puts a failed
+            message into the dead-letter queue, with the reason. Without it that is left to the
+            queue's redrive policy, which gives none.
+        retry_base_seconds: how long a failed message stays away at first; then 4 times as
+            long each time, up to an hour.
+        model: what changes the landmarks; see `ModelOptions`.
         max_image_bytes: larger objects are not read.
         max_image_pixels: larger images are not decoded.
         detect_timeout_seconds: how long one image may take in a detector.
-        result_ttl_days: after how many days results expire; None keeps them.
-        detectors: how many detector processes.
+        result_ttl_days: after how many days results expire; without it they are kept.
+        detectors: how many detector processes; without it one per vCPU, of a Lambda function
+            one per 1,769 MB.
     """
 
     results_table: str
@@ -80,7 +96,13 @@ class Settings:
             SettingsError: one or more variables are missing or not allowed.
         """
         read = _Reader(environment)
-        settings = cls(
+        settings = cls._read(read)
+        read.raise_complaints()
+        return settings
+
+    @classmethod
+    def _read(cls, read: "_Reader") -> Self:
+        return cls(
             results_table=read.text("RESULTS_TABLE", required=True) or "",
             allowed_buckets=read.names("ALLOWED_BUCKETS"),
             image_bucket=read.text("IMAGE_BUCKET"),
@@ -101,18 +123,15 @@ class Settings:
                 "DETECT_TIMEOUT_SECONDS", 15.0, 0.1, _MAX_LAMBDA_SECONDS
             ),
             result_ttl_days=read.integer("RESULT_TTL_DAYS", 0, 1, _MAX_TTL_DAYS) or None,
-            detectors=read.integer("DETECTORS", _vcpus(environment), 1, _MAX_DETECTORS),
+            detectors=read.integer("DETECTORS", 0, 1, _MAX_DETECTORS) or read.vcpus(),
         )
-        read.raise_complaints()
-        return settings
 
 
-def _vcpus(environment: Mapping[str, str]) -> int:
-    """Whole vCPUs at hand. Lambda shows two processors to a function that has paid for one."""
-    megabytes = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
-    if megabytes.isdecimal():
-        return max(1, int(megabytes) // _LAMBDA_MEGABYTES_PER_VCPU)
-    return min(_MAX_DETECTORS, len(os.sched_getaffinity(0)))
+def variables() -> list[Variable]:
+    """Every environment variable that the worker reads, in the order of reading."""
+    read = _Reader({})
+    Settings._read(read)  # noqa: SLF001, it is this module's
+    return read.variables
 
 
 class _Reader:
@@ -124,16 +143,25 @@ class _Reader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._complaints: list[str] = []
+        self.variables: list[Variable] = []
 
     def raise_complaints(self) -> None:
         if self._complaints:
             raise SettingsError("; ".join(self._complaints))
 
+    def vcpus(self) -> int:
+        """Whole ones at hand. Lambda shows two processors to a function that has paid for one."""
+        megabytes = self._environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+        if megabytes.isdecimal():
+            return max(1, int(megabytes) // _LAMBDA_MEGABYTES_PER_VCPU)
+        return min(_MAX_DETECTORS, len(os.sched_getaffinity(0)))
+
     def text(self, name: str, *, required: bool = False) -> str | None:
-        value = self._environment.get(name, "").strip()
+        self.variables.append(Variable(name, None, "a name"))
+        value = self._text(name)
         if required and not value:
             self._complaints.append(f"{name} is not set, and there is no default")
-        return value or None
+        return value
 
     def names(self, name: str) -> frozenset[str] | None:
         def parse(text: str) -> frozenset[str]:
@@ -177,7 +205,8 @@ class _Reader:
         return self._value(name, default, parse, "one of " + ", ".join(_BOOLEANS))
 
     def _value(self, name: str, default: T, parse: Callable[[str], T], allowed: str) -> T:
-        text = self.text(name)
+        self.variables.append(Variable(name, _written(default), allowed))
+        text = self._text(name)
         if text is None:
             return default
         try:
@@ -185,6 +214,22 @@ class _Reader:
         except (ValueError, KeyError):
             self._complaints.append(f"{name}={text!r} is not allowed: it has to be {allowed}")
             return default
+
+    def _text(self, name: str) -> str | None:
+        return self._environment.get(name, "").strip() or None
+
+
+def _written(default: object) -> str | None:
+    """A default as one would set it. Where 0 stands for none, it is none, and not allowed."""
+    match default:
+        case bool():
+            return str(default).lower()
+        case float():
+            return f"{default:g}"
+        case None | 0:
+            return None
+        case _:
+            return str(default)
 
 
 def _within(value: float, low: float, high: float) -> float:
