@@ -1,0 +1,64 @@
+"""`docs/message.md`: its examples are read as it says, and it has every code."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from worker import errors
+from worker.jobs import Job, decode_message
+
+PAGE = (Path(__file__).parents[2] / "docs" / "message.md").read_text(encoding="utf-8")
+CAFE = Job(
+    bucket="my-photos",
+    key="photos/café 1+1.jpg",
+    etag="5d41402abc4b2a76b9719d911017c592",
+    sequencer="0055AED6DCD90281E5",
+)
+EXAMPLES = {
+    "Direct": Job(
+        bucket="my-photos",
+        key="photos/a b.jpg",
+        version_id="3HL4kqtJlcpXroDTDmJ",
+        job_id="order 17, photo 2",
+        force=True,
+    ),
+    "S3 event notification": CAFE,
+    "EventBridge": CAFE,
+    "SNS": Job(bucket="my-photos", key="photos/a b.jpg"),
+}
+
+
+def example(heading: str) -> str:
+    """The JSON below a heading."""
+    (section,) = [text for text in PAGE.split("\n## ") if text.startswith(f"{heading}\n")]
+    (block,) = re.findall(r"^```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return block
+
+
+@pytest.mark.parametrize("heading", EXAMPLES)
+def test_an_example_is_the_job_that_it_looks_like(heading: str) -> None:
+    """Each form asks for the object that the text names."""
+    assert decode_message(example(heading), default_bucket=None) == (EXAMPLES[heading],)
+
+
+def test_every_field_of_the_direct_form_is_there() -> None:
+    """The table has a row for each field of the example, and no other."""
+    rows = re.findall(r"^\| `(\w+)` \| .* \| .* ?\|$", PAGE.split("## S3 event")[0], re.MULTILINE)
+    assert rows == list(json.loads(example("Direct")))
+
+
+def test_every_code_has_a_row() -> None:
+    """What may stand in a table or on a dead letter is explained; bases and settings are not."""
+    bases = {errors.LandmarkError, errors.ImageError, errors.DetectorError, errors.PermanentError}
+    bases |= {errors.TransientError, errors.SettingsError}
+    codes = {
+        error.code
+        for error in vars(errors).values()
+        if isinstance(error, type)
+        and issubclass(error, errors.LandmarkError)
+        and error not in bases
+    }
+    section = PAGE.split("## Codes")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `([A-Z_]+)`", section, re.MULTILINE)) == codes
