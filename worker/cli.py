@@ -9,6 +9,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("landmarks: click is not installed: pip install 'landmark-worker[cli]'")
 
+from worker.commands.completion import completion
 from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
 from worker.commands.enqueue import enqueue
@@ -41,8 +42,10 @@ def landmarks() -> None:
     """
 
 
-for _command in (demo, local, enqueue, status, dead_letters, retry, reprocess):
-    landmarks.add_command(_command)
+landmarks.add_section("Try it", [demo, local])
+landmarks.add_section("Send photographs", [enqueue])
+landmarks.add_section("Run it", [status, dead_letters, retry, reprocess])
+landmarks.add_section("This command", [completion])
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The `landmarks` command as a whole: what it lists, and how fast."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,12 +35,44 @@ def test_help_is_whole(path: tuple[str, ...]) -> None:
     assert all(len(line) <= 100 for line in result.stdout.splitlines())
 
 
-def test_commands_are_listed_in_the_order_of_their_use() -> None:
-    """A newcomer reads from trying to operating."""
-    listed = CliRunner().invoke(landmarks, ["--help"]).stdout.partition("Commands:\n")[2]
+def test_commands_are_listed_by_what_they_are_for() -> None:
+    """Every command stands below a heading, from trying to operating, summaries in one column."""
+    listed = CliRunner().invoke(landmarks, ["--help"]).stdout.partition("Try it:\n")[2]
 
-    names = [line.split()[0] for line in listed.splitlines()]
-    assert names == ["demo", "local", "enqueue", "status", "dead-letters", "retry", "reprocess"]
+    rows = [line for line in listed.splitlines() if line.startswith("  ")]
+    assert [row.split()[0] for row in rows] == list(landmarks.commands)
+    assert len({len(row) - len(row[2:].split(maxsplit=1)[1]) for row in rows}) == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_for_each_shell(shell: str) -> None:
+    """It has the shell ask this command, by the variable that click looks for."""
+    script = CliRunner().invoke(landmarks, ["completion", shell], prog_name="landmarks").stdout
+
+    assert f"_LANDMARKS_COMPLETE={shell}_complete" in script
+
+
+def test_bash_completes_commands(tmp_path: Path) -> None:
+    """What the script sets up gives a command's name for its beginning, in a real shell."""
+    code = """
+        eval "$(landmarks completion bash)"
+        COMP_WORDS=(landmarks dead-letters re) COMP_CWORD=2
+        _landmarks_completion landmarks
+        printf '%s\n' "${COMPREPLY[@]}"
+    """
+    command = tmp_path / "landmarks"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m worker "$@"\n', "utf-8")
+    command.chmod(0o700)
+    ran = subprocess.run(
+        ["bash", "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    assert ran.stdout == "redrive\n"
 
 
 def test_help_waits_for_no_imports() -> None:

@@ -33,8 +33,9 @@ EXAMPLES = {
 def example(heading: str) -> str:
     """The JSON below a heading."""
     (section,) = [text for text in PAGE.split("\n## ") if text.startswith(f"{heading}\n")]
-    (block,) = re.findall(r"^```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    return block
+    found = re.search(r"^```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    assert found
+    return found[1]
 
 
 @pytest.mark.parametrize("heading", EXAMPLES)
