@@ -1,0 +1,37 @@
+"""Pages hang together: links lead somewhere, what looks like JSON or YAML is."""
+
+import json
+from pathlib import Path
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from tests.integration.docs.pages import PAGES, ROOT, anchors, blocks, links, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Files are there, and so are the headings that are linked to."""
+    for link in links(page):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_relative_to(ROOT), link
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_json_and_yaml_can_be_read(page: Path) -> None:
+    """Whoever copies a piece gets no syntax error."""
+    for block in blocks(page, "json"):
+        json.loads(block.text)
+    for block in blocks(page, "yaml"):
+        assert yaml_parse(block.text)
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    """Nobody has to guess what else there is."""
+    linked = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md")}
+    assert set(PAGES[1:]) <= linked
