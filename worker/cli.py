@@ -13,6 +13,7 @@ from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
 from worker.commands.enqueue import enqueue
 from worker.commands.group import RootGroup
+from worker.commands.list import list_results
 from worker.commands.local import local
 from worker.commands.reprocess import reprocess
 from worker.commands.retry import retry
@@ -41,7 +42,7 @@ def landmarks() -> None:
     """
 
 
-for _command in (demo, local, enqueue, status, dead_letters, retry, reprocess):
+for _command in (demo, local, enqueue, status, list_results, dead_letters, retry, reprocess):
     landmarks.add_command(_command)
 
 
