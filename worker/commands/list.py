@@ -51,7 +51,7 @@ def list_results(
 
     A table with the index by-prefix (the template's parameter PrefixIndex) answers from
     that, sorted by key, and reads the folder alone. Without it, and with --recursive, the
-    whole table is read: about one of DynamoDB's read units an item.
+    whole table is read: about one of DynamoDB's read units an item, which is said beside it.
 
     \b
       landmarks list s3://my-photos/2026/ --status failed

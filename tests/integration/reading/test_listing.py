@@ -8,6 +8,7 @@ from itertools import count
 import boto3
 import pytest
 
+from bench.items import write_units
 from tests.fakes import closed_port, seen_nobody
 from tests.integration.reading.conftest import Save, saving
 from worker import LandmarkTable
@@ -228,6 +229,7 @@ def test_index_holds_no_landmarks(make_table: MakeTable) -> None:
         ExpressionAttributeValues={":prefix": {"S": "photos/a/"}},
     )["Items"]
 
+    assert write_units(item) == 1
     assert item.keys() == {
         "object_key",
         "bucket",
