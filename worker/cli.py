@@ -14,6 +14,7 @@ from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
 from worker.commands.enqueue import enqueue
 from worker.commands.group import RootGroup
+from worker.commands.list import list_results
 from worker.commands.local import local
 from worker.commands.reprocess import reprocess
 from worker.commands.retry import retry
@@ -45,6 +46,7 @@ def landmarks() -> None:
 landmarks.add_section("Try it", [demo, local])
 landmarks.add_section("Send photographs", [enqueue])
 landmarks.add_section("Run it", [status, dead_letters, retry, reprocess])
+landmarks.add_section("Read results", [list_results])
 landmarks.add_section("This command", [completion])
 
 

@@ -155,7 +155,11 @@ def render(**given: str) -> Stack:
             for name, body in template["Resources"].items()
             if evaluation.holds_condition(body.get("Condition"))
         },
-        outputs=evaluation.value(template["Outputs"]),
+        outputs={
+            name: evaluation.value(body)
+            for name, body in template["Outputs"].items()
+            if evaluation.holds_condition(body.get("Condition"))
+        },
     )
 
 

@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
-from tests.fakes import Context, person
+from tests.fakes import Context, person, seen_person
 from tests.infra.cloudformation import Node, parameter_values, transform_template
+from worker import LandmarkTable
 from worker.composition import build_handler
 from worker.detector.pool import DetectorPool
 from worker.errors import CorruptImageError
@@ -208,6 +209,26 @@ def test_the_created_table_takes_results_that_expire(deployment: Deployment) -> 
     template = transform_template()["Resources"]["ResultsTable"]["Properties"]
     assert item[template["TimeToLiveSpecification"]["AttributeName"]].keys() == {"N"}
     assert item["bucket"] == {"S": "camera-roll"}
+
+
+def test_the_created_index_lists_a_directory(deployment: Deployment) -> None:
+    """A stack with the index lists by it, one without by its whole table, both the same."""
+    indexed = deploy(PrefixIndex="true")
+    assert indexed.outputs["PrefixIndexName"] == "by-prefix"
+    assert "PrefixIndexName" not in deployment.outputs
+    identity = ObjectIdentity("0" * 32, datetime(2026, 1, 2, tzinfo=UTC), size_bytes=48_151)
+    for stack in (deployment, indexed):
+        name = stack.outputs["ResultsTable"]
+        for key in ("listed/a.jpg", "listed/b/c.jpg"):
+            result = Result(
+                Job("camera-roll", key), identity, seen_person(), None, 1, Durations(1, 2, 3)
+            )
+            assert ResultsTable(name, ModelOptions()).save(result)
+
+        listing = LandmarkTable(name).list("camera-roll", "listed/")
+
+        assert [found.key for found in listing] == ["listed/a.jpg"]
+        assert listing.by_index == (stack is indexed)
 
 
 def test_logs_are_forgotten(deployment: Deployment) -> None:

@@ -15,6 +15,7 @@ VARIANTS = [
     {"BucketNotifications": "true"},
     {"ExistingImageBucket": "camera-roll", "ExistingImageBucketKeyArn": KEY_ARN},
     {"ExistingImageBucket": "camera-roll", "BucketNotifications": "true"},
+    {"PrefixIndex": "true"},
 ]
 CREATED_BUCKET = f"landmark-images-{STACK_GUID}"
 
@@ -118,6 +119,16 @@ def test_readers_may_only_query() -> None:
     """The policy for readers allows to query the table and nothing else."""
     document = render().properties("ReaderPolicy")["PolicyDocument"]
     assert granted(document) == {("dynamodb:Query", "ResultsTable.Arn")}
+
+
+def test_readers_may_query_the_index_where_there_is_one() -> None:
+    """And still nothing else; the worker needs no more than without it."""
+    document = render(PrefixIndex="true").properties("ReaderPolicy")["PolicyDocument"]
+    assert granted(document) == {
+        ("dynamodb:Query", "ResultsTable.Arn"),
+        ("dynamodb:Query", "ResultsTable.Arn/index/by-prefix"),
+    }
+    assert worker_permissions(PrefixIndex="true") == worker_permissions()
 
 
 def test_nothing_needs_more_than_the_capability_to_create_roles() -> None:

@@ -1,9 +1,12 @@
 """What the stack consists of, and how its parts are joined."""
 
+from operator import itemgetter
+
 import pytest
 from pynamodb.attributes import TTLAttribute
 
 from tests.infra.cloudformation import STACK_GUID, Node, render
+from worker.reading.summary import bind_indexed_item
 from worker.results.item import LandmarkItem
 
 NAMES_OF_OUTPUTS = {
@@ -83,6 +86,33 @@ def test_the_table_is_the_workers() -> None:
     } == {name: attributes[name].attr_type for name in keys.values()}
     (expiry,) = (name for name, kind in attributes.items() if isinstance(kind, TTLAttribute))
     assert table["TimeToLiveSpecification"] == {"AttributeName": expiry, "Enabled": True}
+
+
+def test_the_table_has_no_index_unasked() -> None:
+    """Without the parameter nobody pays for it."""
+    stack = render()
+    assert "GlobalSecondaryIndexes" not in stack.properties("ResultsTable")
+    assert "PrefixIndexName" not in stack.outputs
+
+
+def test_the_index_is_the_readers() -> None:
+    """Keys, projection and name are those by which the reader asks."""
+    stack = render(PrefixIndex="true")
+    table = stack.properties("ResultsTable")
+    (index,) = bind_indexed_item("any")._indexes.values()
+    schema = index._get_schema()
+
+    assert table["GlobalSecondaryIndexes"] == [
+        {
+            "IndexName": schema["index_name"],
+            "KeySchema": sorted(schema["key_schema"], key=itemgetter("KeyType")),
+            "Projection": schema["projection"],
+        }
+    ]
+    assert all(key in table["AttributeDefinitions"] for key in schema["attribute_definitions"])
+    assert len(table["AttributeDefinitions"]) == 3
+    assert stack.outputs["PrefixIndexName"]["Value"] == schema["index_name"]
+    assert stack.outputs["PrefixIndexName"]["Export"] == {"Name": "landmark-worker:PrefixIndexName"}
 
 
 def test_the_table_is_safe() -> None:

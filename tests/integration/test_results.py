@@ -32,6 +32,7 @@ MODIFIED = datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2)))
 REQUIRED = {
     "object_key": "S",
     "bucket": "S",
+    "prefix": "S",
     "status": "S",
     "image": "M",
     "etag": "S",
@@ -124,6 +125,7 @@ def test_values_are_what_the_reader_is_promised(cloud: Cloud, table: ResultsTabl
     assert {name: value for name, value in item.items() if "B" not in value} == {
         "object_key": {"S": KEY},
         "bucket": {"S": "photos"},
+        "prefix": {"S": "photos/"},
         "status": {"S": "detected"},
         "pose_score": {"N": "0.987654"},
         "image": {
@@ -240,18 +242,33 @@ def test_results_expire_where_a_retention_is_set(cloud: Cloud) -> None:
 
 
 def test_fullest_item_costs_eight_write_units(cloud: Cloud, table: ResultsTable) -> None:
-    """With every group, an ordinary key and everything that a message may add."""
+    """With every group, an ordinary key, and texts as long as S3, SQS and the stack make them."""
     key = "uploads/2026/01/02/7f3c1e9a-4b1d-4e55-9a53-3f0c3b1f2d77/IMG_20260102_030405.jpg"
+    bucket = "landmark-images-f449b250-b969-11e0-a185-5081d0136786"
+    etag, version = "9b2cf535f27731c974343645a3985328", "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH"
+    full = full_result(key)
+    table.save(
+        replace(
+            full,
+            job=replace(full.job, bucket=bucket),
+            identity=replace(full.identity, etag=etag, version_id=version),
+        )
+    )
+
+    assert write_units(cloud.item(key)) == 8
+
+
+@pytest.mark.parametrize(
+    ("key", "units"), [(LONGEST_KEY, 9), (f"{LONGEST_KEY[:-1]}/a", 10)], ids=["flat", "deep"]
+)
+def test_longest_keys_cost_what_they_take(
+    cloud: Cloud, table: ResultsTable, key: str, units: int
+) -> None:
+    """A kilobyte more for the key, and one for a directory that is as long."""
+    assert len(key.encode()) == 1024
     table.save(full_result(key))
 
-    assert write_units(cloud.item(key)) <= 8
-
-
-def test_longest_key_costs_one_write_unit_more(cloud: Cloud, table: ResultsTable) -> None:
-    """Its kilobyte is all that it adds."""
-    table.save(full_result(LONGEST_KEY))
-
-    assert write_units(cloud.item(LONGEST_KEY)) <= 9
+    assert write_units(cloud.item(key)) == units
 
 
 @pytest.mark.parametrize(

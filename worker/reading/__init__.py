@@ -1,12 +1,15 @@
 """Results for the applications that use them; needs boto3, NumPy and PynamoDB, no MediaPipe.
 
-`table.py` finds results, `result.py` is one of them, `names.py` knows what its landmarks are
-called.
+`table.py` finds results, `result.py` is one of them, `summary.py` one without its landmarks;
+`names.py` knows what landmarks are called.
 """
 
+from worker.reading.faults import SeveralResultsError, TableNotFoundError
+from worker.reading.listing import Listing
 from worker.reading.names import HAND_NAMES, POSE_NAMES, Landmark, NamedLandmarks
 from worker.reading.result import ImageInfo, LandmarkResult
-from worker.reading.table import LandmarkTable, SeveralResultsError, TableNotFoundError
+from worker.reading.summary import ResultSummary
+from worker.reading.table import LandmarkTable
 
 __all__ = [
     "HAND_NAMES",
@@ -15,7 +18,9 @@ __all__ = [
     "Landmark",
     "LandmarkResult",
     "LandmarkTable",
+    "Listing",
     "NamedLandmarks",
+    "ResultSummary",
     "SeveralResultsError",
     "TableNotFoundError",
 ]

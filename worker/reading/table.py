@@ -1,43 +1,24 @@
 """The results table, as applications read it. Nothing is written here."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import and_
 from typing import Any, Final
 
-from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.pagination import ResultIterator
 
-from worker.errors import AccessDeniedError, LandmarkError, ServiceError
+from worker.reading.faults import SeveralResultsError, service_errors
+from worker.reading.listing import Listing
 from worker.reading.pages import merge_pages
 from worker.reading.result import LandmarkResult
-from worker.results.faults import DENIED_CODES, fault_code
-from worker.results.item import LandmarkItem, bind_item
+from worker.reading.summary import bind_indexed_item
+from worker.results.item import LandmarkItem
 
 # The worker has to answer in seconds; an application may be far away, and has time.
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 _READ_TIMEOUT_SECONDS: Final = 20
 _RETRIES: Final = 5
-
-
-class SeveralResultsError(LandmarkError):
-    """Raised when several buckets have an object of this key, and none was named."""
-
-    code = "SEVERAL_RESULTS"
-
-    def __init__(self, key: str, buckets: Sequence[str]) -> None:
-        """Name the buckets, to choose from."""
-        super().__init__(f"{key!r} is in several buckets, name one: {', '.join(buckets)}")
-        self.key = key
-        self.buckets = tuple(buckets)
-
-
-class TableNotFoundError(LandmarkError):
-    """Raised when there is no such table in this account and region."""
-
-    code = "TABLE_NOT_FOUND"
 
 
 class LandmarkTable:
@@ -56,7 +37,7 @@ class LandmarkTable:
             region: another one than the environment's.
             endpoint_url: another DynamoDB than AWS's, for tests.
         """
-        self._item = bind_item(table_name)
+        self._item = bind_indexed_item(table_name)
         meta: Any = self._item.Meta
         meta.region, meta.host = region, endpoint_url
         meta.connect_timeout_seconds = _CONNECT_TIMEOUT_SECONDS
@@ -131,6 +112,47 @@ class LandmarkTable:
         self._connect()
         return merge_pages([part(number) for number in range(segments)])
 
+    def list(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        status: str | None = None,
+        error_code: str | None = None,
+        recursive: bool = False,
+        limit: int | None = None,
+    ) -> Listing:
+        """The results of one directory, without their landmarks, in constant memory.
+
+        With the index `by-prefix` (the template's parameter `PrefixIndex`) only that directory is
+        read, and what was stored a moment ago may be missing. A table without it, and
+        `recursive`, are read whole, and charged for, whatever is selected; the answer says so.
+
+        Args:
+            bucket: only of this bucket.
+            prefix: `photos/2026/` is a directory's own objects, `photos/2026/IMG_1` those of
+                them that begin so; without it, it is what lies in no directory.
+            status: only with this status.
+            error_code: only with this error code.
+            recursive: everything that begins so, in whatever directory.
+            limit: no more than so many.
+
+        Returns:
+            sorted by key if the index answers, else in no order; see its attributes.
+
+        Raises:
+            TableNotFoundError: there is no such table.
+            AccessDeniedError: these credentials may not query the index, or scan the table.
+            ServiceError: DynamoDB fails or can't be reached.
+        """
+        item = self._item
+        conditions = [
+            *([] if status is None else [item.status == status]),
+            *([] if error_code is None else [item.error_code == error_code]),
+        ]
+        selection = reduce(and_, conditions) if conditions else None
+        return Listing(item, bucket, prefix, selection, recursive=recursive, limit=limit)
+
     def _query(
         self, key: str, place: Condition | None, *, consistent: bool
     ) -> Iterator[LandmarkResult]:
@@ -153,25 +175,7 @@ class LandmarkTable:
 
 def _pages(ask: Callable[[], ResultIterator[LandmarkItem]]) -> Iterator[list[LandmarkResult]]:
     """DynamoDB's pages of up to 1 MB, without the items that are not the worker's."""
-    with _service_errors():
+    with service_errors():
         for page in ask().page_iter:
             results = map(LandmarkResult.from_attributes, page["Items"])
             yield [result for result in results if result is not None]
-
-
-@contextmanager
-def _service_errors() -> Iterator[None]:
-    """PynamoDB's errors as ours."""
-    try:
-        yield
-    except PynamoDBException as error:
-        raise _as_ours(error) from error
-
-
-def _as_ours(error: PynamoDBException) -> LandmarkError:
-    code = fault_code(error)
-    if code == "ResourceNotFoundException":
-        return TableNotFoundError("there is no such table: check its name and the region")
-    if code in DENIED_CODES:
-        return AccessDeniedError(f"DynamoDB refuses: {error.cause}")
-    return ServiceError(f"DynamoDB: {error.cause or error}")

@@ -86,6 +86,7 @@ class LandmarkItem(Model):
 
     object_key = UnicodeAttribute(hash_key=True)
     bucket = UnicodeAttribute(range_key=True)
+    prefix = UnicodeAttribute(null=True)  # items of before it was written have none
     status = UnicodeAttribute()
     error_code = UnicodeAttribute(null=True)
     error_message = UnicodeAttribute(null=True)

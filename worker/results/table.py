@@ -29,6 +29,7 @@ from worker.results.item import (
     ModelMap,
     bind_item,
 )
+from worker.results.prefix import prefix_of
 from worker.results.stored import SUMMARY, Stored, normalised, timestamp
 
 DETECTED: Final = "detected"
@@ -218,6 +219,7 @@ class ResultsTable:
         return self.item(
             object_key=result.job.key,
             bucket=result.job.bucket,
+            prefix=prefix_of(result.job.bucket, result.job.key),
             status=result.status,
             etag=identity.etag,
             version_id=identity.version_id,

@@ -49,6 +49,11 @@ def written(dynalite_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ResultsT
 @pytest.fixture
 def save(written: ResultsTable) -> Save:
     """Store a result, by default of a person with every group."""
+    return saving(written)
+
+
+def saving(table: ResultsTable) -> Save:
+    """What stores results in this table."""
 
     def save_one(
         key: str, bucket: str = "photos", outcome: Detection | ImageError | None = None
@@ -61,6 +66,6 @@ def save(written: ResultsTable) -> Save:
             attempts=1,
             durations=Durations(fetch=12, detect=34, total=56),
         )
-        assert written.save(result)
+        assert table.save(result)
 
     return save_one

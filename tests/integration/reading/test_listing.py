@@ -1,0 +1,297 @@
+"""Results by directory, from an index and without one, in two services that share no code."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import boto3
+import pytest
+
+from bench.items import write_units
+from tests.fakes import closed_port, seen_nobody
+from tests.integration.reading.conftest import Save, saving
+from worker import LandmarkTable
+from worker.errors import CorruptImageError, NotAnImageError, ServiceError
+from worker.model import ModelOptions
+from worker.reading import ResultSummary, TableNotFoundError
+from worker.reading.summary import PREFIX_INDEX, SUMMARY_ATTRIBUTES, bind_indexed_item
+from worker.results.item import bind_item
+from worker.results.table import ResultsTable
+
+_NUMBERS = count(1)
+
+# Keys that S3 takes, whatever a file system or an address would make of them.
+KEYS = [
+    "root.jpg",
+    "/slash.jpg",
+    "a/1.jpg",
+    "a/10.jpg",
+    "a/2.jpg",
+    "a/b/deep.jpg",
+    "ab/sibling.jpg",
+    "a//empty name.jpg",
+    "a/../up.jpg",
+    "a/été 1+1%20.jpg",
+    "a/",
+]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A table, as the worker fills it and as an application reads it."""
+
+    name: str
+    save: Save
+    reader: LandmarkTable
+
+    def keys(self, bucket: str, prefix: str = "", *, recursive: bool = False) -> list[str]:
+        """What is listed."""
+        return [found.key for found in self.reader.list(bucket, prefix, recursive=recursive)]
+
+
+MakeTable = Callable[..., Stored]
+
+
+@pytest.fixture(params=["dynalite", "moto"])
+def make_table(request: pytest.FixtureRequest) -> MakeTable:
+    """Make a table in either service, with the index or without."""
+    request.getfixturevalue("written" if request.param == "dynalite" else "services")
+
+    def make(*, index: bool) -> Stored:
+        name = f"listed-{next(_NUMBERS)}"
+        item = bind_indexed_item(name) if index else bind_item(name)
+        item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite knows no TTL
+        return Stored(name, saving(ResultsTable(name, ModelOptions())), LandmarkTable(name))
+
+    return make
+
+
+@pytest.fixture(params=[True, False], ids=["index", "no index"])
+def stored(request: pytest.FixtureRequest, make_table: MakeTable) -> Stored:
+    """Objects of two buckets, with the index and without."""
+    table = make_table(index=request.param)
+    for key in KEYS:
+        table.save(key, outcome=seen_nobody())
+    table.save("a/1.jpg", "photos-2", CorruptImageError("cut short"))
+    return table
+
+
+def test_directory_lists_its_own_objects(stored: Stored) -> None:
+    """Nothing of what lies below or beside it, nor of another bucket; the same in both ways."""
+    expected = {
+        "": ["root.jpg"],
+        "r": ["root.jpg"],
+        "a": [],
+        "a/": ["a/", "a/1.jpg", "a/10.jpg", "a/2.jpg", "a/été 1+1%20.jpg"],
+        "a/1": ["a/1.jpg", "a/10.jpg"],
+        "a/é": ["a/été 1+1%20.jpg"],
+        "a/b": [],
+        "a/b/": ["a/b/deep.jpg"],
+        "ab/": ["ab/sibling.jpg"],
+        "a//": ["a//empty name.jpg"],
+        "a/../": ["a/../up.jpg"],
+        "/": ["/slash.jpg"],
+        "none/": [],
+    }
+    assert {prefix: sorted(stored.keys("photos", prefix)) for prefix in expected} == expected
+
+
+def test_recursive_lists_everything_below(stored: Stored) -> None:
+    """Every key that begins so, which no index knows."""
+    expected = {
+        ("photos", ""): sorted(KEYS),
+        ("photos", "a"): sorted(key for key in KEYS if key.startswith("a")),
+        ("photos", "a/b/"): ["a/b/deep.jpg"],
+        ("photos-2", ""): ["a/1.jpg"],
+        ("photo", ""): [],
+    }
+    for (bucket, prefix), keys in expected.items():
+        listing = stored.reader.list(bucket, prefix, recursive=True)
+        assert sorted(found.key for found in listing) == keys
+        assert (listing.by_index, listing.items_read) == (False, len(KEYS) + 1)
+
+
+def test_index_reads_the_directory_alone_and_sorts(make_table: MakeTable) -> None:
+    """By the bytes of the keys' UTF-8, as S3 lists; nothing else is read."""
+    table = make_table(index=True)
+    for key in reversed(KEYS):
+        table.save(key, outcome=seen_nobody())
+
+    listing = table.reader.list("photos", "a/")
+
+    assert (listing.by_index, listing.items_read) == (False, 0)
+    assert [found.key for found in listing] == [
+        "a/",
+        "a/1.jpg",
+        "a/10.jpg",
+        "a/2.jpg",
+        "a/été 1+1%20.jpg",
+    ]
+    assert (listing.by_index, listing.items_read) == (True, 5)
+
+
+def test_without_the_index_the_table_is_read(make_table: MakeTable) -> None:
+    """And the listing says so."""
+    table = make_table(index=False)
+    for key in KEYS:
+        table.save(key, outcome=seen_nobody())
+
+    listing = table.reader.list("photos", "a/b/")
+
+    assert [found.key for found in listing] == ["a/b/deep.jpg"]
+    assert (listing.by_index, listing.items_read) == (False, len(KEYS))
+
+
+def test_items_without_a_directory_are_found_without_the_index(make_table: MakeTable) -> None:
+    """Those of before it was written; the index has none of them."""
+    plain, indexed = make_table(index=False), make_table(index=True)
+    for table in (plain, indexed):
+        table.save("a/old.jpg")
+        boto3.client("dynamodb").update_item(
+            TableName=table.name,
+            Key={"object_key": {"S": "a/old.jpg"}, "bucket": {"S": "photos"}},
+            UpdateExpression="REMOVE prefix",
+        )
+
+    assert plain.keys("photos", "a/") == ["a/old.jpg"]
+    assert indexed.keys("photos", "a/") == []
+    assert indexed.keys("photos", "a/", recursive=True) == ["a/old.jpg"]
+
+
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize("recursive", [True, False])
+def test_statuses_and_codes_are_selected(
+    make_table: MakeTable, *, index: bool, recursive: bool
+) -> None:
+    """Each leaves out the rest."""
+    table = make_table(index=index)
+    table.save("a/person.jpg")
+    table.save("a/nobody.jpg", outcome=seen_nobody())
+    table.save("a/short.jpg", outcome=CorruptImageError("cut short"))
+    table.save("a/list.txt", outcome=NotAnImageError("a list"))
+
+    def found(status: str | None = None, error_code: str | None = None) -> set[str]:
+        listing = table.reader.list(
+            "photos", "a/", status=status, error_code=error_code, recursive=recursive
+        )
+        return {each.key.removeprefix("a/") for each in listing}
+
+    assert found(status="detected") == {"person.jpg"}
+    assert found(status="not_detected") == {"nobody.jpg"}
+    assert found(status="failed") == {"short.jpg", "list.txt"}
+    assert found(error_code="NOT_AN_IMAGE") == {"list.txt"}
+    assert found(status="detected", error_code="NOT_AN_IMAGE") == set()
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_summary_is_the_result_without_its_landmarks(make_table: MakeTable, *, index: bool) -> None:
+    """The same values, typed, and the same JSON, from the index and from the table."""
+    table = make_table(index=index)
+    table.save("a/person.jpg")
+    table.save("a/short.jpg", outcome=CorruptImageError("cut short"))
+
+    listed = {found.key: found for found in table.reader.list("photos", "a/")}
+
+    for key, summary in listed.items():
+        result = table.reader.get(key)
+        assert result is not None
+        for field in fields(ResultSummary)[:-1]:
+            assert getattr(summary, field.name) == getattr(result, field.name)
+        whole = result.to_json()
+        assert summary.to_json() == {
+            name: whole[name]
+            for name in ("object_key", "bucket", *SUMMARY_ATTRIBUTES)
+            if name in whole
+        }
+    person, short = listed["a/person.jpg"], listed["a/short.jpg"]
+    assert person.processed_at is not None
+    assert datetime.now(UTC) - person.processed_at < timedelta(minutes=1)
+    assert person.bounding_box is not None
+    assert (person.status, short.error_code) == ("detected", "CORRUPT_IMAGE")
+
+
+def test_fields_are_the_attributes() -> None:
+    """What is projected is what is read, under the names that results have."""
+    names = [field.name for field in fields(ResultSummary) if not field.name.startswith("_")]
+    assert sorted(names) == sorted(("key", "bucket", *SUMMARY_ATTRIBUTES))
+
+
+def test_index_holds_no_landmarks(make_table: MakeTable) -> None:
+    """What it projects is small, whatever the item has."""
+    table = make_table(index=True)
+    table.save("a/person.jpg")
+
+    (item,) = boto3.client("dynamodb").query(
+        TableName=table.name,
+        IndexName=PREFIX_INDEX,
+        KeyConditionExpression="prefix = :prefix",
+        ExpressionAttributeValues={":prefix": {"S": "photos/a/"}},
+    )["Items"]
+
+    assert write_units(item) == 1
+    assert item.keys() == {
+        "object_key",
+        "bucket",
+        "prefix",
+        *SUMMARY_ATTRIBUTES,
+    } - {"error_code", "error_message"}
+
+
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize("recursive", [True, False])
+def test_listing_goes_through_many_pages(
+    make_table: MakeTable, *, index: bool, recursive: bool
+) -> None:
+    """DynamoDB's pages end at 1 MB; every result comes once."""
+    table = make_table(index=index)
+    for number in range(25):
+        table.save(f"a/{number:02}", outcome=CorruptImageError("x" * 100_000))
+
+    listing = table.reader.list("photos", "a/", recursive=recursive)
+
+    first = next(listing)
+    read_for_the_first = listing.items_read
+    assert sorted([first.key, *(found.key for found in listing)]) == [
+        f"a/{number:02}" for number in range(25)
+    ]
+    assert read_for_the_first < listing.items_read == 25
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_limit_ends_the_listing(make_table: MakeTable, *, index: bool) -> None:
+    """And where nothing else is selected, the index reads no more than that."""
+    table = make_table(index=index)
+    for number in range(3):
+        table.save(f"a/{number}", outcome=seen_nobody())
+        table.save(f"a/{number} failed", outcome=CorruptImageError("cut short"))
+
+    listing = table.reader.list("photos", "a/", limit=4)
+
+    assert len(list(listing)) == 4
+    assert listing.items_read == (4 if index else 6)
+    assert len(list(table.reader.list("photos", "a/", status="failed", limit=2))) == 2
+    assert len(list(table.reader.list("photos", "a/", status="failed", limit=9))) == 3
+
+
+def test_item_of_somebody_else_is_not_listed(make_table: MakeTable) -> None:
+    """Without `status` it is no result, even where it has a directory."""
+    table = make_table(index=True)
+    names = {"object_key": "a/x", "bucket": "photos", "prefix": "photos/a/", "note": "mine"}
+    item = {name: {"S": value} for name, value in names.items()}
+    boto3.client("dynamodb").put_item(TableName=table.name, Item=item)
+
+    assert table.keys("photos", "a/") == []
+    assert table.keys("photos", "a/", recursive=True) == []
+
+
+@pytest.mark.usefixtures("make_table")
+def test_errors_are_named() -> None:
+    """A wrong table, and a DynamoDB that is not there."""
+    with pytest.raises(TableNotFoundError):
+        next(LandmarkTable("no-such-table").list("photos"))
+    with closed_port() as address:
+        table = LandmarkTable("any", endpoint_url=address)
+        table._item.Meta.max_retry_attempts = 0
+        with pytest.raises(ServiceError):
+            next(table.list("photos"))

@@ -1,0 +1,256 @@
+"""`landmarks list`: results of a folder, for people and for programs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.fakes import Cloud, seen_nobody
+from tests.integration.reading.conftest import Save, saving
+from worker.cli import landmarks
+from worker.errors import CorruptImageError, NotAnImageError
+from worker.model import ModelOptions
+from worker.reading.summary import bind_indexed_item
+from worker.results.table import ResultsTable
+
+WITHOUT_INDEX = (
+    "{} items of the table read, unsorted: it has no index by-prefix "
+    "(the template's PrefixIndex=true)\n"
+)
+
+
+@pytest.fixture
+def indexed(cloud: Cloud) -> Cloud:
+    """A stack whose table has the index."""
+    name = f"{cloud.stack.table}-indexed"
+    bind_indexed_item(name).create_table(wait=True)
+    return replace(cloud, stack=replace(cloud.stack, table=name))
+
+
+def fill(cloud: Cloud) -> Save:
+    """Store six results of two buckets."""
+    save = saving(ResultsTable(cloud.stack.table, ModelOptions()))
+    save("new/person.jpg")
+    save("new/nobody 1+1.jpg", outcome=seen_nobody())
+    save("new/list.txt", outcome=NotAnImageError("no image"))
+    save("new/h/short.jpg", outcome=CorruptImageError("cut short"))
+    save("newer/person.jpg")
+    save("new/person.jpg", "far-away")
+    return save
+
+
+def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
+    """Run the command with the stack's settings."""
+    arguments = ("list", *arguments)
+    return CliRunner().invoke(landmarks, arguments, env={**cloud.stack.environment, **environment})
+
+
+def columns(result: Result) -> list[list[str]]:
+    """What stands in each line, but for the time."""
+    assert result.exit_code == 0
+    return [re.split(" {2,}", line)[1:] for line in result.stdout.splitlines()]
+
+
+def listed(cloud: Cloud, *arguments: str) -> list[dict[str, Any]]:
+    """What is printed as JSON."""
+    result = run(cloud, *arguments, "--json")
+    assert result.exit_code == 0
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_folder_is_listed_by_the_index(indexed: Cloud) -> None:
+    """Sorted and aligned, keys without the folder, and nothing to be said beside it."""
+    fill(indexed)
+
+    result = run(indexed, "s3://photos/new/")
+
+    assert columns(result) == [
+        ["failed", "NOT_AN_IMAGE", "-", "list.txt"],
+        ["not_detected", "-", "96x64", "nobody 1+1.jpg"],
+        ["detected", "0.99", "640x480", "person.jpg"],
+    ]
+    assert result.stderr == ""
+    starts = {line.index(line.split("  ")[-1]) for line in result.stdout.splitlines()}
+    assert len(starts) == 1
+    assert re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ  ", result.stdout)
+
+
+def test_folder_is_listed_without_an_index(cloud: Cloud) -> None:
+    """The same lines, in DynamoDB's order, and what it cost."""
+    fill(cloud)
+
+    result = run(cloud, "s3://photos/new/")
+
+    assert sorted(line[-1] for line in columns(result)) == [
+        "list.txt",
+        "nobody 1+1.jpg",
+        "person.jpg",
+    ]
+    assert result.stderr == WITHOUT_INDEX.format(6)
+
+
+def test_recursive_lists_whole_keys(indexed: Cloud) -> None:
+    """Whatever lies below; the table is read for it, which no index would change."""
+    fill(indexed)
+
+    result = run(indexed, "s3://photos/new/", "-r")
+
+    assert sorted(line[-1] for line in columns(result)) == [
+        "new/h/short.jpg",
+        "new/list.txt",
+        "new/nobody 1+1.jpg",
+        "new/person.jpg",
+    ]
+    assert result.stderr == "6 items of the table read\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [
+        (("s3://photos/new/", "--status", "failed"), ["new/list.txt"]),
+        (("s3://photos/new/", "--status", "detected"), ["new/person.jpg"]),
+        (("s3://photos/new/", "--error-code", "NOT_AN_IMAGE"), ["new/list.txt"]),
+        (("s3://photos/new/", "--error-code", "CORRUPT_IMAGE"), []),
+        (("s3://photos/new", "--error-code", "CORRUPT_IMAGE", "-r"), ["new/h/short.jpg"]),
+        (("s3://photos/new/", "--limit", "2"), ["new/list.txt", "new/nobody 1+1.jpg"]),
+        (("s3://photos/new/p",), ["new/person.jpg"]),
+        (("s3://far-away/new/",), ["new/person.jpg"]),
+        (("s3://photos",), []),
+    ],
+)
+def test_what_is_asked_for_is_listed(
+    indexed: Cloud, arguments: tuple[str, ...], keys: list[str]
+) -> None:
+    """Place, status, code and limit each leave out the rest."""
+    fill(indexed)
+    assert [each["object_key"] for each in listed(indexed, *arguments)] == keys
+
+
+def test_json_is_a_line_each(indexed: Cloud) -> None:
+    """With the attributes' names in the table, and none that the item does not have."""
+    fill(indexed)
+
+    failed, _, person = listed(indexed, "s3://photos/new/")
+
+    assert failed.pop("processed_at").endswith("Z")
+    assert len(failed.pop("options_hash")) == 16
+    assert failed == {
+        "object_key": "new/list.txt",
+        "bucket": "photos",
+        "status": "failed",
+        "error_code": "NOT_AN_IMAGE",
+        "error_message": "no image",
+        "image": {"bytes": 4711},
+        "etag": "feed",
+        "source_last_modified": "2026-01-02T03:04:05Z",
+        "job_id": "order-7",
+    }
+    assert person["image"] == {"width": 640, "height": 480, "format": "jpeg", "bytes": 4711}
+    assert person["bounding_box"].keys() == {"x", "y", "width", "height"}
+
+
+def test_no_key_commands_the_terminal(indexed: Cloud) -> None:
+    """A key may have any characters; JSON has them as they are."""
+    key = "new/\x1b[31m\n\x07é.jpg"
+    saving(ResultsTable(indexed.stack.table, ModelOptions()))(key)
+
+    result = run(indexed, "s3://photos/new/")
+
+    assert result.stdout.endswith(" [31m  é.jpg\n")
+    assert result.stdout.count("\n") == 1
+    assert listed(indexed, "s3://photos/new/")[0]["object_key"] == key
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("s3://photos/none/", "nothing found in the folder itself; --recursive lists what is"),
+        ("s3://photos/new", "nothing found that begins so; if it is a folder: s3://photos/new/"),
+        ("s3://photos", "nothing found\n"),
+    ],
+)
+def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> None:
+    """As an empty folder is none; beside the results it is said what may be meant."""
+    fill(indexed)
+
+    result = run(indexed, place)
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "status", "words"),
+    [
+        (("photos/new/",), {}, 2, "'photos/new/' is no address such as s3://bucket/prefix"),
+        (("s3:///new/",), {}, 2, "'s3:///new/' is no address"),
+        ((), {}, 2, "Missing argument 'S3://BUCKET/PREFIX'"),
+        (("s3://photos", "--status", "done"), {}, 2, "'done' is not one of"),
+        (("s3://photos", "--limit", "0"), {}, 2, "0 is not in the range"),
+        (
+            ("s3://photos", "--status", "detected", "--error-code", "X"),
+            {},
+            2,
+            "--error-code is for what is failed",
+        ),
+        (("s3://photos",), {"RESULTS_TABLE": ""}, 2, "--table is missing"),
+        (("s3://photos", "--table", "no-such"), {}, 1, "there is no such table"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    cloud: Cloud,
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    status: int,
+    words: str,
+) -> None:
+    """That says what to do about it; a wrong call ends with 2."""
+    result = run(cloud, *arguments, **environment)
+
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert words in result.stderr.splitlines()[-1]
+
+
+def command(cloud: Cloud, *arguments: str) -> list[str]:
+    """How a shell runs the command on the stack's table."""
+    program = [sys.executable, "-m", "worker", "list", "--table", cloud.stack.table]
+    return [*program, *arguments]
+
+
+def test_a_closed_pipe_ends_it_quietly(cloud: Cloud) -> None:
+    """As `| head` closes it; nobody has to read of it."""
+    save = saving(ResultsTable(cloud.stack.table, ModelOptions()))
+    for number in range(20):  # more than a pipe holds
+        save(f"{number}", outcome=CorruptImageError("x" * 10_000))
+
+    listing = command(cloud, "s3://photos", "--json")
+    with subprocess.Popen(listing, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert json.loads(process.stdout.readline())["status"] == "failed"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_people_see_what_the_columns_are(indexed: Cloud) -> None:
+    """On a terminal there is a header, and what failed is red; in a pipe there is neither."""
+    fill(indexed)
+    reader, terminal = os.openpty()
+
+    listing = command(indexed, "s3://photos/new/")
+    subprocess.run(listing, stdout=terminal, check=True)
+    os.close(terminal)
+    header, failed, nobody, _ = os.read(reader, 10_000).decode().splitlines()
+    os.close(reader)
+
+    titles = re.split(" {2,}", click.unstyle(header))
+    assert titles == ["processed", "status", "score or code", "pixels", "key"]
+    assert click.unstyle(header).index("key") == nobody.index("nobody 1+1.jpg")
+    assert (click.unstyle(failed) != failed, click.unstyle(nobody) == nobody) == (True, True)
