@@ -97,7 +97,7 @@ check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## formatter, linter, type checker, tem
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/cfn-lint template.yaml infra-sam/fargate.yaml
+	$(BIN)/cfn-lint template.yaml infra-sam/fargate.yaml examples/stream-consumer/template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(E2E_VENV)/bin/sam validate --lint
 
 .PHONY: format

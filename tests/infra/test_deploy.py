@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from tests.fakes import Context, person
-from tests.infra.cloudformation import Node, parameter_values, transform_template
+from tests.infra.cloudformation import Node, parameter_values, render, transform_template
 from worker.composition import build_handler
 from worker.detector.pool import DetectorPool
 from worker.errors import CorruptImageError
@@ -81,9 +81,13 @@ def deploy(**parameters: str) -> Deployment:
     """Create a stack as `sam deploy` does: plain CloudFormation, and every parameter given."""
     name = f"deployed-{next(_NUMBERS)}-{os.getpid()}"
     client = boto3.client("cloudformation")
+    template = transform_template()
+    # moto knows no conditions of outputs, and would export what is not there.
+    wanted = render(**parameters).outputs
+    template["Outputs"] = {key: template["Outputs"][key] for key in wanted}
     client.create_stack(
         StackName=name,
-        TemplateBody=json.dumps(transform_template()),
+        TemplateBody=json.dumps(template),
         Parameters=[
             {"ParameterKey": key, "ParameterValue": value}
             for key, value in parameter_values(**parameters).items()
@@ -208,6 +212,14 @@ def test_the_created_table_takes_results_that_expire(deployment: Deployment) -> 
     template = transform_template()["Resources"]["ResultsTable"]["Properties"]
     assert item[template["TimeToLiveSpecification"]["AttributeName"]].keys() == {"N"}
     assert item["bucket"] == {"S": "camera-roll"}
+
+
+def test_the_created_stream_is_the_tables() -> None:
+    """Whoever takes the stack's output follows the created table; unasked there is no output."""
+    outputs = deploy(ResultsStream="NEW_IMAGE").outputs
+    table = boto3.client("dynamodb").describe_table(TableName=outputs["ResultsTable"])["Table"]
+    assert table["LatestStreamArn"] == outputs["ResultsStreamArn"]
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
 
 
 def test_logs_are_forgotten(deployment: Deployment) -> None:
