@@ -116,6 +116,10 @@ def test_stream_has_the_numbers_of_the_table(
         assert read.tobytes() == array.tobytes()
         assert not read.flags.writeable
     assert result.to_json() == stored.to_json()
+    (item,) = boto3.client("dynamodb").scan(TableName=written.item.Meta.table_name)["Items"]
+    with_bytes = LandmarkResult.from_stream(item)
+    assert with_bytes is not None
+    assert with_bytes.to_json() == stored.to_json()
 
 
 def test_item_of_somebody_else_is_no_result(

@@ -31,20 +31,6 @@ from worker.results.table import ResultsTable
 
 KEY = "photo.jpg"
 
-_ONLY_THE_BASE = """
-import sys
-class Refusing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {
-            "mediapipe", "cv2", "aws_lambda_powertools", "click", "rich", "moto", "PIL"
-        }:
-            raise ImportError(name)
-sys.meta_path.insert(0, Refusing())
-from worker import LandmarkTable
-result = LandmarkTable(sys.argv[1]).get(sys.argv[2])
-print(result.status, len(result.to_json()["face_landmarks"]["landmark"]))
-"""
-
 
 @pytest.fixture
 def table(written: ResultsTable) -> LandmarkTable:
@@ -238,12 +224,6 @@ def test_names_are_mediapipes() -> None:
         exec(f"import enum\n{code}", scope)  # noqa: S102, MediaPipe's
         assert tuple(member.name.lower() for member in scope[name]) == ours
         assert [member.value for member in scope[name]] == list(range(len(ours)))
-
-
-def test_reading_needs_only_the_base_dependencies(table: LandmarkTable, save: Save) -> None:
-    """Whatever else the project uses can't be imported, and is not missed."""
-    save(KEY)
-    assert run_python(_ONLY_THE_BASE, table._item.Meta.table_name, KEY) == "detected 468"
 
 
 def test_worker_starts_without_the_reader() -> None:
