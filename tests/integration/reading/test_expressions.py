@@ -9,11 +9,18 @@ import pytest
 
 from tests.fakes import seen_person
 from tests.integration.reading.conftest import Save
+from tests.integration.reading.node import ROOT
 from worker.landmarks import Detection, Landmarks
 from worker.results.encoding import LandmarkEncoding
 from worker.results.table import ResultsTable
 
 pytestmark = pytest.mark.parametrize("encoding", [LandmarkEncoding.MAPS])
+
+DOCS = (ROOT / "docs" / "table.md").read_text("utf-8")
+
+# As docs/table.md has them.
+PLACE = "pose_landmarks[15].x, pose_landmarks[15].y"
+HAND_RAISED = "pose_landmarks[15].y < pose_landmarks[11].y"
 
 LEFT_SHOULDER, LEFT_WRIST = 11, 15
 
@@ -56,17 +63,18 @@ def test_projection_reaches_one_number(written: ResultsTable, save: Save) -> Non
 @pytest.mark.parametrize("dynamodb", ["dynalite"], indirect=True)
 def test_projection_reaches_several_numbers(written: ResultsTable, save: Save) -> None:
     """Of one landmark, as an application wants it."""
+    assert PLACE in DOCS
     save("photo.jpg")
 
-    found = query(written, "pose_landmarks[15].x, pose_landmarks[15].visibility")
+    found = query(written, PLACE)
 
-    assert found["pose_landmarks"] == {"L": [{"M": {"x": seen(0), "visibility": seen(3)}}]}
+    assert found["pose_landmarks"] == {"L": [{"M": {"x": seen(0), "y": seen(1)}}]}
 
 
 @pytest.mark.parametrize(
     ("condition", "keys"),
     [
-        ("pose_landmarks[15].y < pose_landmarks[11].y", ["up"]),
+        (HAND_RAISED, ["up"]),
         ("pose_landmarks[15].y > :half", ["down"]),
         ("attribute_not_exists(pose_landmarks[15].y)", []),
     ],
@@ -75,6 +83,7 @@ def test_filter_compares_numbers(
     condition: str, keys: Sequence[str], written: ResultsTable, save: Save
 ) -> None:
     """With each other, as with a value."""
+    assert HAND_RAISED in DOCS
     save("up", outcome=person_with(0.4, 0.1))
     save("down", outcome=person_with(0.4, 0.9))
     values = {"ExpressionAttributeValues": {":half": {"N": "0.5"}}} if ":half" in condition else {}
