@@ -98,7 +98,7 @@ check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## formatter, linter, type checker, doc
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m docs.configuration --check
-	$(BIN)/cfn-lint template.yaml infra-sam/fargate.yaml
+	$(BIN)/cfn-lint template.yaml infra-sam/fargate.yaml examples/stream-consumer/template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(E2E_VENV)/bin/sam validate --lint
 
 .PHONY: docs

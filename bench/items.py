@@ -26,14 +26,14 @@ def value_bytes(value: Mapping[str, Any]) -> int:
     match value:
         case {"S": str(text)}:
             return len(text.encode())
-        case {"B": bytes(binary)}:
-            return len(binary)
-        case {"B": str(text)}:
-            return len(b64decode(text))
+        case {"B": bytes() | str() as binary}:
+            return len(binary if isinstance(binary, bytes) else b64decode(binary))
         case {"N": str(number)}:
-            digits = len(number.replace(".", "").strip("-0"))
+            digits = len(number.lower().partition("e")[0].replace(".", "").strip("-0"))
             return (digits + 1) // 2 + 1 + number.startswith("-")
         case {"M": dict(parts)}:
             return 3 + len(parts) + item_bytes(parts)
+        case {"L": list(elements)}:
+            return 3 + len(elements) + sum(map(value_bytes, elements))
         case _:
             return 1

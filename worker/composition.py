@@ -27,7 +27,12 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
     session = boto3.Session()
     sqs = session.client("sqs", config=SQS_CONFIG)
     objects = ObjectReader(session.client("s3", config=CLIENT_CONFIG), settings.max_image_bytes)
-    results = ResultsTable(settings.results_table, settings.model, settings.result_ttl_days)
+    results = ResultsTable(
+        settings.results_table,
+        settings.model,
+        settings.result_ttl_days,
+        settings.landmark_encoding,
+    )
     results.connect()
     buckets = Buckets(settings.image_bucket, settings.allowed_buckets)
     pipeline = Pipeline(objects, detectors, results)

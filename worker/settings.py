@@ -7,12 +7,15 @@ its value and what is allowed.
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, NamedTuple, Self, TypeVar
 
 from worker.errors import SettingsError
 from worker.model import POSE_MODELS, ModelOptions
+from worker.results.encoding import LandmarkEncoding
 
 T = TypeVar("T")
+W = TypeVar("W", bound=StrEnum)
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _LAMBDA_MEGABYTES_PER_VCPU: Final = 1769
@@ -70,6 +73,8 @@ class Settings:
         max_image_pixels: larger images are not decoded.
         detect_timeout_seconds: how long one image may take in a detector.
         result_ttl_days: after how many days results expire; without it they are kept.
+        landmark_encoding: how landmarks are written into the table: binary is small and exact,
+            maps lets DynamoDB's own expressions reach single landmarks, for twice the price.
         detectors: how many detector processes; without it one per vCPU, of a Lambda function
             one per 1,769 MB.
     """
@@ -86,6 +91,7 @@ class Settings:
     max_image_pixels: int = 50_000_000
     detect_timeout_seconds: float = 15.0
     result_ttl_days: int | None = None
+    landmark_encoding: LandmarkEncoding = LandmarkEncoding.BINARY
     detectors: int = 1
 
     @classmethod
@@ -123,6 +129,7 @@ class Settings:
                 "DETECT_TIMEOUT_SECONDS", 15.0, 0.1, _MAX_LAMBDA_SECONDS
             ),
             result_ttl_days=read.integer("RESULT_TTL_DAYS", 0, 1, _MAX_TTL_DAYS) or None,
+            landmark_encoding=read.word("LANDMARK_ENCODING", LandmarkEncoding.BINARY),
             detectors=read.integer("DETECTORS", 0, 1, _MAX_DETECTORS) or read.vcpus(),
         )
 
@@ -197,6 +204,10 @@ class _Reader:
             return allowed[allowed.index(int(text))]
 
         return self._value(name, default, parse, "one of " + ", ".join(map(str, allowed)))
+
+    def word(self, name: str, default: W) -> W:
+        words = type(default)
+        return self._value(name, default, words, "one of " + ", ".join(words))
 
     def boolean(self, name: str, *, default: bool) -> bool:
         def parse(text: str) -> bool:

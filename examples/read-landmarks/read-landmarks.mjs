@@ -3,6 +3,12 @@ import { DynamoDBDocumentClient, QueryCommand } from "@aws-sdk/lib-dynamodb";
 
 const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient());
 
+// LANDMARK_ENCODING=binary: bytes, a slice of a larger buffer, so that its offset matters.
+// LANDMARK_ENCODING=maps: a list of { x, y, z, visibility }, of which only the pose has the last.
+const numbers = (group) => group instanceof Uint8Array
+  ? new Float32Array(group.buffer, group.byteOffset, group.byteLength / 4)
+  : Float32Array.from(group.flatMap(({ x, y, z, ...more }) => [x, y, z, ...Object.values(more)]));
+
 /** The results of a key, one for each bucket that has it; groups of landmarks as Float32Array. */
 export async function readLandmarks(table, key) {
   const { Items } = await dynamodb.send(new QueryCommand({
@@ -10,8 +16,6 @@ export async function readLandmarks(table, key) {
     KeyConditionExpression: "object_key = :key",
     ExpressionAttributeValues: { ":key": key },
   }));
-  // The bytes of a group are a slice of a larger buffer: its offset matters.
-  const numbers = (b) => new Float32Array(b.buffer, b.byteOffset, b.byteLength / 4);
   return Items.map((item) => Object.fromEntries(Object.entries(item).map(
-    ([name, value]) => [name, value instanceof Uint8Array ? numbers(value) : value])));
+    ([name, value]) => [name, name.endsWith("_landmarks") ? numbers(value) : value])));
 }

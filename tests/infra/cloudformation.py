@@ -150,16 +150,8 @@ def render(**given: str) -> Stack:
     template = _transformed()
     evaluation = _Evaluation(template, parameter_values(**given))
     return Stack(
-        resources={
-            name: evaluation.value(body)
-            for name, body in template["Resources"].items()
-            if evaluation.holds_condition(body.get("Condition"))
-        },
-        outputs={
-            name: evaluation.value(body)
-            for name, body in template["Outputs"].items()
-            if evaluation.holds_condition(body.get("Condition"))
-        },
+        resources=evaluation.created(template["Resources"]),
+        outputs=evaluation.created(template["Outputs"]),
     )
 
 
@@ -185,6 +177,14 @@ class _Evaluation:
             "Fn::Equals": lambda node: self.value(node[0]) == self.value(node[1]),
             "Fn::Not": lambda node: not self.holds(node[0]),
             "Fn::Or": lambda node: any(map(self.holds, node)),
+        }
+
+    def created(self, bodies: Mapping[str, Node]) -> dict[str, Node]:
+        """The resources or outputs whose condition holds."""
+        return {
+            name: self.value(body)
+            for name, body in bodies.items()
+            if self.holds_condition(body.get("Condition"))
         }
 
     def value(self, node: Node) -> Node:

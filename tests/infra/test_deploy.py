@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from tests.fakes import Context, person, seen_person
-from tests.infra.cloudformation import Node, parameter_values, transform_template
+from tests.infra.cloudformation import Node, parameter_values, render, transform_template
 from worker import LandmarkTable
 from worker.composition import build_handler
 from worker.detector.pool import DetectorPool
@@ -82,9 +82,13 @@ def deploy(**parameters: str) -> Deployment:
     """Create a stack as `sam deploy` does: plain CloudFormation, and every parameter given."""
     name = f"deployed-{next(_NUMBERS)}-{os.getpid()}"
     client = boto3.client("cloudformation")
+    template = transform_template()
+    # moto knows no conditions of outputs, and would export what is not there.
+    wanted = render(**parameters).outputs
+    template["Outputs"] = {key: template["Outputs"][key] for key in wanted}
     client.create_stack(
         StackName=name,
-        TemplateBody=json.dumps(transform_template()),
+        TemplateBody=json.dumps(template),
         Parameters=[
             {"ParameterKey": key, "ParameterValue": value}
             for key, value in parameter_values(**parameters).items()
@@ -229,6 +233,14 @@ def test_the_created_index_lists_a_directory(deployment: Deployment) -> None:
 
         assert [found.key for found in listing] == ["listed/a.jpg"]
         assert listing.by_index == (stack is indexed)
+
+
+def test_the_created_stream_is_the_tables() -> None:
+    """Whoever takes the stack's output follows the created table; unasked there is no output."""
+    outputs = deploy(ResultsStream="NEW_IMAGE").outputs
+    table = boto3.client("dynamodb").describe_table(TableName=outputs["ResultsTable"])["Table"]
+    assert table["LatestStreamArn"] == outputs["ResultsStreamArn"]
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
 
 
 def test_logs_are_forgotten(deployment: Deployment) -> None:

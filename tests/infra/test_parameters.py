@@ -173,6 +173,7 @@ def test_detectors_beyond_the_vcpus_are_refused() -> None:
         {"AlarmTopicArn": "landmark-alarms"},
         {"AlarmTopicArn": "arn:aws:sns:eu-central-1:111122223333:alarms.fifo"},
         {"LogRetentionDays": "31"},
+        {"ResultsStream": "OLD_IMAGE"},
         {"BaseImage": ""},
     ],
 )

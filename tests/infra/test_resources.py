@@ -123,6 +123,24 @@ def test_the_table_is_safe() -> None:
     assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
+def test_the_table_has_no_stream_unasked() -> None:
+    """Nor is there an output that would name one."""
+    stack = render()
+    assert "StreamSpecification" not in stack.properties("ResultsTable")
+    assert "ResultsStreamArn" not in stack.outputs
+
+
+@pytest.mark.parametrize("view", ["KEYS_ONLY", "NEW_IMAGE", "NEW_AND_OLD_IMAGES"])
+def test_the_table_has_the_stream_that_is_asked_for(view: str) -> None:
+    """Other stacks find it under the stack's name."""
+    stack = render(ResultsStream=view)
+    table = stack.properties("ResultsTable")
+    assert table["StreamSpecification"] == {"StreamViewType": view}
+    output = stack.outputs["ResultsStreamArn"]
+    assert output["Value"] == "ResultsTable.StreamArn"
+    assert output["Export"] == {"Name": "landmark-worker:ResultsStreamArn"}
+
+
 def test_results_and_photographs_survive_the_stack() -> None:
     """Table and bucket stay when the stack is deleted or has to replace them; nothing else does."""
     for name, resource in render().resources.items():

@@ -7,6 +7,7 @@ import pytest
 
 from tests.infra.cloudformation import Node, Stack, load_template, refusals, render
 from worker.model import ModelOptions
+from worker.results.encoding import LandmarkEncoding
 from worker.settings import Settings
 
 PARAMETERS: Node = load_template()["Parameters"]
@@ -92,6 +93,7 @@ def test_every_setting_has_its_parameter() -> None:
         MaxImagePixels="2000000",
         DetectTimeoutSeconds="10",
         ResultTtlDays="90",
+        LandmarkEncoding="maps",
         FunctionMemoryMegabytes="5307",
         Detectors="2",
     )
@@ -114,6 +116,7 @@ def test_every_setting_has_its_parameter() -> None:
         max_image_pixels=2_000_000,
         detect_timeout_seconds=10,
         result_ttl_days=90,
+        landmark_encoding=LandmarkEncoding.MAPS,
         detectors=2,
     )
 
@@ -122,6 +125,7 @@ EDGES = [
     *("", " ", "-1", "0", "1", "2", "3", "5", "6", "64", "65", "0.1", "0.5", "1.0", "1.5", "00"),
     *("1e-1", "1e9", "nan", "inf", "+1", "1_0", "٣", "0x1", "5.", ".5", "true", "false", "yes"),
     *("True", "120", "899", "900", "901", "9999", "10000", "36500", "36501", "49999999"),
+    *("binary", "maps", "Maps", "BINARY"),
     *("255", "256", "1599", "1600", "16299", "16300", "16384", "16385", "16390", "16400"),
     *(
         "50000000",

@@ -6,6 +6,7 @@ import pytest
 
 from worker.errors import SettingsError
 from worker.model import ModelOptions
+from worker.results.encoding import LandmarkEncoding
 from worker.settings import Settings
 
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/111122223333/jobs"
@@ -49,6 +50,7 @@ def test_defaults() -> None:
         max_image_pixels=50_000_000,
         detect_timeout_seconds=15.0,
         result_ttl_days=None,
+        landmark_encoding=LandmarkEncoding.BINARY,
         detectors=1,
     )
 
@@ -87,6 +89,8 @@ def test_defaults() -> None:
         ("DETECT_TIMEOUT_SECONDS", "900", 900.0),
         ("RESULT_TTL_DAYS", "1", 1),
         ("RESULT_TTL_DAYS", "36500", 36_500),
+        ("LANDMARK_ENCODING", "binary", LandmarkEncoding.BINARY),
+        ("LANDMARK_ENCODING", " maps ", LandmarkEncoding.MAPS),
         ("DETECTORS", "64", 64),
     ],
 )
@@ -115,6 +119,8 @@ SIZE_PIXELS = "a whole number from 1 to 250000000"
         ("MAX_RECEIVE_COUNT", "1001", "a whole number from 1 to 1000"),
         ("RETRY_BASE_SECONDS", "-1", "a number from 0 to 3600"),
         ("RETRY_BASE_SECONDS", "3601", "a number from 0 to 3600"),
+        ("LANDMARK_ENCODING", "json", "one of binary, maps"),
+        ("LANDMARK_ENCODING", "Maps", "one of binary, maps"),
         ("MODEL_COMPLEXITY", "3", COMPLEXITIES),
         ("MODEL_COMPLEXITY", "-1", COMPLEXITIES),
         ("MODEL_COMPLEXITY", "1.0", COMPLEXITIES),

@@ -1,5 +1,6 @@
 """One result as an application wants it: typed, with arrays, names and pixels."""
 
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,7 +86,7 @@ class LandmarkResult:
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Mapping[str, Any]]) -> Self | None:
-        """Read an item in DynamoDB's own form, as a low-level client or a stream has it.
+        """Read an item in DynamoDB's own form, as a low-level client has it.
 
         Args:
             attributes: a type and a value by name: `{"status": {"S": "failed"}, …}`; bytes for B.
@@ -114,6 +115,21 @@ class LandmarkResult:
             options_hash=item.options_hash,
             _attributes=attributes,
         )
+
+    @classmethod
+    def from_stream(cls, image: Mapping[str, Mapping[str, Any]]) -> Self | None:
+        """Read an item in a stream's record, as Lambda's event has it: bytes are base64 there.
+
+        Args:
+            image: `record["dynamodb"]["NewImage"]`, or `OldImage`.
+
+        Returns:
+            None for an item without `status`: somebody else's, the worker has not been there.
+
+        Raises:
+            ValueError: what should be bytes is not base64, or no whole number of landmarks.
+        """
+        return cls.from_attributes({name: _unpacked(value) for name, value in image.items()})
 
     @property
     def pose_landmarks(self) -> FloatArray | None:
@@ -194,6 +210,12 @@ class LandmarkResult:
         what the item does not have is left out.
         """
         return item_as_json(_read(self._attributes))
+
+
+def _unpacked(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An attribute with bytes as a client has them."""
+    text = value.get("B")
+    return {"B": b64decode(text, validate=True)} if isinstance(text, str) else value
 
 
 def _read(attributes: Mapping[str, Mapping[str, Any]]) -> LandmarkItem:

@@ -2,19 +2,19 @@
 
 from typing import Any, Final
 
-import numpy as np
 from pynamodb.attributes import (
-    Attribute,
     BooleanAttribute,
     MapAttribute,
     NumberAttribute,
     TTLAttribute,
     UnicodeAttribute,
 )
-from pynamodb.constants import BINARY, PAY_PER_REQUEST_BILLING_MODE
+from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
 from pynamodb.models import Model
 
-from worker.landmarks import FloatArray
+from worker.landmarks import GROUPS
+from worker.results.encoding import LandmarkEncoding
+from worker.results.landmarks import ATTRIBUTES, LandmarksAttribute
 
 SCHEMA_VERSION: Final = 1
 
@@ -24,25 +24,6 @@ _CONNECT_TIMEOUT_SECONDS: Final = 1
 _READ_TIMEOUT_SECONDS: Final = 3
 _RETRIES: Final = 1
 _CONNECTIONS: Final = 32
-
-
-class LandmarksAttribute(Attribute[FloatArray]):
-    """One group of landmarks: float32, little-endian, row-major."""
-
-    attr_type = BINARY
-
-    def __init__(self, columns: int) -> None:
-        """Hold rows of `columns` numbers."""
-        super().__init__(null=True)
-        self._columns = columns
-
-    def serialize(self, value: FloatArray) -> bytes:
-        """The bytes of an array of shape (n, columns)."""
-        return value.astype("<f4").tobytes()
-
-    def deserialize(self, value: bytes) -> FloatArray:
-        """A read-only array of shape (n, columns)."""
-        return np.frombuffer(value, dtype="<f4").reshape(-1, self._columns)
 
 
 class BoundingBoxMap(MapAttribute[str, Any]):
@@ -116,8 +97,15 @@ class LandmarkItem(Model):
     expires_at = TTLAttribute(null=True)
 
 
-def bind_item(table_name: str) -> type[LandmarkItem]:
-    """The item class of one table; region and endpoint are the environment's."""
+def bind_item(
+    table_name: str, encoding: LandmarkEncoding = LandmarkEncoding.BINARY
+) -> type[LandmarkItem]:
+    """The item class of one table; region and endpoint are the environment's.
+
+    Args:
+        table_name: the table.
+        encoding: how landmarks are written. They are read however they were.
+    """
 
     class Meta:
         connect_timeout_seconds = _CONNECT_TIMEOUT_SECONDS
@@ -127,4 +115,7 @@ def bind_item(table_name: str) -> type[LandmarkItem]:
         billing_mode = PAY_PER_REQUEST_BILLING_MODE
 
     Meta.table_name = table_name  # type: ignore[attr-defined]
-    return type("LandmarkItem", (LandmarkItem,), {"Meta": Meta})
+    # DynamoDB's type belongs to the attribute, not to its value: each encoding has its own.
+    attribute = ATTRIBUTES[encoding]
+    groups = {group.name: attribute(columns=len(group.columns)) for group in GROUPS}
+    return type("LandmarkItem", (LandmarkItem,), {"Meta": Meta, **groups})

@@ -20,6 +20,7 @@ from worker.jobs import Job, ObjectName
 from worker.landmarks import Detection, Landmarks
 from worker.model import ModelOptions, mediapipe_version, options_hash
 from worker.objects import ObjectIdentity
+from worker.results.encoding import LandmarkEncoding
 from worker.results.faults import DENIED_CODES, fault_code
 from worker.results.item import (
     BoundingBoxMap,
@@ -85,9 +86,22 @@ class Result:
 class ResultsTable:
     """The results table, as this worker's model options see it."""
 
-    def __init__(self, table_name: str, options: ModelOptions, ttl_days: int | None = None) -> None:
-        """Use the table `table_name`; results expire after `ttl_days`, or never."""
-        self.item = bind_item(table_name)
+    def __init__(
+        self,
+        table_name: str,
+        options: ModelOptions,
+        ttl_days: int | None = None,
+        encoding: LandmarkEncoding = LandmarkEncoding.BINARY,
+    ) -> None:
+        """Use a table.
+
+        Args:
+            table_name: its name.
+            options: what landmarks are computed with.
+            ttl_days: results expire after so many days; None keeps them.
+            encoding: how landmarks are written. What is stored in another one is as good.
+        """
+        self.item = bind_item(table_name, encoding)
         self._options = options
         self._options_hash = options_hash(options)
         self._model = ModelMap(

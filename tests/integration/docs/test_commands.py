@@ -34,6 +34,8 @@ NEEDS: Final = {
     "curl": ("Docker",),
     "npm": ("Node",),
     "node": ("Node",),
+    "pip": ("AWS account",),
+    "cp": ("AWS account",),
 }
 # What prepares a shell, and has no meaning here.
 SHELL: Final = ("export ", ". ", "cd ", "eval ")

@@ -1,6 +1,7 @@
-"""A results table in dynalite, written by the worker's own code."""
+"""A results table in an embedded DynamoDB, written by the worker's own code."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from worker.jobs import Job
 from worker.landmarks import Detection
 from worker.model import ModelOptions
 from worker.objects import ObjectIdentity
+from worker.results.encoding import LandmarkEncoding
 from worker.results.table import Durations, Result, ResultsTable
 
 _NUMBERS = itertools.count(1)
@@ -29,19 +31,45 @@ def dynalite_endpoint() -> Iterator[str]:
         yield endpoint
 
 
+@pytest.fixture(params=["moto", "dynalite"])
+def dynamodb(request: pytest.FixtureRequest) -> str:
+    """Which DynamoDB the test reads: every one, unless it names its own. dynalite needs Node."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def written(dynalite_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ResultsTable:
-    """A table of the test's own; every client of the test, and of its children, goes there."""
+def encoding() -> LandmarkEncoding:
+    """How landmarks are written, unless a test says otherwise."""
+    return LandmarkEncoding.BINARY
+
+
+@pytest.fixture
+def chosen_dynamodb(
+    dynamodb: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Have every client of the test, and of its children, go there."""
+    if dynamodb == "dynalite":
+        endpoint = request.getfixturevalue("dynalite_endpoint")
+    else:
+        request.getfixturevalue("services")
+        endpoint = os.environ["AWS_ENDPOINT_URL"]
     for name, value in {
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": dynalite_endpoint,
+        "AWS_ENDPOINT_URL": endpoint,
         "no_proxy": "127.0.0.1",
     }.items():
         monkeypatch.setenv(name, value)
-    table = ResultsTable(f"results-{next(_NUMBERS)}", ModelOptions())
+
+
+@pytest.fixture
+def written(chosen_dynamodb: None, encoding: LandmarkEncoding) -> ResultsTable:
+    """A table of the test's own."""
+    del chosen_dynamodb
+    table = ResultsTable(f"results-{next(_NUMBERS)}", ModelOptions(), encoding=encoding)
     table.item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite knows no TTL
     return table
 

@@ -53,10 +53,10 @@ class Stored:
 MakeTable = Callable[..., Stored]
 
 
-@pytest.fixture(params=["dynalite", "moto"])
-def make_table(request: pytest.FixtureRequest) -> MakeTable:
+@pytest.fixture
+def make_table(chosen_dynamodb: None) -> MakeTable:
     """Make a table in either service, with the index or without."""
-    request.getfixturevalue("written" if request.param == "dynalite" else "services")
+    del chosen_dynamodb
 
     def make(*, index: bool) -> Stored:
         name = f"listed-{next(_NUMBERS)}"

@@ -1,6 +1,7 @@
 """The example in JavaScript, against what Python reads of the same items."""
 
 import numpy as np
+import pytest
 
 from tests.fakes import seen_nobody
 from tests.integration.reading.conftest import Save
@@ -8,7 +9,10 @@ from tests.integration.reading.node import EXAMPLE, install, read_in_node, run_n
 from worker import LandmarkTable
 from worker.errors import TooManyPixelsError
 from worker.landmarks import GROUPS, Detection, Landmarks
+from worker.results.encoding import LandmarkEncoding
 from worker.results.table import ResultsTable
+
+pytestmark = pytest.mark.parametrize("dynamodb", ["dynalite"], indirect=True)
 
 KEY = "fotos/Zürich 1+1/été.jpg"
 
@@ -18,8 +22,9 @@ def doubles(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
     return array.astype("<f8").tobytes().hex()
 
 
+@pytest.mark.parametrize("encoding", LandmarkEncoding)
 def test_node_reads_the_numbers_that_python_reads(written: ResultsTable, save: Save) -> None:
-    """Every group, to the last bit, and everything else of the item beside them."""
+    """Every group in both encodings, to the last bit; and all else of the item beside them."""
     save(KEY)
     result = LandmarkTable(written.item.Meta.table_name).get(KEY)
     assert result is not None

@@ -13,9 +13,12 @@ from tests.integration.reading.conftest import Save
 from tests.integration.reading.node import ROOT
 from worker.errors import CorruptImageError, ImageError
 from worker.landmarks import Detection
+from worker.results.encoding import LandmarkEncoding
 from worker.results.table import ResultsTable
 
 SCHEMA = json.loads((ROOT / "docs" / "item.schema.json").read_text())
+ONE = {"N": "1"}
+POINT = {"M": {"x": ONE, "y": ONE, "z": ONE}}
 Item = dict[str, dict[str, Any]]
 
 
@@ -28,13 +31,14 @@ def only_item(table: ResultsTable) -> Item:
     }
 
 
+@pytest.mark.parametrize("encoding", LandmarkEncoding)
 @pytest.mark.parametrize(
     "outcome", [seen_person(), seen_person(points=478), seen_nobody(), CorruptImageError("short")]
 )
 def test_items_are_as_the_schema_says(
     outcome: Detection | ImageError, written: ResultsTable, save: Save
 ) -> None:
-    """Each status; nothing is in the item that the schema does not know."""
+    """Each status and encoding; nothing is in the item that the schema does not know."""
     Draft202012Validator.check_schema(SCHEMA)
     save("photo.jpg", outcome=outcome)
     item = only_item(written)
@@ -49,6 +53,13 @@ def test_items_are_as_the_schema_says(
         {"status": {"S": "done"}},
         {"status": {"S": "failed"}},
         {"left_hand_landmarks": {"B": "AAAA"}},
+        {"left_hand_landmarks": {"L": 20 * [POINT]}},
+        {"left_hand_landmarks": {"L": 20 * [POINT] + [{"M": {"x": ONE, "y": ONE}}]}},
+        {"left_hand_landmarks": {"L": 20 * [POINT] + [{"M": POINT["M"] | {"visibility": ONE}}]}},
+        {"left_hand_landmarks": {"L": 20 * [POINT] + [{"M": POINT["M"] | {"x": {"S": "1"}}}]}},
+        {"left_hand_landmarks": {"L": 21 * [POINT], "B": 336 * "A"}},
+        {"pose_landmarks": {"L": 33 * [POINT]}},
+        {"face_landmarks": {"L": 470 * [POINT]}},
         {"attempts": {"N": "one"}},
         {"schema_version": {"N": "2"}},
     ],

@@ -15,6 +15,9 @@ from tests.fakes import closed_port, seen_nobody, seen_person
 from tests.integration.reading.conftest import Save
 from worker import LandmarkTable
 from worker.errors import CorruptImageError, ServiceError
+from worker.jobs import Job
+from worker.landmarks import Detection, Landmarks
+from worker.model import ModelOptions
 from worker.reading import (
     HAND_NAMES,
     POSE_NAMES,
@@ -22,24 +25,11 @@ from worker.reading import (
     SeveralResultsError,
     TableNotFoundError,
 )
-from worker.results.reading import item_as_json
+from worker.results.encoding import LandmarkEncoding
+from worker.results.reading import item_as_json, landmarks_of
 from worker.results.table import ResultsTable
 
 KEY = "photo.jpg"
-
-_ONLY_THE_BASE = """
-import sys
-class Refusing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {
-            "mediapipe", "cv2", "aws_lambda_powertools", "click", "rich", "moto", "PIL"
-        }:
-            raise ImportError(name)
-sys.meta_path.insert(0, Refusing())
-from worker import LandmarkTable
-result = LandmarkTable(sys.argv[1]).get(sys.argv[2])
-print(result.status, len(result.to_json()["face_landmarks"]["landmark"]))
-"""
 
 
 @pytest.fixture
@@ -82,6 +72,54 @@ def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save:
     np.testing.assert_array_equal(pixels, seen.pose_landmarks[:, :2].astype(float) * [640, 480])
     assert result.pose_score == pytest.approx(0.987654321, abs=1e-6)
     assert result.job_id == "order-7"
+
+
+@pytest.mark.parametrize("encoding", [LandmarkEncoding.MAPS])
+def test_person_of_maps_is_read_alike(table: LandmarkTable, save: Save) -> None:
+    """Same arrays and names, to six decimals; also numbers that no landmark is likely to be."""
+    save(KEY)
+    result, seen = get(table), seen_person().landmarks
+    for group, array in seen.found():
+        read = getattr(result, group.name)
+        assert (read.dtype, read.shape, read.flags.writeable) == (np.float32, array.shape, False)
+        np.testing.assert_allclose(read, array, rtol=2**-23, atol=5e-7)
+    limits = np.finfo(np.float32)
+    edges = [
+        -0.0,
+        1e-10,
+        1234.5678,
+        -0.5,
+        3.1e20,
+        limits.smallest_subnormal,
+        limits.max,
+        limits.min,
+    ]
+    pose = np.resize(np.array(edges, np.float32), (33, 4))
+
+    save(KEY, outcome=Detection(Landmarks(pose_landmarks=pose), 64, 64, "png"))
+
+    read = get(table).pose_landmarks
+    assert read is not None
+    np.testing.assert_array_equal(read, np.where(np.abs(pose) < 1e-9, np.float32(0), pose))
+    assert not np.signbit(read[pose == 0]).any()
+
+
+@pytest.mark.parametrize("encoding", LandmarkEncoding)
+def test_either_encoding_is_read_whatever_is_written(
+    table: LandmarkTable, save: Save, written: ResultsTable, encoding: LandmarkEncoding
+) -> None:
+    """By the worker, too, that writes the other one since; its JSON is the reader's."""
+    save(KEY)
+    (other,) = set(LandmarkEncoding) - {encoding}
+    name = written.item.Meta.table_name
+    since = ResultsTable(name, ModelOptions(), encoding=other).get(Job("photos", KEY))
+
+    result = get(table)
+    found = landmarks_of(since)
+
+    for group, array in found.found():
+        np.testing.assert_array_equal(array, getattr(result, group.name))
+    assert result.to_json() == item_as_json(since)
 
 
 def test_world_landmarks_have_no_pixels(table: LandmarkTable, save: Save) -> None:
@@ -186,12 +224,6 @@ def test_names_are_mediapipes() -> None:
         exec(f"import enum\n{code}", scope)  # noqa: S102, MediaPipe's
         assert tuple(member.name.lower() for member in scope[name]) == ours
         assert [member.value for member in scope[name]] == list(range(len(ours)))
-
-
-def test_reading_needs_only_the_base_dependencies(table: LandmarkTable, save: Save) -> None:
-    """Whatever else the project uses can't be imported, and is not missed."""
-    save(KEY)
-    assert run_python(_ONLY_THE_BASE, table._item.Meta.table_name, KEY) == "detected 468"
 
 
 def test_worker_starts_without_the_reader() -> None:

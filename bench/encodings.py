@@ -1,0 +1,140 @@
+"""`python -m bench.encodings`: what LANDMARK_ENCODING=maps costs beside binary.
+
+An item's size and price follow from DynamoDB's rules. Time is that of the whole way between a
+result and the body of a request or an answer, without the network: PynamoDB, botocore and JSON.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from statistics import median
+from time import perf_counter
+from typing import Any, Final
+
+import boto3
+import numpy as np
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+
+from bench import prices
+from bench.cost import read_units
+from bench.items import item_bytes, write_units
+from worker.jobs import Job
+from worker.landmarks import GROUPS, Detection, FloatArray, Landmarks
+from worker.model import ModelOptions
+from worker.objects import ObjectIdentity
+from worker.reading import LandmarkResult
+from worker.results.encoding import LandmarkEncoding
+from worker.results.item import LandmarkItem
+from worker.results.table import Durations, Result, ResultsTable
+
+_ROUNDS: Final = 101
+
+# An attribute's type and value, by its name.
+Attributes = Mapping[str, Mapping[str, Any]]
+
+
+def person() -> Landmarks:
+    """Every group: x, y and visibility from 0 to 1, z and metres on both sides of 0."""
+    random = np.random.default_rng(7)
+
+    def group(name: str, points: int, columns: int) -> FloatArray:
+        array = random.random((points, columns), dtype=np.float32)
+        array[:, 2] -= 0.5
+        if name == "pose_world_landmarks":
+            array[:, :2] -= 0.5
+        return array
+
+    groups = {g.name: group(g.name, g.points[0], len(g.columns)) for g in GROUPS}
+    return Landmarks(**groups, pose_score=0.987654)
+
+
+def build(encoding: LandmarkEncoding) -> LandmarkItem:
+    """What the worker would write of a person whose job came from an S3 event."""
+    sequencer = "0055AED6DCD90281E5"
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    result = Result(
+        job=Job("landmark-images", "uploads/2026/01/02/IMG_20260102_030405.jpg"),
+        identity=ObjectIdentity("0" * 32, moment, 2_000_000, sequencer=sequencer),
+        outcome=Detection(person(), 4032, 3024, "jpeg"),
+        message_id="00000000-0000-4000-8000-000000000000",
+        attempts=1,
+        durations=Durations(fetch=12, detect=34, total=56),
+    )
+    table = ResultsTable("landmark-results", ModelOptions(), encoding=encoding)
+    return table._build(result)  # noqa: SLF001, writing it would take a table
+
+
+def sizes() -> Iterator[Sequence[str]]:
+    """What follows from an item's bytes: name, binary, maps."""
+    items = [build(encoding).serialize() for encoding in LandmarkEncoding]
+    size = [item_bytes(item) for item in items]
+    writes, reads = [write_units(item) for item in items], [read_units(count) for count in size]
+    written = [units * prices.DYNAMODB_MILLION_WRITE_UNITS for units in writes]
+    read = [units / 2 * prices.DYNAMODB_MILLION_READ_UNITS for units in reads]
+    kept_gb = [
+        (count + prices.DYNAMODB_ITEM_OVERHEAD_BYTES) * prices.MILLION / prices.GB for count in size
+    ]
+    month = prices.DYNAMODB_GB_MONTH + prices.DYNAMODB_BACKUP_GB_MONTH
+    yield "bytes of an item", *(f"{count:,}" for count in size)
+    yield "write units", *map(str, writes)
+    yield "read units, eventually consistent", *(f"{units / 2:g}" for units in reads)
+    yield "read units, strongly consistent", *map(str, reads)
+    yield "dollars for writing a million", *(f"{dollars:.2f}" for dollars in written)
+    yield "dollars for reading a million, eventually consistent", *(f"{d:.3f}" for d in read)
+    yield "dollars for keeping a million a month", *(f"{gb * month:.2f}" for gb in kept_gb)
+
+
+def times(rounds: int = _ROUNDS) -> Iterator[Sequence[str]]:
+    """Medians in milliseconds, of runs that took turns, and what maps take of binary's."""
+    samples: dict[str, list[float]] = {}
+    works = {encoding: (_encoder(encoding), _decoder(encoding)) for encoding in LandmarkEncoding}
+    for _ in range(rounds):
+        for encoding, parts in works.items():
+            for name, work in zip(("encode", "decode"), parts, strict=True):
+                start = perf_counter()
+                work()
+                samples.setdefault(f"{name} {encoding}", []).append(perf_counter() - start)
+    for name in ("encode", "decode"):
+        binary, maps = (1000 * median(samples[f"{name} {e}"]) for e in LandmarkEncoding)
+        yield name, f"{binary:.2f} ms", f"{maps:.2f} ms", f"{maps / binary:.1f} times"
+
+
+def _encoder(encoding: LandmarkEncoding) -> Callable[[], object]:
+    model = boto3.client("dynamodb", region_name="us-east-1").meta.service_model
+    operation, serializer = model.operation_model("PutItem"), create_serializer("json")
+    item = build(encoding)
+
+    def encode() -> object:
+        request = {"TableName": "landmark-results", "Item": item.serialize()}
+        return serializer.serialize_to_request(request, operation)
+
+    return encode
+
+
+def _decoder(encoding: LandmarkEncoding) -> Callable[[], object]:
+    model = boto3.client("dynamodb", region_name="us-east-1").meta.service_model
+    shape, parser = model.operation_model("GetItem").output_shape, create_parser("json")
+    body = json.dumps({"Item": build(encoding).serialize()}, default=_base64).encode()
+    answer = {"body": body, "headers": {}, "status_code": 200}
+
+    def decode() -> object:
+        return LandmarkResult.from_attributes(parser.parse(answer, shape)["Item"])
+
+    return decode
+
+
+def _base64(binary: bytes) -> str:
+    return b64encode(binary).decode()
+
+
+def main() -> None:
+    """Print the rows of the tables in docs/table.md."""
+    for row in chain(sizes(), times()):
+        print("|", " | ".join(row), "|")  # noqa: T201, it is what the program is for
+
+
+if __name__ == "__main__":
+    main()

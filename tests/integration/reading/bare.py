@@ -1,0 +1,90 @@
+"""An environment that holds what the project declares that reading needs, and nothing else."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.integration.reading.node import ROOT
+
+_RUN_SECONDS = 60
+
+
+class BareEnvironment:
+    """A virtual environment of the project without extras; its packages are linked, not copied."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make it in an empty folder."""
+        command = [sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(folder)]
+        subprocess.run(command, check=True)
+        base = {"base": str(folder), "platbase": str(folder)}
+        packages = Path(sysconfig.get_path("purelib", scheme="venv", vars=base))
+        self.distributions = {
+            canonicalize_name(found.metadata["Name"]): found for found in _closure(_declared())
+        }
+        for found in self.distributions.values():
+            _link(found, packages)
+        shutil.copytree(
+            ROOT / "worker", packages / "worker", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        self._python = folder / "bin" / "python"
+
+    def run(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a program there, away from the repository; AWS is where this process has it."""
+        return subprocess.run(
+            [self._python, "-I", "-c", code, *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=_RUN_SECONDS,
+            cwd=self._python.parent,
+            env={
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith("AWS_") or name == "no_proxy"
+            },
+        )
+
+
+def _declared() -> Iterator[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return map(Requirement, project["dependencies"])
+
+
+def _closure(requirements: Iterable[Requirement]) -> Iterator[Distribution]:
+    """Everything that pip would install for them, as it is installed here."""
+    waiting, seen = list(requirements), set[tuple[str, str]]()
+    while waiting:
+        requirement = waiting.pop()
+        for extra in ("", *requirement.extras):
+            wish = canonicalize_name(requirement.name), extra
+            if wish in seen:
+                continue
+            seen.add(wish)
+            found = distribution(requirement.name)
+            if not extra:
+                yield found
+            waiting += [
+                needed
+                for needed in map(Requirement, found.requires or [])
+                if needed.marker is None or needed.marker.evaluate({"extra": extra})
+            ]
+
+
+def _link(found: Distribution, packages: Path) -> None:
+    """Every file of a distribution but its commands and its compiled cache."""
+    for file in found.files or []:
+        source = Path(str(found.locate_file(file)))
+        if ".." in file.parts or file.suffix == ".pyc" or not source.exists():
+            continue
+        target = packages / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source.resolve())

@@ -1,0 +1,213 @@
+"""The consumer of the results' stream, given what a stream says of results that were saved."""
+
+import base64
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+
+from tests.fakes import seen_nobody, seen_person
+from tests.integration.reading.conftest import Save
+from tests.integration.reading.node import ROOT
+from worker import LandmarkResult, LandmarkTable
+from worker.errors import CorruptImageError
+from worker.landmarks import Detection, Landmarks
+from worker.results.encoding import LandmarkEncoding
+from worker.results.table import ResultsTable
+
+pytestmark = pytest.mark.parametrize("dynamodb", ["moto"], indirect=True)  # dynalite has none
+
+Event = dict[str, list[dict[str, Any]]]
+
+NOSE, LEFT_WRIST = 0, 15
+
+
+@pytest.fixture
+def streamed(written: ResultsTable) -> Callable[[], Event]:
+    """Gives the whole stream of the test's table, as Lambda would hand it over."""
+    name = written.item.Meta.table_name
+    table = boto3.client("dynamodb").update_table(
+        TableName=name,
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )["TableDescription"]
+    client = boto3.client("dynamodbstreams")
+
+    def read() -> Event:
+        arn = table["LatestStreamArn"]
+        (shard,) = client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        iterator = client.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = client.get_records(ShardIterator=iterator)["Records"]
+        event: Event = json.loads(json.dumps({"Records": records}, default=as_lambda_has_it))
+        return event
+
+    return read
+
+
+def as_lambda_has_it(value: bytes | datetime) -> str | float:
+    """What JSON has no word for."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value.timestamp()
+
+
+@pytest.fixture
+def queue_url(written: ResultsTable, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The queue for whoever raises a hand."""
+    queue = boto3.client("sqs").create_queue(QueueName=f"raised-{written.item.Meta.table_name}")
+    monkeypatch.setenv("RAISED_HANDS_QUEUE_URL", queue["QueueUrl"])
+    return str(queue["QueueUrl"])
+
+
+@pytest.fixture
+def consumer() -> ModuleType:
+    """The example, as Lambda loads it."""
+    path = ROOT / "examples" / "stream-consumer" / "consumer.py"
+    spec = importlib.util.spec_from_file_location("consumer", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def person(*, left_wrist_y: float, visibility: float = 1.0) -> Detection:
+    """Somebody whose nose is at a height of 0.3, from the top."""
+    pose = np.full((33, 4), 0.5, np.float32)
+    pose[NOSE, 1], pose[LEFT_WRIST, 1] = 0.3, left_wrist_y
+    pose[:, 3] = visibility
+    return Detection(Landmarks(pose_landmarks=pose, pose_score=1.0), 640, 480, "jpeg")
+
+
+def keys_in(queue_url: str) -> list[str]:
+    """The keys of the messages in the queue, which are taken out."""
+    client = boto3.client("sqs")
+    answer = client.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        client.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return sorted(json.loads(message["Body"])["key"] for message in answer.get("Messages", []))
+
+
+def number_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """How a record is reported."""
+    return {"itemIdentifier": record["dynamodb"]["SequenceNumber"]}
+
+
+@pytest.mark.parametrize("encoding", LandmarkEncoding)
+def test_stream_has_the_numbers_of_the_table(
+    written: ResultsTable, save: Save, streamed: Callable[[], Event]
+) -> None:
+    """Both encodings; the rest of a result, too."""
+    save("photo.jpg", outcome=seen_person())
+    (record,) = streamed()["Records"]
+
+    result = LandmarkResult.from_stream(record["dynamodb"]["NewImage"])
+
+    stored = LandmarkTable(written.item.Meta.table_name).get("photo.jpg")
+    assert result is not None
+    assert stored is not None
+    for group, array in stored.landmarks.found():
+        read = getattr(result, group.name)
+        assert read.tobytes() == array.tobytes()
+        assert not read.flags.writeable
+    assert result.to_json() == stored.to_json()
+    (item,) = boto3.client("dynamodb").scan(TableName=written.item.Meta.table_name)["Items"]
+    with_bytes = LandmarkResult.from_stream(item)
+    assert with_bytes is not None
+    assert with_bytes.to_json() == stored.to_json()
+
+
+def test_item_of_somebody_else_is_no_result(
+    consumer: ModuleType, written: ResultsTable, streamed: Callable[[], Event]
+) -> None:
+    """As in the table; the consumer passes it by."""
+    item = {"object_key": {"S": "a.jpg"}, "bucket": {"S": "photos"}, "note": {"S": "mine"}}
+    boto3.client("dynamodb").put_item(TableName=written.item.Meta.table_name, Item=item)
+    event = streamed()
+    assert LandmarkResult.from_stream(event["Records"][0]["dynamodb"]["NewImage"]) is None
+    assert consumer.handler(event, None) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("encoding", LandmarkEncoding)
+def test_raised_hands_go_to_the_queue(
+    consumer: ModuleType, save: Save, streamed: Callable[[], Event], queue_url: str
+) -> None:
+    """Nobody else's do, and neither does anything that is no person."""
+    save("raised.jpg", outcome=person(left_wrist_y=0.1))
+    save("lowered.jpg", outcome=person(left_wrist_y=0.9))
+    save("hidden.jpg", outcome=person(left_wrist_y=0.1, visibility=0.2))
+    save("nobody.jpg", outcome=seen_nobody())
+    save("failed.jpg", outcome=CorruptImageError("cut short"))
+    save("lowered.jpg", "elsewhere", outcome=person(left_wrist_y=0.1))
+
+    answer = consumer.handler(streamed(), None)
+
+    assert answer == {"batchItemFailures": []}
+    assert keys_in(queue_url) == ["lowered.jpg", "raised.jpg"]
+
+
+def test_removed_items_are_ignored(
+    consumer: ModuleType,
+    written: ResultsTable,
+    save: Save,
+    streamed: Callable[[], Event],
+    queue_url: str,
+) -> None:
+    """What expires comes as one more record, without a new image."""
+    save("photo.jpg", outcome=person(left_wrist_y=0.1))
+    boto3.client("dynamodb").delete_item(
+        TableName=written.item.Meta.table_name,
+        Key={"object_key": {"S": "photo.jpg"}, "bucket": {"S": "photos"}},
+    )
+    event = streamed()
+    assert [record["eventName"] for record in event["Records"]] == ["INSERT", "REMOVE"]
+    event["Records"][1]["dynamodb"].pop("NewImage", None)
+
+    assert consumer.handler(event, None) == {"batchItemFailures": []}
+    assert keys_in(queue_url) == ["photo.jpg"]
+
+
+@pytest.mark.parametrize("broken", ["not base64!", "AAAA", ""])
+def test_broken_record_is_where_lambda_goes_on(
+    consumer: ModuleType,
+    save: Save,
+    streamed: Callable[[], Event],
+    queue_url: str,
+    broken: str,
+) -> None:
+    """What came before it is done and not reported, what comes after it has to wait."""
+    for number in range(4):
+        save(f"{number}.jpg", outcome=person(left_wrist_y=0.1))
+    event = streamed()
+    records = event["Records"]
+    numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in records]
+    assert numbers == sorted(set(numbers))
+    whole = records[2]["dynamodb"]["NewImage"]["pose_landmarks"]["B"]
+    records[2]["dynamodb"]["NewImage"]["pose_landmarks"]["B"] = broken
+
+    answer = consumer.handler(event, None)
+
+    assert answer == {"batchItemFailures": [number_of(records[2])]}
+    assert keys_in(queue_url) == ["0.jpg", "1.jpg"]
+    records[2]["dynamodb"]["NewImage"]["pose_landmarks"]["B"] = whole
+    assert consumer.handler({"Records": records[2:]}, None) == {"batchItemFailures": []}
+    assert keys_in(queue_url) == ["2.jpg", "3.jpg"]
+
+
+def test_queue_that_fails_is_no_reason_to_lose_a_record(
+    consumer: ModuleType,
+    save: Save,
+    streamed: Callable[[], Event],
+    queue_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes again."""
+    save("photo.jpg", outcome=person(left_wrist_y=0.1))
+    event = streamed()
+    monkeypatch.setenv("RAISED_HANDS_QUEUE_URL", f"{queue_url}-that-is-not-there")
+    assert consumer.handler(event, None)["batchItemFailures"] == [number_of(event["Records"][0])]

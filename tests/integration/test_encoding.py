@@ -1,0 +1,72 @@
+"""The worker with `LANDMARK_ENCODING=maps`, and changing over to it and back."""
+
+import numpy as np
+
+from tests.conftest import MakeHandler
+from tests.fakes import (
+    Cloud,
+    Context,
+    Item,
+    RiggedDetectors,
+    deliver,
+    never,
+    nobody,
+    person,
+    seen_person,
+)
+from worker.handler import Handler
+from worker.landmarks import GROUPS, Detection
+
+JOB = {"key": "photo.jpg"}
+
+
+def everything(_content: bytes, _deadline: float) -> Detection:
+    """A detection with every group."""
+    return seen_person()
+
+
+def forms(item: Item) -> set[str]:
+    """DynamoDB's types of the groups that an item has."""
+    return {kind for group in GROUPS if group.name in item for kind in item[group.name]}
+
+
+def answer(handler: Handler) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """The nose, the left wrist, … that a direct invocation answers."""
+    body = handler.handle(JOB, Context())["body"]
+    points = body["data"]["pose_landmarks"]["landmark"]
+    return np.array([list(point.values()) for point in points])
+
+
+def test_real_landmarks_are_stored_as_maps(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """Every group that was found, with six decimals of what is found without the setting."""
+    for key, encoding in (("maps", "maps"), ("bytes", "binary")):
+        cloud.put(key, person())
+        assert deliver(make_handler(LANDMARK_ENCODING=encoding), {"key": key}) == []
+
+    maps, binary = cloud.item("maps"), cloud.item("bytes")
+    assert (forms(maps), forms(binary)) == ({"L"}, {"B"})
+    assert maps.keys() == binary.keys()
+    assert maps["options_hash"] == binary["options_hash"]
+    array = np.frombuffer(binary["face_landmarks"]["B"], "<f4").reshape(-1, 3)
+    points = [[float(p["M"][c]["N"]) for c in "xyz"] for p in maps["face_landmarks"]["L"]]
+    np.testing.assert_allclose(points, array, rtol=0, atol=5e-7)
+
+
+def test_change_of_encoding_is_no_reason_to_detect_again(
+    cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """What is stored stays, is answered, and is written anew only by force; there and back."""
+    cloud.put("photo.jpg", nobody())
+    seen = seen_person().landmarks.pose_landmarks
+    assert seen is not None
+    deliver(make_handler(RiggedDetectors(everything)), JOB)
+
+    for encoding, before, after in (("maps", {"B"}, {"L"}), ("binary", {"L"}, {"B"})):
+        idle = make_handler(RiggedDetectors(never), LANDMARK_ENCODING=encoding)
+        assert deliver(idle, JOB) == []
+        assert forms(cloud.item("photo.jpg")) == before
+        np.testing.assert_allclose(answer(idle), seen, rtol=2**-23, atol=5e-7)
+
+        busy = make_handler(RiggedDetectors(everything), LANDMARK_ENCODING=encoding)
+        assert deliver(busy, JOB | {"force": True}) == []
+        assert forms(cloud.item("photo.jpg")) == after

@@ -1,0 +1,118 @@
+"""Landmarks as lists of maps: six decimals, whatever the numbers are, and back again."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from pynamodb.exceptions import AttributeDeserializationError
+
+from worker.landmarks import GROUPS, FloatArray
+from worker.results.item import bind_item
+from worker.results.landmarks import LandmarkMapsAttribute, LandmarksAttribute
+
+FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+LARGEST = float(np.finfo(np.float32).max)
+
+# What DynamoDB takes for a number, and every reader with it: no exponent, no "-0", no zeros
+# at the end of decimals.
+PLAIN = re.compile(r"0|-?(0|[1-9][0-9]*)\.[0-9]{0,5}[1-9]|-?[1-9][0-9]*")
+
+
+def encode(array: FloatArray) -> list[dict[str, Any]]:
+    """A group as the item has it."""
+    encoded: list[dict[str, Any]] = LandmarkMapsAttribute(array.shape[1]).serialize(array)
+    return encoded
+
+
+def number_of(value: float) -> str:
+    """What one number becomes."""
+    return str(encode(np.array([[value, 0, 0]], np.float32))[0]["M"]["x"]["N"])
+
+
+@given(FINITE)
+@example(-0.0)
+@example(1e-10)
+@example(-1e-10)
+@example(0.0078125)  # halfway between two decimals
+@example(1234.5678)
+@example(LARGEST)
+@example(-LARGEST)
+def test_numbers_are_within_half_of_the_sixth_decimal(value: float) -> None:
+    """Exactly so in the table; read again, to the nearest float32 of what stands there."""
+    value = float(np.float32(value))
+    text = number_of(value)
+
+    assert PLAIN.fullmatch(text)
+    assert len(text.lstrip("-").replace(".", "").strip("0")) <= 38
+    if abs(value) < 2**23:
+        assert abs(Decimal(text) - Decimal(value)) <= Decimal("5e-7")
+    if abs(value) >= 16:  # from here on float32 is coarser than six decimals
+        assert np.float32(text) == np.float32(value)
+
+
+@given(arrays(np.float32, array_shapes(min_dims=1, max_dims=1, max_side=40), elements=FINITE))
+def test_arrays_come_back(numbers: FloatArray) -> None:
+    """As float32, of the same shape, which nobody can change."""
+    for columns in (3, 4):
+        array = np.resize(numbers, (7, columns))
+        attribute = LandmarkMapsAttribute(columns)
+
+        read = attribute.deserialize(attribute.get_value({"L": attribute.serialize(array)}))
+
+        assert (read.dtype, read.shape) == (np.dtype("<f4"), array.shape)
+        assert not read.flags.writeable
+        np.testing.assert_allclose(read, array, rtol=2**-23, atol=5e-7)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (-4.9e-7, "0"),
+        (1e-6, "0.000001"),
+        (-0.5, "-0.5"),
+        (0.1, "0.1"),
+        (100.0, "100"),
+        (1234.5678, "1234.567749"),
+        (2**23 + 1, "8388609"),
+        (1e20, "100000000000000000000"),
+    ],
+)
+def test_numbers_are_written_plainly(value: float, text: str) -> None:
+    """As people write them."""
+    assert number_of(value) == text
+
+
+def test_maps_have_the_names_of_the_columns() -> None:
+    """Only the pose has a visibility; the order in which DynamoDB gives names back is free."""
+    hand, pose = (np.ones((1, columns), np.float32) for columns in (3, 4))
+    assert list(encode(hand)[0]["M"]) == ["x", "y", "z"]
+    assert list(encode(pose)[0]["M"]) == ["x", "y", "z", "visibility"]
+    shuffled = {"L": [{"M": {name: {"N": str(ord(name[0]))} for name in ("visibility", *"zyx")}}]}
+    attribute = LandmarksAttribute(4)
+    assert attribute.deserialize(attribute.get_value(shuffled)).tolist() == [[120, 121, 122, 118]]
+
+
+@pytest.mark.parametrize("attribute", [LandmarksAttribute, LandmarkMapsAttribute])
+def test_each_encoding_reads_the_other(attribute: type[LandmarksAttribute]) -> None:
+    """And says so of what is neither."""
+    array = np.arange(12, dtype=np.float32).reshape(4, 3)
+    for stored in ({"B": array.tobytes()}, {"L": encode(array)}):
+        reader = attribute(3)
+        np.testing.assert_array_equal(reader.deserialize(reader.get_value(stored)), array)
+    with pytest.raises(AttributeDeserializationError):
+        attribute(3).get_value({"S": "somebody else's"})
+
+
+def test_item_has_the_columns_of_every_group() -> None:
+    """The class's own attributes, and those that a table's class has instead."""
+    for group in GROUPS:
+        attribute = bind_item("any").get_attributes()[group.name]
+        row = np.zeros((1, len(group.columns)), np.float32)
+        assert attribute.deserialize(attribute.serialize(row)).shape == row.shape
