@@ -45,6 +45,8 @@ _BY_CODE: Final = {
     "UnrecognizedClientException": _WRONG,
     "SignatureDoesNotMatch": _WRONG,
 }
+# What brings a package that few need.
+_EXTRAS: Final = {"pyarrow": "parquet"}
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
@@ -82,8 +84,9 @@ def _stopped() -> NoReturn:
 
 def _exception(error: Exception) -> click.ClickException | None:
     if isinstance(error, ModuleNotFoundError):
+        extras = _EXTRAS.get(error.name or "", "worker,cli,local")
         return click.ClickException(
-            f"{error.name} is not installed: pip install 'landmark-worker[worker,cli,local]'"
+            f"{error.name} is not installed: pip install 'landmark-worker[{extras}]'"
         )
     if isinstance(error, LandmarkError):
         return _own(error)
@@ -99,7 +102,15 @@ def _own(error: LandmarkError) -> click.ClickException:
     from worker.operations.enqueue.entries import OrderError  # noqa: PLC0415, only for errors
 
     kind = WrongCallError if isinstance(error, OrderError) else click.ClickException
-    return kind(str(error))
+    return kind(_table_words(error) or str(error))
+
+
+def _table_words(error: LandmarkError) -> str | None:
+    """What DynamoDB refuses to a reader of results, who has an error of ours for it."""
+    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, only for errors
+
+    cause = error.__cause__
+    return _service_words(cause) if isinstance(cause, PynamoDBException) else None
 
 
 def _service_words(error: BaseException) -> str | None:
