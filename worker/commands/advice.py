@@ -24,7 +24,7 @@ _NO_TABLE: Final = (
 _NO_BUCKET: Final = "no such bucket: `aws s3 ls` lists yours"
 _EXPIRED: Final = "the AWS credentials have expired: log in again, for example by `aws sso login`"
 _WRONG: Final = "AWS does not know these credentials: check them by `aws sts get-caller-identity`"
-_NO_REGION: Final = "no AWS region: set AWS_REGION, for example to eu-central-1"
+_NO_REGION: Final = "no AWS region: set AWS_DEFAULT_REGION, for example to eu-central-1"
 _NO_CREDENTIALS: Final = (
     "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
     "or run `aws configure`"
@@ -132,7 +132,7 @@ def _service_words(error: BaseException) -> str | None:
     if isinstance(error, exceptions.SSOError):
         return _EXPIRED
     if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
-        return f"{one_line(str(error))}: check AWS_ENDPOINT_URL, AWS_REGION and the network"
+        return f"{one_line(str(error))}: check AWS_ENDPOINT_URL, AWS_DEFAULT_REGION and the network"
     ours = not isinstance(error, exceptions.BotoCoreError | Boto3Error | PynamoDBException)
     return None if ours else one_line(str(error))
 
