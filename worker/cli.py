@@ -12,6 +12,7 @@ except ModuleNotFoundError:
 from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
 from worker.commands.enqueue import enqueue
+from worker.commands.get import get
 from worker.commands.group import RootGroup
 from worker.commands.local import local
 from worker.commands.reprocess import reprocess
@@ -41,7 +42,16 @@ def landmarks() -> None:
     """
 
 
-for _command in (demo, local, enqueue, status, dead_letters, retry, reprocess):
+for _command in (
+    demo,
+    local,
+    enqueue,
+    status,
+    get,
+    dead_letters,
+    retry,
+    reprocess,
+):
     landmarks.add_command(_command)
 
 
