@@ -12,6 +12,7 @@ except ModuleNotFoundError:
 from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
 from worker.commands.enqueue import enqueue
+from worker.commands.export import export
 from worker.commands.get import get
 from worker.commands.group import RootGroup
 from worker.commands.local import local
@@ -48,6 +49,7 @@ for _command in (
     enqueue,
     status,
     get,
+    export,
     dead_letters,
     retry,
     reprocess,
