@@ -16,6 +16,7 @@ from worker.commands.export import export
 from worker.commands.get import get
 from worker.commands.group import RootGroup
 from worker.commands.local import local
+from worker.commands.overlay import overlay
 from worker.commands.reprocess import reprocess
 from worker.commands.retry import retry
 from worker.commands.status import status
@@ -50,6 +51,7 @@ for _command in (
     status,
     get,
     export,
+    overlay,
     dead_letters,
     retry,
     reprocess,

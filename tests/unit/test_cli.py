@@ -46,6 +46,7 @@ def test_commands_are_listed_in_the_order_of_their_use() -> None:
         "status",
         "get",
         "export",
+        "overlay",
         "dead-letters",
         "retry",
         "reprocess",
