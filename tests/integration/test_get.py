@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +175,40 @@ def test_without_landmarks_csv_is_a_header_and_a_word(cloud: Cloud) -> None:
     assert result.stderr == "no landmarks: failed (CORRUPT_IMAGE)\n"
 
 
+def test_npz_is_nothing_for_a_terminal(cloud: Cloud) -> None:
+    """It would be obeyed; the line names what to do instead."""
+    save_result(cloud, KEY)
+    terminal, its_end = os.openpty()
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "worker", "get", KEY, "--npz"],
+        env={**os.environ, **cloud.stack.environment},
+        stdout=its_end,
+        stderr=subprocess.PIPE,
+        check=False,
+        text=True,
+    )
+
+    os.close(its_end)
+    os.close(terminal)
+    assert ran.returncode == 2
+    assert "name a file by -o" in ran.stderr
+
+
+def test_guesses_are_faint(cloud: Cloud) -> None:
+    """Where the model does not see a landmark, its row says so at a glance."""
+    pose = np.full((33, 4), 0.5, np.float32)
+    pose[15, 3] = 0.49
+    save_result(cloud, KEY, Detection(Landmarks(pose_landmarks=pose), 640, 480, "png"))
+
+    lines = run(cloud, KEY, FORCE_COLOR="1", TERM="xterm").stdout.splitlines()
+
+    (guessed,) = (line for line in lines if "left_wrist" in line)
+    (seen,) = (line for line in lines if "right_wrist" in line)
+    assert guessed.startswith("\x1b[2m")
+    assert "\x1b" not in seen
+
+
 def test_several_buckets_are_named(cloud: Cloud) -> None:
     """One of them is chosen by --bucket, or by the key as an address."""
     save_result(cloud, KEY, bucket="one")
@@ -180,7 +217,7 @@ def test_several_buckets_are_named(cloud: Cloud) -> None:
     refused = run(cloud, KEY)
 
     assert refused.exit_code == 1
-    assert "one, two" in refused.stderr
+    assert "--bucket: one, two" in refused.stderr
     assert json.loads(succeed(cloud, KEY, "--bucket", "two", "--json").stdout)["bucket"] == "two"
     assert json.loads(succeed(cloud, f"s3://one/{KEY}", "--json").stdout)["bucket"] == "one"
 
@@ -189,7 +226,7 @@ def test_several_buckets_are_named(cloud: Cloud) -> None:
     ("key", "words"),
     [
         ("s3://photos/a b.jpg", "landmarks enqueue 's3://photos/a b.jpg'"),
-        ("a.jpg", "landmarks enqueue s3://"),
+        ("a.jpg", "landmarks enqueue s3://BUCKET/a.jpg"),
         ("fotos/%C3%A9t%C3%A9+1%2B1.jpg", f"there is one for '{KEY}'"),
         ("fotos/%C3%A9t%C3%A9%201%2B1.jpg", f"there is one for '{KEY}'"),
         (f"s3://photos/{KEY}", "there is one in camera"),

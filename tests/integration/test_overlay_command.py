@@ -97,7 +97,7 @@ def test_an_object_that_is_gone_is_said_to_be(cloud: Cloud, tmp_path: Path) -> N
     ("outcome", "words"),
     [
         (seen_nobody(), "not_detected"),
-        (CorruptImageError("cut short"), "failed (CORRUPT_IMAGE: cut short)"),
+        (CorruptImageError("\x1bcut short"), "failed (CORRUPT_IMAGE:  cut short)"),
     ],
 )
 def test_without_landmarks_there_is_nothing_to_draw(

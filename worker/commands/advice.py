@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-from worker.commands.terminal import SIGNAL_STATUS, one_line
+from worker.commands.terminal import SIGNAL_STATUS, one_line, printable
 from worker.errors import LandmarkError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _own(error: LandmarkError) -> click.ClickException:
     from worker.operations.enqueue.entries import OrderError  # noqa: PLC0415, only for errors
 
     kind = WrongCallError if isinstance(error, OrderError) else click.ClickException
-    return kind(_table_words(error) or str(error))
+    return kind(_table_words(error) or printable(str(error)))
 
 
 def _table_words(error: LandmarkError) -> str | None:

@@ -8,6 +8,7 @@ import click
 
 from worker.commands.one_result import key_options, read_result
 from worker.commands.options import REQUIRED_TABLE, stack_options
+from worker.commands.terminal import one_line
 
 if TYPE_CHECKING:
     from worker.reading import LandmarkResult
@@ -76,7 +77,7 @@ def _write(result: "LandmarkResult", kind: str, output: Path | None) -> None:
             file.write_bytes(content)
     if kind != "json" and not result.landmarks.person_found:
         reason = f" ({result.error_code})" if result.error_code else ""
-        click.echo(f"no landmarks: {result.status}{reason}", err=True)
+        click.echo(one_line(f"no landmarks: {result.status}{reason}"), err=True)
 
 
 def _show(result: "LandmarkResult", output: Path | None, *, every: bool) -> None:

@@ -26,10 +26,11 @@ def read_result(table: str, key: str, bucket: str | None) -> "LandmarkResult":
 
     Raises:
         UsageError: two buckets are named, or no key.
+        ClickException: several buckets have the key; it names them.
         LandmarkError: there is no such result, or the table can't be asked.
     """
     from worker.operations.lookup import find_result  # noqa: PLC0415, --help needs none of it
-    from worker.reading import LandmarkTable  # noqa: PLC0415, the same
+    from worker.reading import LandmarkTable, SeveralResultsError  # noqa: PLC0415, the same
 
     if key.startswith("s3://"):
         place = S3Place().convert(key, None, click.get_current_context())
@@ -38,4 +39,10 @@ def read_result(table: str, key: str, bucket: str | None) -> "LandmarkResult":
         key, bucket = place.prefix, place.bucket
     if not key:
         raise click.UsageError("KEY is empty")
-    return find_result(LandmarkTable(table), key, bucket)
+    try:
+        return find_result(LandmarkTable(table), key, bucket)
+    except SeveralResultsError as error:
+        buckets = ", ".join(error.buckets)
+        raise click.ClickException(
+            f"{key!r} is in several buckets, name one by --bucket: {buckets}"
+        ) from error

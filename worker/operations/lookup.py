@@ -35,7 +35,8 @@ def find_result(table: LandmarkTable, key: str, bucket: str | None = None) -> La
 
 def enqueue_command(key: str, bucket: str | None) -> str:
     """What a shell takes to have an object processed."""
-    return f"landmarks enqueue {shlex.quote(f's3://{bucket}/{key}') if bucket else 's3://…'}"
+    address = f"s3://{bucket or 'BUCKET'}/{key if key.isprintable() else '…'}"
+    return f"landmarks enqueue {shlex.quote(address)}"
 
 
 def _what_to_do(table: LandmarkTable, key: str, bucket: str | None) -> str:
