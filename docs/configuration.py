@@ -30,8 +30,8 @@ start with one message that names each wrong variable, its value and what is all
 value counts as not set.
 
 The [stack](#parameters-of-the-stack) sets them by its parameters. Where credentials, region and
-endpoint come from is boto3's matter: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` and the
-rest hold as everywhere.
+endpoint come from is boto3's matter: `AWS_DEFAULT_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` and
+the rest hold as everywhere.
 
 ## Settings of the worker
 

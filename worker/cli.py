@@ -13,9 +13,12 @@ from worker.commands.completion import completion
 from worker.commands.dead_letters import dead_letters
 from worker.commands.demo import demo
 from worker.commands.enqueue import enqueue
+from worker.commands.export import export
+from worker.commands.get import get
 from worker.commands.group import RootGroup
 from worker.commands.list import list_results
 from worker.commands.local import local
+from worker.commands.overlay import overlay
 from worker.commands.reprocess import reprocess
 from worker.commands.retry import retry
 from worker.commands.status import status
@@ -46,7 +49,7 @@ def landmarks() -> None:
 landmarks.add_section("Try it", [demo, local])
 landmarks.add_section("Send photographs", [enqueue])
 landmarks.add_section("Run it", [status, dead_letters, retry, reprocess])
-landmarks.add_section("Read results", [list_results])
+landmarks.add_section("Read results", [get, list_results, export, overlay])
 landmarks.add_section("This command", [completion])
 
 

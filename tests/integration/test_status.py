@@ -196,7 +196,7 @@ def test_watch_outlives_what_fails_later(
     [
         ({"QUEUE_URL": "http://127.0.0.1/1/gone"}, "no such queue"),
         ({"RESULTS_TABLE": "gone"}, "no such table"),
-        ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "set AWS_REGION"),
+        ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "set AWS_DEFAULT_REGION"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no AWS credentials"),
     ],
 )

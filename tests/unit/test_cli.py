@@ -79,7 +79,7 @@ def test_help_waits_for_no_imports() -> None:
     """The command line alone is loaded: neither AWS's clients nor what draws on terminals."""
     code = (
         "import sys, worker.cli;"
-        "print(*{'boto3', 'botocore', 'pynamodb', 'rich', 'numpy', 'moto', 'PIL'}"
+        "print(*{'boto3', 'botocore', 'pynamodb', 'rich', 'numpy', 'moto', 'PIL', 'pyarrow'}"
         ".intersection(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)

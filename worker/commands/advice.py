@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-from worker.commands.terminal import SIGNAL_STATUS, one_line
+from worker.commands.terminal import SIGNAL_STATUS, one_line, printable
 from worker.errors import LandmarkError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _NO_TABLE: Final = (
 _NO_BUCKET: Final = "no such bucket: `aws s3 ls` lists yours"
 _EXPIRED: Final = "the AWS credentials have expired: log in again, for example by `aws sso login`"
 _WRONG: Final = "AWS does not know these credentials: check them by `aws sts get-caller-identity`"
-_NO_REGION: Final = "no AWS region: set AWS_REGION, for example to eu-central-1"
+_NO_REGION: Final = "no AWS region: set AWS_DEFAULT_REGION, for example to eu-central-1"
 _NO_CREDENTIALS: Final = (
     "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
     "or run `aws configure`"
@@ -45,6 +45,8 @@ _BY_CODE: Final = {
     "UnrecognizedClientException": _WRONG,
     "SignatureDoesNotMatch": _WRONG,
 }
+# What brings a package that few need.
+_EXTRAS: Final = {"pyarrow": "parquet"}
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
@@ -82,8 +84,9 @@ def _stopped() -> NoReturn:
 
 def _exception(error: Exception) -> click.ClickException | None:
     if isinstance(error, ModuleNotFoundError):
+        extras = _EXTRAS.get(error.name or "", "worker,cli,local")
         return click.ClickException(
-            f"{error.name} is not installed: pip install 'landmark-worker[worker,cli,local]'"
+            f"{error.name} is not installed: pip install 'landmark-worker[{extras}]'"
         )
     if isinstance(error, LandmarkError):
         return _own(error)
@@ -99,7 +102,15 @@ def _own(error: LandmarkError) -> click.ClickException:
     from worker.operations.enqueue.entries import OrderError  # noqa: PLC0415, only for errors
 
     kind = WrongCallError if isinstance(error, OrderError) else click.ClickException
-    return kind(str(error))
+    return kind(_table_words(error) or printable(str(error)))
+
+
+def _table_words(error: LandmarkError) -> str | None:
+    """What DynamoDB refuses to a reader of results, who has an error of ours for it."""
+    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, only for errors
+
+    cause = error.__cause__
+    return _service_words(cause) if isinstance(cause, PynamoDBException) else None
 
 
 def _service_words(error: BaseException) -> str | None:
@@ -121,7 +132,7 @@ def _service_words(error: BaseException) -> str | None:
     if isinstance(error, exceptions.SSOError):
         return _EXPIRED
     if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
-        return f"{one_line(str(error))}: check AWS_ENDPOINT_URL, AWS_REGION and the network"
+        return f"{one_line(str(error))}: check AWS_ENDPOINT_URL, AWS_DEFAULT_REGION and the network"
     ours = not isinstance(error, exceptions.BotoCoreError | Boto3Error | PynamoDBException)
     return None if ours else one_line(str(error))
 

@@ -70,11 +70,11 @@ class Sending:
     ) -> None:
         from rich.console import Console  # noqa: PLC0415, --help needs none of it
 
-        from worker.commands.sending_progress import SendingProgress  # noqa: PLC0415, the same
+        from worker.commands.count_progress import CountProgress  # noqa: PLC0415, the same
         from worker.operations.enqueue.run import enqueue  # noqa: PLC0415, the same
 
         console = Console(stderr=True)
-        with SendingProgress(console, state.tally.sent) as progress:
+        with CountProgress(console, "Enqueueing", "sent", state.tally.sent) as progress:
             if console.is_terminal and self.counted:
                 _count_ahead(order, state, interruption, progress.total)
             enqueue(
@@ -84,7 +84,7 @@ class Sending:
                 self._sender(interruption),
                 interruption,
                 concurrency=self.concurrency,
-                on_progress=progress.reached,
+                on_progress=lambda tally: progress.reached(tally.sent),
             )
 
     def _sender(self, interruption: "Interruption") -> "Sender":

@@ -10,7 +10,7 @@ from worker.commands.terminal import one_line
 from worker.operations.status import Queue, Recent, Status
 from worker.results.table import DETECTED, FAILED, NOT_DETECTED
 
-_COLOURS: Final = {DETECTED: "green", NOT_DETECTED: "yellow", FAILED: "red"}
+STATUS_COLOURS: Final = {DETECTED: "green", NOT_DETECTED: "yellow", FAILED: "red"}
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _ERROR_CODES: Final = 4
 _LABEL_WIDTH: Final = 13
@@ -88,7 +88,7 @@ def _recent(recent: Recent) -> RenderableType:
         share = f"{number / processed:.0%}" if number else ""
         codes = _codes(recent) if name == FAILED and number else ""
         words = "  ".join(filter(None, (share, codes)))
-        rows.append(_row(name, f"{number:,}", words, _COLOURS[name] if number else ""))
+        rows.append(_row(name, f"{number:,}", words, STATUS_COLOURS[name] if number else ""))
     return Group(*rows, *_durations(recent))
 
 

@@ -11,10 +11,15 @@ _LINE_CHARACTERS: Final = 300
 SIGNAL_STATUS: Final = 128
 
 
+def printable(text: str) -> str:
+    """Nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def one_line(text: str) -> str:
     """Bounded, and nothing in it that a terminal would obey."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return printable if len(printable) <= _LINE_CHARACTERS else f"{printable[:_LINE_CHARACTERS]}…"
+    line = printable(text)
+    return line if len(line) <= _LINE_CHARACTERS else f"{line[:_LINE_CHARACTERS]}…"
 
 
 def end_orderly() -> None:

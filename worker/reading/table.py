@@ -86,6 +86,7 @@ class LandmarkTable:
         status: str | None = None,
         bucket: str | None = None,
         prefix: str = "",
+        on_page: Callable[[int], None] | None = None,
     ) -> Iterator[LandmarkResult]:
         """All results, or some of them, in no order, in constant memory.
 
@@ -96,6 +97,8 @@ class LandmarkTable:
             status: only with this status.
             bucket: only of this bucket.
             prefix: only keys that begin so.
+            on_page: told how many items each of DynamoDB's pages took to read, selected or not;
+                by as many threads as there are segments.
 
         Raises:
             TableNotFoundError: there is no such table.
@@ -106,7 +109,8 @@ class LandmarkTable:
 
         def part(number: int) -> Iterator[list[LandmarkResult]]:
             return _pages(
-                lambda: self._item.scan(condition, segment=number, total_segments=segments)
+                lambda: self._item.scan(condition, segment=number, total_segments=segments),
+                on_page,
             )
 
         self._connect()
@@ -173,9 +177,13 @@ class LandmarkTable:
         _ = self._item._get_connection().connection.client  # noqa: SLF001, no public way
 
 
-def _pages(ask: Callable[[], ResultIterator[LandmarkItem]]) -> Iterator[list[LandmarkResult]]:
+def _pages(
+    ask: Callable[[], ResultIterator[LandmarkItem]], on_page: Callable[[int], None] | None = None
+) -> Iterator[list[LandmarkResult]]:
     """DynamoDB's pages of up to 1 MB, without the items that are not the worker's."""
     with service_errors():
         for page in ask().page_iter:
+            if on_page:
+                on_page(page["ScannedCount"])
             results = map(LandmarkResult.from_attributes, page["Items"])
             yield [result for result in results if result is not None]

@@ -180,8 +180,9 @@ def test_scan_finds_each_result_once(table: LandmarkTable, save: Save, segments:
         outcome = CorruptImageError("cut short") if number % 3 == 0 else seen_nobody()
         save(f"{'old' if number < 5 else 'new'}/{number}", "ab"[number % 2], outcome)
 
-    def found(**selected: str) -> list[str]:
-        return sorted(result.key[-1] for result in table.scan(segments=segments, **selected))
+    def found(status: str | None = None, bucket: str | None = None, prefix: str = "") -> list[str]:
+        results = table.scan(segments=segments, status=status, bucket=bucket, prefix=prefix)
+        return sorted(result.key[-1] for result in results)
 
     assert found() == list("012345678")
     assert found(status="failed") == list("036")

@@ -1,4 +1,4 @@
-"""How far sending is: a bar on a terminal, a line now and then elsewhere."""
+"""How far something is that counts: a bar on a terminal, a line now and then elsewhere."""
 
 import time
 from datetime import timedelta
@@ -17,22 +17,28 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from worker.operations.enqueue.state import Tally
-
 _SECONDS_A_LINE: Final = 5.0
 
 
-class SendingProgress:
-    """Shows a run's tally while the block runs, and takes the bar away after it."""
+class CountProgress:
+    """Shows a count while the block runs, and takes the bar away after it."""
 
-    def __init__(self, console: Console, before: int) -> None:
-        """Show it on `console`; `before` messages had been sent by earlier runs."""
+    def __init__(self, console: Console, title: str, counted: str, before: int = 0) -> None:
+        """Nothing is shown yet.
+
+        Args:
+            console: where to show it.
+            title: what is being done.
+            counted: what the numbers are of.
+            before: what had been done by earlier runs.
+        """
         self._console = console
+        self._counted = counted
         self._before = before
         self._began_at = self._line_at = time.monotonic()
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("Enqueueing"),
+            TextColumn(title),
             BarColumn(28),
             _CountColumn(),
             _RateColumn(),
@@ -58,18 +64,18 @@ class SendingProgress:
         """Leave the terminal as it was."""
         self._bar.stop()
 
-    def total(self, messages: int) -> None:
+    def total(self, count: int) -> None:
         """Say how many there will be, once that is known; from any thread."""
-        self._bar.update(self._task, total=messages)
+        self._bar.update(self._task, total=count)
 
-    def reached(self, tally: Tally) -> None:
-        """Show what is settled."""
-        self._bar.update(self._task, completed=tally.sent)
+    def reached(self, count: int) -> None:
+        """Show how many there are."""
+        self._bar.update(self._task, completed=count)
         now = time.monotonic()
         if not self._console.is_terminal and now >= self._line_at + _SECONDS_A_LINE:
             self._line_at = now
-            rate = (tally.sent - self._before) / (now - self._began_at)
-            self._console.print(f"{tally.sent:,} sent, {rate:,.0f}/s", highlight=False)
+            rate = (count - self._before) / (now - self._began_at)
+            self._console.print(f"{count:,} {self._counted}, {rate:,.0f}/s", highlight=False)
 
 
 class _CountColumn(ProgressColumn):

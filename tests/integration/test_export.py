@@ -1,0 +1,281 @@
+"""`landmarks export`: what is in the file, and which file there is."""
+
+import gzip
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.big_table import big_table, key_of
+from tests.fakes import Cloud, seen_nobody, seen_person
+from tests.results import save_result
+from worker import LandmarkTable
+from worker.cli import landmarks
+from worker.errors import CorruptImageError
+from worker.landmarks import GROUPS, Detection, FloatArray, Landmarks
+from worker.operations.export.run import default_segments
+
+KEYS = ["2025/nobody.png", "2026/broken.jpg", '2026/a, "b"\n.jpg']
+
+
+def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
+    """Run the command with the stack's settings; keywords are environment variables."""
+    return CliRunner().invoke(
+        landmarks, ["export", *arguments], env={**cloud.stack.environment, **environment}
+    )
+
+
+def succeed(cloud: Cloud, *arguments: str, **environment: str) -> Result:
+    """Run the command, and have it succeed."""
+    result = run(cloud, *arguments, **environment)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def lines_of(cloud: Cloud, *arguments: str) -> list[dict[str, Any]]:
+    """What goes to standard output, by key."""
+    lines = succeed(cloud, *arguments, "-o", "-").stdout.splitlines()
+    return sorted(map(json.loads, lines), key=lambda line: str(line["object_key"]))
+
+
+def rows_of(file: Path) -> dict[str, dict[str, Any]]:
+    """A Parquet file's rows, by key."""
+    return {row["key"]: row for row in pq.read_table(file).to_pylist()}
+
+
+@pytest.fixture
+def filled(cloud: Cloud) -> Cloud:
+    """A table with a person, nobody, and a failed one."""
+    nobody, broken, person = KEYS
+    save_result(cloud, nobody, seen_nobody())
+    save_result(cloud, broken, CorruptImageError("cut short"), bucket="other")
+    save_result(cloud, person)
+    return cloud
+
+
+def test_json_lines_are_the_readers(filled: Cloud, tmp_path: Path) -> None:
+    """A line a result, whatever is in a key; compressed it is the same."""
+    read = {result.key: result.to_json() for result in LandmarkTable(filled.stack.table).scan()}
+    plain, compressed = tmp_path / "a.jsonl", tmp_path / "a.jsonl.gz"
+
+    succeed(filled, "-o", str(plain))
+    succeed(filled, "-o", str(compressed))
+
+    lines = [json.loads(line) for line in plain.read_text().splitlines()]
+    assert {line["object_key"]: line for line in lines} == read
+    assert gzip.decompress(compressed.read_bytes()) == plain.read_bytes()
+
+
+def test_parquet_has_typed_columns(filled: Cloud, tmp_path: Path) -> None:
+    """Texts, moments, structures; null where there is nothing."""
+    file = tmp_path / "a.parquet"
+
+    succeed(filled, "-o", str(file))
+
+    rows, schema = rows_of(file), pq.read_schema(file)
+    nobody, broken, person = (rows[key] for key in KEYS)
+    assert schema.field("processed_at").type == pa.timestamp("ms", "UTC")
+    assert person["source_last_modified"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert person["image"] == {"width": 640, "height": 480, "format": "jpeg", "bytes": 4711}
+    assert person["duration_ms"] == {"fetch": 12, "detect": 34, "total": 56}
+    assert person["pose_score"] == pytest.approx(0.987654, abs=1e-6)
+    assert person["bounding_box"].keys() == {"x", "y", "width", "height"}
+    assert (broken["status"], broken["error_code"], broken["bucket"]) == (
+        "failed",
+        "CORRUPT_IMAGE",
+        "other",
+    )
+    assert broken["image"] == {"width": None, "height": None, "format": None, "bytes": 4711}
+    assert (nobody["error_code"], nobody["bounding_box"], nobody["pose_landmarks"]) == (None,) * 3
+
+
+def edges(rows: int, columns: int) -> FloatArray:
+    """Numbers that a detour would change: negative zero, the smallest, the largest, a third."""
+    limits = np.finfo(np.float32)
+    numbers = [-0.0, limits.smallest_subnormal, limits.max, limits.min, 1 / 3]
+    return np.resize(np.array(numbers, np.float32), (rows, columns))
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_landmarks_are_the_tables_to_the_last_bit(cloud: Cloud, tmp_path: Path, form: str) -> None:
+    """Every group, faces of both sizes, also beside a result that lacks the group."""
+    outcomes = {
+        "person": seen_person(),
+        "refined": seen_person(points=478),
+        "nobody": seen_nobody(),
+        "edges": Detection(
+            Landmarks(pose_landmarks=edges(33, 4), left_hand_landmarks=edges(21, 3)), 64, 64, "png"
+        ),
+    }
+    for key, outcome in outcomes.items():
+        save_result(cloud, key, outcome)
+    file = tmp_path / f"a.{form}"
+
+    succeed(cloud, "-o", str(file))
+
+    for key, outcome in outcomes.items():
+        for group in GROUPS:
+            array = getattr(outcome.landmarks, group.name)
+            landmarks = read_group(file, key, group.name)
+            if array is None:
+                assert landmarks is None
+            else:
+                numbers = [[landmark[c] for c in group.columns] for landmark in landmarks or []]
+                assert np.array(numbers, np.float32).tobytes() == array.tobytes()
+
+
+def read_group(file: Path, key: str, group: str) -> list[dict[str, float]] | None:
+    """A group of a result, as lists and dictionaries, from either form."""
+    found: list[dict[str, float]] | None
+    if file.suffix == ".parquet":
+        found = rows_of(file)[key][group]
+        return found
+    lines = map(json.loads, file.read_text().splitlines())
+    (line,) = (line for line in lines if line["object_key"] == key)
+    found = line[group]["landmark"] if group in line else None
+    return found
+
+
+def test_a_part_is_chosen(filled: Cloud) -> None:
+    """By status, by bucket, by how keys begin; every item is read for it, and said to be."""
+    bucket = filled.stack.bucket
+    nobody, broken, person = KEYS
+
+    def keys(*arguments: str) -> list[str]:
+        return [line["object_key"] for line in lines_of(filled, *arguments)]
+
+    assert keys("--status", "failed") == [broken]
+    assert keys(f"s3://{bucket}") == [nobody, person]
+    assert keys(f"s3://{bucket}/2026/") == [person]
+    words = succeed(filled, "s3://other", "-o", "-").stderr
+    assert words.startswith("1 result, ")
+    assert "3 items of the table read" in words
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_landmarks_can_be_left_out(filled: Cloud, tmp_path: Path, form: str) -> None:
+    """Everything else stays."""
+    file = tmp_path / f"a.{form}"
+
+    succeed(filled, "--no-landmarks", "-o", str(file))
+
+    if form == "parquet":
+        names = set(pq.read_schema(file).names)
+    else:
+        names = {name for line in file.read_text().splitlines() for name in json.loads(line)}
+    assert not names & {group.name for group in GROUPS}
+    assert {"status", "pose_score", "image", "error_code"} <= names
+
+
+def test_an_empty_table_is_an_empty_file(cloud: Cloud, tmp_path: Path) -> None:
+    """Which can be read, and has all columns; somebody else's item is no result."""
+    cloud.put_item({"object_key": {"S": "theirs"}, "bucket": {"S": "photos"}})
+    file = tmp_path / "a.parquet"
+
+    words = succeed(cloud, "-o", str(file)).stderr
+
+    assert words.startswith("0 results, ")
+    assert "1 item of the table read" in words
+    assert pq.read_table(file).num_rows == 0
+    assert "face_landmarks" in pq.read_schema(file).names
+
+
+def test_the_form_can_be_said(filled: Cloud, tmp_path: Path) -> None:
+    """For a file whose name says nothing."""
+    file = tmp_path / "results"
+
+    succeed(filled, "--format", "parquet", "-o", str(file))
+
+    assert pq.read_table(file).num_rows == 3
+
+
+def test_a_file_that_is_there_stays(filled: Cloud, tmp_path: Path) -> None:
+    """Unless --force says otherwise; a symbolic link to it stays one."""
+    (tmp_path / "a.jsonl").write_text("mine")
+    link = tmp_path / "link.jsonl"
+    link.symlink_to("a.jsonl")
+
+    refused = run(filled, "-o", str(link))
+
+    assert (refused.exit_code, link.read_text()) == (2, "mine")
+    assert "--force" in refused.stderr
+    succeed(filled, "-o", str(link), "--force")
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 3
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "a.csv"], "--format"),
+        (["-o", "-", "--format", "parquet"], "name a FILE"),
+        (["photos", "-o", "a.jsonl"], "s3://bucket/prefix"),
+        (["-o", "a.jsonl", "--segments", "0"], "--segments"),
+        ([], "--output"),
+    ],
+)
+def test_what_makes_no_sense_is_a_wrong_call(
+    cloud: Cloud, arguments: list[str], words: str
+) -> None:
+    """Exit status 2, before anything is read."""
+    result = run(cloud, *arguments)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl.gz"])
+def test_an_error_leaves_no_file(cloud: Cloud, tmp_path: Path, form: str) -> None:
+    """Neither a whole nor a half one; what was there before is still there."""
+    file = tmp_path / f"a.{form}"
+    file.write_text("older")
+
+    result = run(cloud, "--force", "-o", str(file), RESULTS_TABLE="gone")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: no such table: check")
+    assert len(result.stderr.splitlines()) == 1
+    assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "older")]
+
+
+def test_without_pyarrow_it_is_named(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says what to install, and no file is begun; JSON Lines do without."""
+    monkeypatch.delitem(sys.modules, "worker.operations.export.parquet", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    result = run(cloud, "-o", str(tmp_path / "a.parquet"))
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith("pip install 'landmark-worker[parquet]'\n")
+    assert len(result.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+    succeed(cloud, "-o", str(tmp_path / "a.jsonl"))
+
+
+def test_segments_give_each_result_once(cloud: Cloud, tmp_path: Path) -> None:
+    """From a DynamoDB that knows segments, and more pages than one in each."""
+    file = tmp_path / "a.parquet"
+    with big_table(1000) as address:
+        environment = {"AWS_ENDPOINT_URL_DYNAMODB": address}
+        succeed(cloud, "--segments", "3", "-o", str(file), **environment)
+
+    keys = pq.read_table(file, columns=["key"])["key"].to_pylist()
+    assert sorted(keys) == [key_of(number) for number in range(1000)]
+
+
+def test_on_aws_there_are_several_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere one: a stand-in may take no notice of them."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    assert default_segments() == 4
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://amazonaws.com.localhost:8000")
+    assert default_segments() == 1

@@ -1,0 +1,123 @@
+"""`landmarks export` as a process: how much memory it takes, and how it is stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.big_table import big_table
+from tests.integration.test_poller import ROOT, wait_until
+
+# Says at the end, in kB, what it took at most.
+_PROGRAM = """
+import atexit, sys
+from pathlib import Path
+
+def say_peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    print(*(line for line in lines if line.startswith("VmHWM")), file=sys.stderr)
+
+atexit.register(say_peak)
+from worker.cli import main
+main()
+"""
+_SEGMENTS = 2
+
+
+def start(address: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start the command on a DynamoDB at this address."""
+    environment = {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "RESULTS_TABLE": "any",
+        "no_proxy": "127.0.0.1",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, "export", "--segments", str(_SEGMENTS), *arguments],
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def peak_megabytes(items: int, file: Path) -> float:
+    """What an export of so many results takes at most."""
+    with big_table(items) as address, start(address, "-o", str(file), "--force") as process:
+        _, words = process.communicate(timeout=60)
+    assert process.returncode == 0, words
+    assert words.splitlines()[-3].startswith(f"{items:,} results")
+    return int(words.split()[-2]) / 1024
+
+
+def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
+    """Of what more results hold, hardly anything is added to it."""
+    file = tmp_path / "a.parquet"
+
+    few, many = peak_megabytes(4000, file), peak_megabytes(12_000, file)
+
+    parquet = pq.ParquetFile(file)
+    groups = [parquet.metadata.row_group(n) for n in range(parquet.num_row_groups)]
+    assert parquet.metadata.num_rows == 12_000
+    assert max(group.num_rows for group in groups) < 3000
+    landmarks_megabytes = 8000 * 7000 / 1024**2  # of those that are more
+    assert many - few < landmarks_megabytes / 3
+
+
+def test_memory_of_json_lines_does_not_grow(tmp_path: Path) -> None:
+    """Lines are written as they come."""
+    file = tmp_path / "a.jsonl"
+
+    few, many = peak_megabytes(600, file), peak_megabytes(1500, file)
+
+    assert file.stat().st_size > 50_000_000
+    assert many - few < 12
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_what_is_stopped_leaves_no_half_file(
+    tmp_path: Path, number: signal.Signals, status: int, form: str
+) -> None:
+    """Under no name; the file of before is as it was, and one line says so."""
+    file, part = tmp_path / f"a.{form}", tmp_path / f"a.{form}.part"
+    file.write_text("older")
+    go_on = threading.Event()
+    with (
+        big_table(2000, pause=go_on) as address,
+        start(address, "-o", str(file), "--force") as process,
+    ):
+        wait_until(lambda: part.exists() or process.poll() is not None)
+        process.send_signal(number)
+        go_on.set()
+        _, words = process.communicate(timeout=30)
+
+    assert process.returncode == status
+    assert f"{file} is not written: the export was interrupted" in words
+    assert "Traceback" not in words
+    assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "older")]
+
+
+def test_a_closed_pipe_is_the_end() -> None:
+    """`export -o - | head -1` shows a line, and no traceback."""
+    with big_table(1000) as address, start(address, "-o", "-") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("{")
+        process.stdout.close()
+        words = process.stderr.read()
+
+    assert process.returncode == 1
+    assert "Traceback" not in words
+    assert "Exception" not in words

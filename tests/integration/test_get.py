@@ -1,0 +1,283 @@
+"""`landmarks get`: one result, for people and for programs."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.fakes import Cloud, closed_port, seen_nobody, seen_person
+from tests.results import save_result
+from worker import LandmarkTable
+from worker.cli import landmarks
+from worker.errors import CorruptImageError
+from worker.landmarks import Detection, Landmarks
+
+KEY = "fotos/été 1+1.jpg"
+
+
+def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
+    """Run the command with the stack's settings; keywords are environment variables."""
+    return CliRunner().invoke(
+        landmarks, ["get", *arguments], env={**cloud.stack.environment, **environment}
+    )
+
+
+def succeed(cloud: Cloud, *arguments: str) -> Result:
+    """Run the command, and have it succeed."""
+    result = run(cloud, *arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    """A CSV's rows, by the names in its header."""
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_people_see_the_pose_in_pixels(cloud: Cloud) -> None:
+    """What became of the photo, each pose landmark by name, and how many the others are."""
+    save_result(cloud, KEY)
+    pose = seen_person().landmarks.pose_landmarks
+    assert pose is not None
+    x, y, z, visibility = pose[15].tolist()
+
+    text = succeed(cloud, KEY).stdout
+
+    (wrist,) = (line.split() for line in text.splitlines() if "left_wrist" in line)
+    places = [f"{x * 640:.1f}", f"{y * 480:.1f}", f"{z:.3f}", f"{visibility:.2f}"]
+    assert wrist == ["left_wrist", *places]
+    assert "detected  score 0.99" in text
+    assert "640 x 480 jpeg, 4,711 bytes" in text
+    assert "56 ms: fetch 12, detect 34" in text
+    assert "468 landmarks" in text
+    assert "thumb_tip" not in text
+
+
+def test_all_lists_hands_and_face_too(cloud: Cloud) -> None:
+    """Hands by name, the face by number."""
+    save_result(cloud, KEY)
+
+    lines = succeed(cloud, KEY, "--all").stdout.splitlines()
+
+    assert sum(line.startswith("  thumb_tip") for line in lines) == 2
+    assert sum(line.startswith("  467 ") for line in lines) == 1
+
+
+def test_a_group_that_is_not_there_is_said_to_be(cloud: Cloud) -> None:
+    """Rather than left out."""
+    pose = seen_person().landmarks.pose_landmarks
+    save_result(cloud, KEY, Detection(Landmarks(pose_landmarks=pose), 640, 480, "png"))
+
+    assert "left hand   not found" in succeed(cloud, KEY).stdout
+    assert "Left hand  not found" in succeed(cloud, KEY, "--all").stdout
+
+
+def test_failed_is_an_answer(cloud: Cloud) -> None:
+    """The reason is shown, nothing of it obeyed by a terminal, and the status is 0."""
+    save_result(cloud, KEY, CorruptImageError("\x1b[31mcut short"))
+
+    text = succeed(cloud, KEY).stdout
+
+    assert "CORRUPT_IMAGE" in text
+    assert "cut short" in text
+    assert "\x1b" not in text
+
+
+def test_json_is_the_readers(cloud: Cloud) -> None:
+    """All that is stored, in one line."""
+    save_result(cloud, KEY)
+    read = LandmarkTable(cloud.stack.table).get(KEY)
+    assert read is not None
+
+    (line,) = succeed(cloud, KEY, "--json").stdout.splitlines()
+
+    assert json.loads(line) == read.to_json()
+
+
+def test_csv_has_a_row_a_landmark(cloud: Cloud) -> None:
+    """Numbers are those of the table to the last bit; what a landmark lacks is empty."""
+    save_result(cloud, KEY)
+    seen = seen_person().landmarks
+
+    rows = rows_of(succeed(cloud, KEY, "--csv").stdout)
+
+    for group, array in seen.found():
+        mine = [row for row in rows if row["group"] == group.name]
+        written = np.array([[row[c] for c in group.columns] for row in mine], np.float32)
+        assert written.tobytes() == array.tobytes()
+        assert [row["number"] for row in mine] == [str(number) for number in range(len(array))]
+    assert seen.pose_landmarks is not None
+    wrist = rows[15]
+    assert wrist["name"] == "left_wrist"
+    x_pixels = seen.pose_landmarks[15, 0] * 640
+    assert float(wrist["x_pixels"]) == pytest.approx(x_pixels, abs=0.001)
+    (world,) = (
+        row for row in rows if (row["group"], row["number"]) == ("pose_world_landmarks", "15")
+    )
+    assert (world["name"], world["x_pixels"], world["y_pixels"]) == ("left_wrist", "", "")
+    (face,) = (row for row in rows if (row["group"], row["number"]) == ("face_landmarks", "0"))
+    assert (face["name"], face["visibility"]) == ("", "")
+
+
+def test_npz_needs_no_pickle(cloud: Cloud, tmp_path: Path) -> None:
+    """Arrays by the groups' names, and the size that makes pixels of them."""
+    save_result(cloud, KEY)
+    file = tmp_path / "a.npz"
+
+    succeed(cloud, KEY, "--npz", "-o", str(file))
+
+    with np.load(file, allow_pickle=False) as archive:
+        for group, array in seen_person().landmarks.found():
+            assert archive[group.name].dtype == np.float32
+            assert archive[group.name].tobytes() == array.tobytes()
+        assert (int(archive["width"]), int(archive["height"])) == (640, 480)
+        assert str(archive["key"]) == KEY
+
+
+def test_npz_goes_through_a_pipe(cloud: Cloud) -> None:
+    """Standard output takes it, if it is no terminal."""
+    save_result(cloud, KEY)
+
+    content = succeed(cloud, KEY, "--npz").stdout_bytes
+
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        assert archive["pose_landmarks"].shape == (33, 4)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv", ".npz", ".txt"])
+def test_the_files_name_says_the_form(cloud: Cloud, tmp_path: Path, suffix: str) -> None:
+    """What was there is replaced, and nothing else is left; any other suffix is for people."""
+    save_result(cloud, KEY, seen_nobody())
+    file = tmp_path / f"a{suffix}"
+    file.write_text("older")
+
+    succeed(cloud, KEY, "-o", str(file))
+
+    beginning = {".json": b"{", ".csv": b"group,", ".npz": b"PK", ".txt": KEY.encode()}[suffix]
+    assert file.read_bytes().startswith(beginning)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_without_landmarks_csv_is_a_header_and_a_word(cloud: Cloud) -> None:
+    """The word is on standard error, so that programs see a table without rows."""
+    save_result(cloud, KEY, CorruptImageError("cut short"))
+
+    result = succeed(cloud, KEY, "--csv")
+
+    assert rows_of(result.stdout) == []
+    assert result.stderr == "no landmarks: failed (CORRUPT_IMAGE)\n"
+
+
+def test_npz_is_nothing_for_a_terminal(cloud: Cloud) -> None:
+    """It would be obeyed; the line names what to do instead."""
+    save_result(cloud, KEY)
+    terminal, its_end = os.openpty()
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "worker", "get", KEY, "--npz"],
+        env={**os.environ, **cloud.stack.environment},
+        stdout=its_end,
+        stderr=subprocess.PIPE,
+        check=False,
+        text=True,
+    )
+
+    os.close(its_end)
+    os.close(terminal)
+    assert ran.returncode == 2
+    assert "name a file by -o" in ran.stderr
+
+
+def test_guesses_are_faint(cloud: Cloud) -> None:
+    """Where the model does not see a landmark, its row says so at a glance."""
+    pose = np.full((33, 4), 0.5, np.float32)
+    pose[15, 3] = 0.49
+    save_result(cloud, KEY, Detection(Landmarks(pose_landmarks=pose), 640, 480, "png"))
+
+    lines = run(cloud, KEY, FORCE_COLOR="1", TERM="xterm").stdout.splitlines()
+
+    (guessed,) = (line for line in lines if "left_wrist" in line)
+    (seen,) = (line for line in lines if "right_wrist" in line)
+    assert guessed.startswith("\x1b[2m")
+    assert "\x1b" not in seen
+
+
+def test_several_buckets_are_named(cloud: Cloud) -> None:
+    """One of them is chosen by --bucket, or by the key as an address."""
+    save_result(cloud, KEY, bucket="one")
+    save_result(cloud, KEY, seen_nobody(), bucket="two")
+
+    refused = run(cloud, KEY)
+
+    assert refused.exit_code == 1
+    assert "--bucket: one, two" in refused.stderr
+    assert json.loads(succeed(cloud, KEY, "--bucket", "two", "--json").stdout)["bucket"] == "two"
+    assert json.loads(succeed(cloud, f"s3://one/{KEY}", "--json").stdout)["bucket"] == "one"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("s3://photos/a b.jpg", "landmarks enqueue 's3://photos/a b.jpg'"),
+        ("a.jpg", "landmarks enqueue s3://BUCKET/a.jpg"),
+        ("fotos/%C3%A9t%C3%A9+1%2B1.jpg", f"there is one for '{KEY}'"),
+        ("fotos/%C3%A9t%C3%A9%201%2B1.jpg", f"there is one for '{KEY}'"),
+        (f"s3://photos/{KEY}", "there is one in camera"),
+    ],
+)
+def test_what_is_not_there_says_what_to_do(cloud: Cloud, key: str, words: str) -> None:
+    """Enqueue it, decode it, or look elsewhere: one line, and exit status 1."""
+    save_result(cloud, KEY, bucket="camera")
+
+    result = run(cloud, key)
+
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("s3://one/a", "--bucket", "two"), "two buckets"),
+        (("s3://one",), "KEY is empty"),
+        (("",), "KEY is empty"),
+        (("s3:///a",), "no address"),
+    ],
+)
+def test_a_key_that_is_none_is_a_wrong_call(
+    cloud: Cloud, arguments: tuple[str, ...], words: str
+) -> None:
+    """Nothing is asked; exit status 2."""
+    result = run(cloud, *arguments)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_the_table_has_to_be_there(cloud: Cloud) -> None:
+    """What is wrong with it is one line that says what to do."""
+    for environment, status, words in (
+        ({"RESULTS_TABLE": ""}, 2, "--table is missing"),
+        ({"RESULTS_TABLE": "gone"}, 1, "check --table, RESULTS_TABLE"),
+    ):
+        result = run(cloud, KEY, **environment)
+        assert (result.exit_code, words in result.stderr) == (status, True)
+
+
+def test_a_dynamodb_out_of_reach_is_one_line(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names what to check."""
+    monkeypatch.setattr("worker.reading.table._RETRIES", 0)
+    with closed_port() as nowhere:
+        result = run(cloud, KEY, AWS_ENDPOINT_URL_DYNAMODB=nowhere)
+
+    assert result.exit_code == 1
+    assert "check AWS_ENDPOINT_URL" in result.stderr
+    assert len(result.stderr.splitlines()) == 1

@@ -1,0 +1,164 @@
+"""`landmarks overlay`: the drawing, and what there is no drawing of."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from tests.fakes import Cloud, nobody, person, seen_nobody, seen_person
+from tests.results import save_result
+from worker.cli import landmarks
+from worker.drawing.overlay import LEFT, RIGHT
+from worker.errors import CorruptImageError
+from worker.landmarks import Detection
+
+KEY = "fotos/été 1+1.jpg"
+
+
+def run(cloud: Cloud, *arguments: str) -> Result:
+    """Run the command with the stack's settings."""
+    return CliRunner().invoke(landmarks, ["overlay", *arguments], env=cloud.stack.environment)
+
+
+def processed(cloud: Cloud, content: bytes) -> None:
+    """Upload a photograph, and store a result of this very content."""
+    version = cloud.put(KEY, content)
+    detection = Detection(seen_person().landmarks, 512, 512, "jpeg")
+    save_result(cloud, KEY, detection, version=version, size_bytes=len(content))
+
+
+def drawn(cloud: Cloud, file: Path, *arguments: str) -> Image.Image:
+    """The drawing that the command makes."""
+    result = run(cloud, KEY, "-o", str(file), *arguments)
+    assert result.exit_code == 0, result.output
+    with Image.open(file, formats=("PNG",)) as picture:
+        picture.load()
+        return picture
+
+
+def refusal(cloud: Cloud, folder: Path, *arguments: str, status: int = 1) -> str:
+    """The one line that says why there is no drawing; nothing is left in the folder."""
+    result = run(cloud, KEY, "-o", str(folder / "a.png"), *arguments)
+    assert result.exit_code == status, result.output
+    assert not (folder / "a.png").exists()
+    assert not (folder / "a.png.part").exists()
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_landmarks_are_drawn_on_the_object(cloud: Cloud, tmp_path: Path) -> None:
+    """In both sides' colours, in a PNG that says of what it is."""
+    processed(cloud, person())
+
+    picture = drawn(cloud, tmp_path / "a.png")
+
+    assert picture.info["Title"] == KEY
+    assert picture.size == (1280, 1280)
+    pixels = np.asarray(picture)
+    for colour in (LEFT, RIGHT):
+        assert (pixels == colour).all(axis=2).sum() > 100
+
+
+def test_the_version_that_was_processed_is_drawn_on(cloud: Cloud, tmp_path: Path) -> None:
+    """Whatever is current now."""
+    cloud.keep_versions()
+    processed(cloud, person())
+    (tmp_path / "copy.jpg").write_bytes(person())
+    cloud.put(KEY, nobody())
+
+    picture = drawn(cloud, tmp_path / "a.png")
+
+    copy = drawn(cloud, tmp_path / "b.png", "--image", str(tmp_path / "copy.jpg"))
+    assert picture.tobytes() == copy.tobytes()
+
+
+def test_a_changed_photograph_is_not_drawn_on(cloud: Cloud, tmp_path: Path) -> None:
+    """Its landmarks are another picture's; the line says how to get its own."""
+    processed(cloud, person())
+    cloud.put(KEY, nobody())
+
+    line = refusal(cloud, tmp_path)
+
+    assert "has changed since it was processed" in line
+    assert f"landmarks enqueue 's3://{cloud.stack.bucket}/{KEY}'" in line
+
+
+def test_an_object_that_is_gone_is_said_to_be(cloud: Cloud, tmp_path: Path) -> None:
+    """Whether it or its version was deleted."""
+    processed(cloud, person())
+    cloud.remove(KEY)
+
+    assert "is not there any more" in refusal(cloud, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (seen_nobody(), "not_detected"),
+        (CorruptImageError("\x1bcut short"), "failed (CORRUPT_IMAGE:  cut short)"),
+    ],
+)
+def test_without_landmarks_there_is_nothing_to_draw(
+    cloud: Cloud, tmp_path: Path, outcome: Detection | CorruptImageError, words: str
+) -> None:
+    """The reason is given; S3 is not asked, where the object is not even there."""
+    save_result(cloud, KEY, outcome)
+
+    assert refusal(cloud, tmp_path).endswith(words)
+
+
+def test_without_a_result_there_is_none_either(cloud: Cloud, tmp_path: Path) -> None:
+    """What to do about it is said as by `landmarks get`."""
+    assert "landmarks enqueue" in refusal(cloud, tmp_path)
+
+
+def test_a_copy_of_another_size_is_doubted(cloud: Cloud, tmp_path: Path) -> None:
+    """It is drawn on, with a word about it."""
+    processed(cloud, person())
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(nobody())
+
+    result = run(cloud, KEY, "-o", str(tmp_path / "a.png"), "--image", str(copy))
+
+    assert result.exit_code == 0
+    assert "the drawing may not fit" in result.stderr
+
+
+def test_a_copy_that_is_no_image_is_refused(cloud: Cloud, tmp_path: Path) -> None:
+    """In one line; an older drawing stays."""
+    processed(cloud, person())
+    copy, older = tmp_path / "copy.jpg", tmp_path / "older.png"
+    copy.write_bytes(b"Milk".ljust(len(person())))
+    older.write_text("older")
+
+    assert "Pillow can't read it" in refusal(cloud, tmp_path, "--image", str(copy))
+    run(cloud, KEY, "-o", str(older), "--image", str(copy))
+    assert older.read_text() == "older"
+
+
+def test_no_more_is_read_than_allowed(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither from S3 nor from a file."""
+    processed(cloud, person())
+    (tmp_path / "copy.jpg").write_bytes(person())
+    monkeypatch.setattr("worker.operations.overlay.MAX_BYTES", len(person()) - 1)
+
+    words = f"{len(person())} bytes, and at most {len(person()) - 1} are allowed"
+    assert refusal(cloud, tmp_path).endswith(words)
+    assert refusal(cloud, tmp_path, "--image", str(tmp_path / "copy.jpg")).endswith(words)
+
+
+def test_other_files_than_png_are_a_wrong_call(cloud: Cloud, tmp_path: Path) -> None:
+    """Before anything is asked, with exit status 2; and so is the photograph itself."""
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(nobody())
+
+    as_jpeg = run(cloud, KEY, "-o", str(tmp_path / "a.jpg"))
+    onto_itself = run(cloud, KEY, "-o", str(photo), "--image", str(photo))
+
+    assert (as_jpeg.exit_code, onto_itself.exit_code) == (2, 2)
+    assert "ends in .png" in as_jpeg.stderr
+    assert photo.read_bytes() == nobody()

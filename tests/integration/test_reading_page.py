@@ -1,0 +1,76 @@
+"""`docs/reading.md`: its commands run, and its Python does what it says."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tests.fakes import Cloud, person, seen_nobody, seen_person
+from tests.results import save_result
+from worker.cli import landmarks
+from worker.errors import NotAnImageError
+from worker.landmarks import Detection
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reading.md").read_text("utf-8")
+KEY = "new/astronaut.jpg"
+
+
+def blocks(language: str) -> list[str]:
+    """The page's code in this language."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def commands(bucket: str) -> list[list[str]]:
+    """What the page types, up to a pipe, for another stack and its bucket."""
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    typed = [line.removeprefix("$ landmarks ") for line in lines if line.startswith("$ landmarks")]
+    alone = [line.replace(" --local", "").partition(" | ")[0] for line in typed]
+    return [shlex.split(line.replace("landmarks-images", bucket)) for line in alone]
+
+
+@pytest.fixture
+def folder(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the page is followed, on a table with what it speaks of."""
+    version = cloud.put(KEY, person())
+    save_result(cloud, KEY, Detection(seen_person().landmarks, 512, 512, "jpeg"), version=version)
+    save_result(cloud, "new/list.jpg", NotAnImageError("4 bytes"))
+    save_result(cloud, "rocket.jpg", seen_nobody())
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "astronaut.jpg").write_bytes(person())
+    for name, value in cloud.stack.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_pages_commands_run(folder: Path, cloud: Cloud) -> None:
+    """Each ends well, but for the one that shows what is said where there is no result."""
+    ended = {}
+    for arguments in commands(cloud.stack.bucket):
+        ended[" ".join(arguments)] = CliRunner().invoke(landmarks, arguments).exit_code
+
+    assert [typed for typed, status in ended.items() if status] == ["get new/Astronaut.jpg"]
+    assert len(ended) == 9
+    files = {file.name for file in folder.iterdir()}
+    assert {"results.parquet", "failed.jsonl", "astronaut.npz", "astronaut.png"} <= files
+
+
+def test_the_pages_python_reads_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The left wrist is printed, and the poses are those that were found."""
+    assert CliRunner().invoke(landmarks, ["export", "-o", "results.parquet"]).exit_code == 0
+    (code,) = (block for block in blocks("python") if "pq." in block)
+    scope: dict[str, Any] = {}
+
+    exec(code, scope)  # noqa: S102, the page's
+
+    pose = seen_person().landmarks.pose_landmarks
+    assert pose is not None
+    assert scope["poses"].tobytes() == pose.tobytes()
+    assert scope["poses"].dtype == np.float32
+    key, *numbers = capsys.readouterr().out.split()
+    assert (key, np.array(numbers, np.float32).tolist()) == (KEY, pose[15, [0, 1, 3]].tolist())
+    assert (folder / "results.parquet").exists()

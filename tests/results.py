@@ -1,0 +1,35 @@
+"""Whole results, landmarks included, written by the worker's own code and without a worker."""
+
+from datetime import UTC, datetime
+
+from tests.fakes import Cloud, Version, seen_person
+from worker.errors import ImageError
+from worker.jobs import Job
+from worker.landmarks import Detection
+from worker.model import ModelOptions
+from worker.objects import ObjectIdentity
+from worker.results.table import Durations, Result, ResultsTable
+
+_MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_NO_VERSION = Version("feed", None)
+
+
+def save_result(
+    cloud: Cloud,
+    key: str,
+    outcome: Detection | ImageError | None = None,
+    *,
+    bucket: str | None = None,
+    version: Version = _NO_VERSION,
+    size_bytes: int = 4711,
+) -> None:
+    """Store a result, by default of a person with every group."""
+    result = Result(
+        job=Job(bucket or cloud.stack.bucket, key, job_id="order-7"),
+        identity=ObjectIdentity(version.etag, _MODIFIED, size_bytes, version.version_id),
+        outcome=outcome or seen_person(),
+        message_id=None,
+        attempts=1,
+        durations=Durations(fetch=12, detect=34, total=56),
+    )
+    assert ResultsTable(cloud.stack.table, ModelOptions()).save(result)

@@ -1,0 +1,175 @@
+"""`landmarks export`."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import click
+
+from worker.commands.advice import WrongCallError
+from worker.commands.options import REQUIRED_TABLE, Place, S3Place, stack_options
+from worker.operations.export.formats import FORMATS, format_of
+
+if TYPE_CHECKING:
+    from worker.operations.export.run import Exported
+
+_STDOUT: Final = Path("-")
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The command line, as click hands it over."""
+
+    place: Place | None
+    output: Path
+    form: str | None
+    status: str | None
+    segments: int | None
+    landmarks: bool
+    force: bool
+    table: str
+
+
+@click.command()
+@click.argument("place", required=False, type=S3Place(), metavar="[s3://BUCKET/PREFIX]")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to; - is JSON Lines to standard output.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="Where FILE does not end in one of them.",
+)
+@click.option(
+    "--status",
+    type=click.Choice(["detected", "not_detected", "failed"]),
+    help="Only results with this status.",
+)
+@click.option(
+    "--segments",
+    type=click.IntRange(1, 64),
+    metavar="COUNT",
+    help="Parts of the table read at once; 4, or 1 where DynamoDB is not AWS's.",
+)
+@click.option("--landmarks/--no-landmarks", default=True, help="With landmarks, or only the rest.")
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@stack_options(REQUIRED_TABLE)
+def export(**options: object) -> None:
+    """Write all results, or those of a prefix, into one file.
+
+    FILE ends in .parquet (columns with types, for pandas, polars, DuckDB; docs/reading.md has
+    them), .jsonl or .jsonl.gz (a line of JSON a result). It has its name only once it is
+    whole. Results come in no order.
+
+    The whole table is read, whatever is asked for: about one of DynamoDB's read units an
+    item. Memory does not grow with the table.
+
+    \b
+      landmarks export -o results.parquet
+      landmarks export s3://my-photos/2026/ --status failed -o failed.jsonl
+      landmarks export -o - | jq -r .status | sort | uniq -c
+
+    Ends with 0 if all is written, 1 if something went wrong, 130 or 143 if interrupted.
+    """  # noqa: D301, \b is click's
+    request = _Request(**options)  # type: ignore[arg-type]  # click has checked them
+    form = _form(request)
+    began_at = time.monotonic()
+    exported = _run(request, form)
+    _summarise(request.output, exported, time.monotonic() - began_at)
+
+
+def _form(request: _Request) -> str:
+    """The form of the file.
+
+    Raises:
+        UsageError: none can be told, it is nothing for standard output, or the file is there.
+    """
+    output = request.output
+    if output == _STDOUT:
+        if request.form not in (None, "jsonl"):
+            raise click.UsageError("standard output takes jsonl only: name a FILE")
+        return "jsonl"
+    form = request.form or format_of(output)
+    if form is None:
+        raise click.UsageError(
+            f"{output}: end it in .parquet, .jsonl or .jsonl.gz, or say --format"
+        )
+    if output.is_file() and not request.force:
+        raise WrongCallError(f"{output} is there already: --force replaces it")
+    return form
+
+
+def _run(request: _Request, form: str) -> "Exported":
+    from rich.console import Console  # noqa: PLC0415, --help needs none of it
+
+    from worker.commands.count_progress import CountProgress  # noqa: PLC0415, the same
+    from worker.operations.export.run import (  # noqa: PLC0415, the same
+        Export,
+        Selection,
+        default_segments,
+    )
+
+    bucket, prefix = request.place or (None, "")
+    selection = Selection(bucket, prefix, request.status, request.landmarks)
+    segments = request.segments or default_segments()
+    # Where a pipe ends, there may be a terminal that others write to.
+    console = Console(stderr=True, quiet=request.output == _STDOUT)
+    with (
+        _told_if_stopped(request.output),
+        CountProgress(console, "Exporting", "items read") as progress,
+        _opened(request.output) as stream,
+    ):
+        running = Export(request.table, selection, progress.reached)
+        return running.run(stream, form, segments)
+
+
+@contextmanager
+def _opened(output: Path) -> Iterator[BinaryIO]:
+    from worker.operations.whole_file import whole_file  # noqa: PLC0415, --help needs it not
+
+    if output == _STDOUT:
+        yield sys.stdout.buffer
+        return
+    with whole_file(output) as path, path.open("wb") as stream:
+        yield stream
+
+
+@contextmanager
+def _told_if_stopped(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if output != _STDOUT:
+            click.echo(f"{output} is not written: the export was interrupted", err=True)
+        raise
+
+
+def _summarise(output: Path, exported: "Exported", seconds: float) -> None:
+    place = "" if output == _STDOUT else f" in {output}"
+    rate = f", {exported.items_read / seconds:,.0f}/s" if seconds and exported.items_read else ""
+    click.echo(
+        f"{_counted(exported.results, 'result')}, {_size(exported.bytes)}{place}\n"
+        f"{_counted(exported.items_read, 'item')} of the table read in {seconds:,.1f} s{rate}",
+        err=True,
+    )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count} bytes"

@@ -1,0 +1,143 @@
+"""One result, for a person's eyes."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from worker.commands.status_view import STATUS_COLOURS, duration
+from worker.commands.terminal import one_line
+from worker.landmarks import GROUPS, VISIBLE, FloatArray
+from worker.operations.result_formats import NAMES
+from worker.reading import LandmarkResult
+
+_LABEL_WIDTH: Final = 12
+_NAME_WIDTH: Final = 18
+_NUMBER_WIDTH: Final = 10
+_TITLES: Final = {
+    "pose_landmarks": "Pose",
+    "pose_world_landmarks": "Pose in metres",
+    "face_landmarks": "Face",
+    "left_hand_landmarks": "Left hand",
+    "right_hand_landmarks": "Right hand",
+}
+_METRES: Final = "pose_world_landmarks"
+
+# What a person wants first; of the others there is only how many they are.
+_FIRST: Final = frozenset({"pose_landmarks"})
+
+
+def result_view(result: LandmarkResult, *, every: bool) -> RenderableType:
+    """What became of the photograph, and its landmarks.
+
+    Args:
+        result: of the photograph.
+        every: list all groups landmark by landmark, not only the pose.
+    """
+    lines = [*_summary(result)]
+    if result.landmarks.person_found:
+        found = {group.name: array for group, array in result.landmarks.found()}
+        for group in GROUPS:
+            if every or group.name in _FIRST:
+                lines += _listed(result, group.name, found.get(group.name))
+        if not every:
+            lines += _counted(found)
+    return Group(*lines)
+
+
+def _summary(result: LandmarkResult) -> Iterator[Text]:
+    yield Text.assemble((one_line(result.key), "bold"), "  ", (one_line(result.bucket), "dim"))
+    score = "" if result.pose_score is None else f"score {result.pose_score:.2f}"
+    status = Text(one_line(result.status), STATUS_COLOURS.get(result.status, ""))
+    yield _row("status", status, score)
+    for label, text in _facts(result):
+        if text:
+            yield _row(label, Text(one_line(text)))
+
+
+def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
+    yield "reason", ": ".join(filter(None, (result.error_code, result.error_message)))
+    yield "image", _image(result)
+    yield "box", _box(result)
+    yield "processed", _moment(result.processed_at)
+    took = result.duration_ms
+    yield "took", f"{took.total} ms: fetch {took.fetch}, detect {took.detect}" if took else ""
+    yield "model", _model(result.to_json().get("model", {}))
+    yield "job", result.job_id or ""
+    yield "version", result.version_id or ""
+
+
+def _image(result: LandmarkResult) -> str:
+    image = result.image
+    if image is None:
+        return ""
+    size = f"{image.bytes:,} bytes"
+    return size if image.width is None else f"{image.width} x {image.height} {image.format}, {size}"
+
+
+def _box(result: LandmarkResult) -> str:
+    box, image = result.bounding_box, result.image
+    if box is None or image is None or not image.width or not image.height:
+        return ""
+    left, top = box.x * image.width, box.y * image.height
+    width, height = box.width * image.width, box.height * image.height
+    return f"{width:.0f} x {height:.0f} pixels from ({left:.0f}, {top:.0f})"
+
+
+def _moment(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC, {duration(datetime.now(UTC) - moment)} ago"
+
+
+def _model(model: Mapping[str, Any]) -> str:
+    if not model:
+        return ""
+    refined = ", refined face" if model.get("refine_face_landmarks") else ""
+    version, complexity = model.get("mediapipe_version"), model.get("model_complexity")
+    return f"MediaPipe {version}, complexity {complexity}{refined}"
+
+
+def _listed(result: LandmarkResult, group: str, array: FloatArray | None) -> Iterator[Text]:
+    yield Text()
+    if array is None:
+        yield Text.assemble((_TITLES[group], "bold"), "  ", ("not found", "dim"))
+        return
+    pixels = None if group == _METRES else result.pixels(group)
+    places = array[:, :2] if pixels is None else pixels
+    decimals = 3 if pixels is None else 1
+    yield _heading(group, visible=array.shape[1] > len("xyz"))
+    names = NAMES.get(group) or range(len(array))
+    for name, (x, y), landmark in zip(names, places.tolist(), array.tolist(), strict=True):
+        z, *visibility = landmark[2:]
+        numbers = [f"{x:.{decimals}f}", f"{y:.{decimals}f}", f"{z:.3f}"]
+        numbers += [f"{value:.2f}" for value in visibility]
+        yield _columns(str(name), numbers, "dim" if visibility and visibility[0] < VISIBLE else "")
+
+
+def _counted(found: Mapping[str, FloatArray]) -> Iterator[Text]:
+    yield Text()
+    for group, title in _TITLES.items():
+        if group not in _FIRST | {_METRES}:
+            count = f"{len(found[group])} landmarks" if group in found else "not found"
+            yield _row(title.lower(), Text(count))
+    yield Text("all of them: --all; for programs: --json, --csv, --npz", "dim")
+
+
+def _heading(group: str, *, visible: bool) -> Text:
+    columns = ["x", "y", "z"] + ["visibility"] * visible
+    cells = "".join(f"{column:>{_NUMBER_WIDTH + 2}}" for column in columns)
+    return Text.assemble((f"{_TITLES[group]:<{_NAME_WIDTH}}", "bold"), (cells, "dim"))
+
+
+def _columns(name: str, numbers: list[str], style: str) -> Text:
+    cells = "".join(f"{number:>{_NUMBER_WIDTH + 2}}" for number in numbers)
+    return Text(f"  {name:<{_NAME_WIDTH - 2}}{cells}", style)
+
+
+def _row(label: str, value: Text, words: str = "") -> Text:
+    row = Text.assemble((f"  {label:<{_LABEL_WIDTH}}", "dim"), value, (f"  {words}", "dim"))
+    row.rstrip()
+    return row
