@@ -31,9 +31,19 @@ class Block(NamedTuple):
     @property
     def commands(self) -> list[str]:
         """What stands behind the prompts, continued lines joined."""
-        joined = self.text.replace("\\\n", " ")
-        lines = [line for line in joined.splitlines() if _PROMPT.match(line)]
-        return [" ".join(_PROMPT.sub("", line).split()) for line in lines]
+        return [command for command, _ in self.dialogue]
+
+    @property
+    def dialogue(self) -> list[tuple[str, str]]:
+        """Each command, and what the page shows that it says."""
+        found: list[tuple[str, str]] = []
+        for line in self.text.replace("\\\n", " ").splitlines():
+            if _PROMPT.match(line):
+                found.append((" ".join(_PROMPT.sub("", line).split()), ""))
+            elif found:
+                command, said = found[-1]
+                found[-1] = (command, f"{said}{line}\n")
+        return found
 
 
 def name(page: Path) -> str:
