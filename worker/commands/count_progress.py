@@ -19,6 +19,9 @@ from rich.text import Text
 
 _SECONDS_A_LINE: Final = 5.0
 
+# The first few come all at once: a rate of them would be anything.
+_SETTLING_SECONDS: Final = 1.0
+
 
 class CountProgress:
     """Shows a count while the block runs, and takes the bar away after it."""
@@ -95,4 +98,5 @@ class _LeftColumn(ProgressColumn):
 
 class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+        settled = task.speed and (task.elapsed or 0) >= _SETTLING_SECONDS
+        return Text(f"{task.speed:,.0f}/s" if settled else "")
