@@ -4,6 +4,7 @@
 called.
 """
 
+from worker.landmarks import MaskPlace
 from worker.reading.names import HAND_NAMES, POSE_NAMES, Landmark, NamedLandmarks
 from worker.reading.result import ImageInfo, LandmarkResult
 from worker.reading.table import LandmarkTable, SeveralResultsError, TableNotFoundError
@@ -15,6 +16,7 @@ __all__ = [
     "Landmark",
     "LandmarkResult",
     "LandmarkTable",
+    "MaskPlace",
     "NamedLandmarks",
     "SeveralResultsError",
     "TableNotFoundError",

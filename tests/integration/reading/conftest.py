@@ -10,7 +10,7 @@ from tests.fakes import seen_person
 from tests.integration.reading.node import dynalite, require_node
 from worker.errors import ImageError
 from worker.jobs import Job
-from worker.landmarks import Detection
+from worker.landmarks import Detection, MaskPlace
 from worker.model import ModelOptions
 from worker.objects import ObjectIdentity
 from worker.results.table import Durations, Result, ResultsTable
@@ -51,7 +51,10 @@ def save(written: ResultsTable) -> Save:
     """Store a result, by default of a person with every group."""
 
     def save_one(
-        key: str, bucket: str = "photos", outcome: Detection | ImageError | None = None
+        key: str,
+        bucket: str = "photos",
+        outcome: Detection | ImageError | None = None,
+        segmentation: MaskPlace | None = None,
     ) -> None:
         result = Result(
             job=Job(bucket, key, job_id="order-7"),
@@ -60,6 +63,7 @@ def save(written: ResultsTable) -> Save:
             message_id=None,
             attempts=1,
             durations=Durations(fetch=12, detect=34, total=56),
+            segmentation=segmentation,
         )
         assert written.save(result)
 
