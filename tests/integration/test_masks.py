@@ -1,11 +1,13 @@
 """Masks on their way: from a detector into S3, and where items say they are."""
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -213,6 +215,29 @@ def test_a_key_is_hashed_only_beyond_the_limit() -> None:
     hashed = mask_key(Job("photos", longest + "x"), "feed")
     assert len(hashed) == len("photos/sha256/.png") + 64
     assert hashed != mask_key(Job("photos", longest + "x"), "beef")
+
+
+def test_the_pages_program_reads_a_mask(
+    cloud: Cloud,
+    bucket: str,
+    make_handler: MakeHandler,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`docs/segmentation.md`, as it stands there, with the test's names."""
+    cloud.put(KEY, person())
+    detectors = RiggedDetectors(partial(seen_with_mask, shade=0.75))
+    deliver(make_handler(detectors, SEGMENTATION_BUCKET=bucket), {"key": KEY})
+    page = (Path(__file__).parents[2] / "docs" / "segmentation.md").read_text("utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {"landmark-worker-results": cloud.stack.table, "photo.jpg": KEY}
+    for name, own in names.items():
+        assert name in program
+        program = program.replace(name, own)
+    capsys.readouterr()
+
+    exec(compile(program, "docs/segmentation.md", "exec"), {})  # noqa: S102, our own page
+
+    assert capsys.readouterr().out == "100% of the picture are the person\n"
 
 
 # When S3 does not take it

@@ -252,9 +252,14 @@ def test_results_expire_where_a_retention_is_set(cloud: Cloud) -> None:
 
 
 def test_fullest_item_costs_eight_write_units(cloud: Cloud, table: ResultsTable) -> None:
-    """With every group, an ordinary key and everything that a message may add."""
+    """With every group, an ordinary key and everything that a message may add; a mask or none."""
     key = "uploads/2026/01/02/7f3c1e9a-4b1d-4e55-9a53-3f0c3b1f2d77/IMG_20260102_030405.jpg"
     table.save(full_result(key))
+
+    assert write_units(cloud.item(key)) <= 8
+
+    place = MaskPlace("segmentation-masks", f"photos/{key}/d41d8cd98f00b204e9800998ecf8427e.png")
+    table.save(replace(full_result(key), segmentation=place))
 
     assert write_units(cloud.item(key)) <= 8
 

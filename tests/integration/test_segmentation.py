@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests import photos
+from tests.fuzz.images import peak_bytes
 from tests.integration.test_parity import (
     MAX_PIXELS,
     Groups,
@@ -170,16 +171,23 @@ def test_the_mask_has_the_size_that_an_image_is_reduced_to(size: tuple[int, int]
     assert mask.shape == shown.shape[:2]
 
 
-def test_the_largest_images_have_masks() -> None:
-    """Two of 50 megapixels, one after the other, fit into a detector's memory."""
+def test_masks_of_the_largest_images_do_not_pile_up() -> None:
+    """Of 50 megapixels, one after the other: a detector's memory stays within the template's sums.
+
+    In megabytes: 880 without an image, 15 bytes a pixel, the file twice, and 120 for holes.
+    """
     with Image.open(BytesIO(photos.astronaut().content)) as picture:
         file = BytesIO()
         picture.convert("RGB").resize((8160, 6120)).save(file, "JPEG")
-    large = Photo("large", file.getvalue())
-    with detector(ModelOptions(model_complexity=2, segmentation=True)) as detect:
-        sizes = []
-        for photo in (large, photos.astronaut(), large):
-            mask = grey(detect(photo).segmentation)
+    large = file.getvalue()
+    model = ModelOptions(model_complexity=2, segmentation=True)
+    settings = Settings("unused", model=model, detect_timeout_seconds=60)
+    with closing(DetectorPool(child_options(settings), 1)) as pool:
+        for content in (large, photos.astronaut().content, *[large] * 4):
+            found = pool.detect(content, time.monotonic() + 120)
+            mask = grey(found.segmentation)
             assert mask is not None
-            sizes.append(mask.shape)
-    assert sizes == [(6120, 8160), (512, 512), (6120, 8160)]
+            assert mask.shape == (found.height, found.width)
+        assert pool.restarts == 0
+        peak_megabytes = peak_bytes(pool.pids[0]) / 1e6
+    assert peak_megabytes < 880 + 15 * 50 + 2 * len(large) / 1e6 + 120

@@ -128,20 +128,11 @@ class HolisticGraph:
             right_hand_landmarks=_array(found.right_hand_landmarks, visibility=False),
             pose_score=None if found.pose_landmarks is None else found.pose_detection.score[0],
         )
-
-        return Found(landmarks, self._take_mask(found))
-
-    def _take_mask(self, found: Any) -> FloatArray | None:  # noqa: ANN401, MediaPipe has no types
-        """The mask, which nobody else then holds.
-
-        MediaPipe would keep its 4 bytes a pixel until the next image has been processed, and
-        `found`, a class of its own for each image, until the collector of cycles comes by.
-        """
         mask: FloatArray | None = found.segmentation_mask
-        if mask is not None:
-            found.segmentation_mask = None
-            self._solution._graph_outputs.clear()  # noqa: SLF001, no public way
-        return mask
+        # It is a class, made for this image, and stays until Python looks for cycles: masks of
+        # 4 bytes a pixel would pile up. MediaPipe itself holds the last one, until the next.
+        found.segmentation_mask = None
+        return Found(landmarks, mask)
 
     def close(self) -> None:
         """Free the models: an instance that is only dropped leaks them, 200 MB each."""
