@@ -80,7 +80,7 @@ class Looker:
         """The landmarks, the upright image's width and height, and the CPU seconds."""
         start = time.process_time()
         image = decode_image(content, max_pixels=_MAX_PIXELS, max_side=max_side)
-        landmarks = self._graph.process(image.pixels)
+        landmarks = self._graph.process(image.pixels).landmarks
         return landmarks, (image.width, image.height), time.process_time() - start
 
 

@@ -308,6 +308,9 @@ def s3_that(answer: Callable[[Request], None]) -> Iterator[str]:
             except OSError:
                 self.close_connection = True  # the client has had enough
 
+        def do_PUT(self) -> None:
+            self.do_GET()
+
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()

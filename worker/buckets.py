@@ -13,10 +13,13 @@ class Buckets:
     Attributes:
         default: None where every job has to name its bucket.
         allowed: None allows every bucket that the worker's credentials can read.
+        masks: where the worker itself puts segmentation masks, none of which is a job; None
+            where it puts none.
     """
 
     default: str | None = None
     allowed: frozenset[str] | None = None
+    masks: str | None = None
 
     def check(self, job: Job) -> Job:
         """The job, if its bucket is allowed.
@@ -24,6 +27,8 @@ class Buckets:
         Raises:
             MessageError: it is not.
         """
+        if job.bucket == self.masks:
+            raise MessageError(f"bucket: {job.bucket} holds segmentation masks, not photographs")
         if self.allowed is not None and job.bucket not in self.allowed:
             raise MessageError(f"bucket: {job.bucket} is not allowed here")
         return job

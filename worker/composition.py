@@ -11,6 +11,7 @@ from worker.dead_letters import DeadLetterQueue
 from worker.detector.pool import DetectorPool
 from worker.direct import DirectHandler
 from worker.handler import Handler
+from worker.masks import MaskStore
 from worker.objects import CLIENT_CONFIG, ObjectReader
 from worker.pipeline import Pipeline
 from worker.results.table import ResultsTable
@@ -26,7 +27,9 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
     """The handler that does what the settings say, with detectors already started."""
     session = boto3.Session()
     sqs = session.client("sqs", config=SQS_CONFIG)
-    objects = ObjectReader(session.client("s3", config=CLIENT_CONFIG), settings.max_image_bytes)
+    s3 = session.client("s3", config=CLIENT_CONFIG)
+    objects = ObjectReader(s3, settings.max_image_bytes)
+    masks = MaskStore(s3, settings.segmentation_bucket) if settings.segmentation_bucket else None
     results = ResultsTable(
         settings.results_table,
         settings.model,
@@ -34,8 +37,8 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
         settings.landmark_encoding,
     )
     results.connect()
-    buckets = Buckets(settings.image_bucket, settings.allowed_buckets)
-    pipeline = Pipeline(objects, detectors, results)
+    buckets = Buckets(settings.image_bucket, settings.allowed_buckets, settings.segmentation_bucket)
+    pipeline = Pipeline(objects, detectors, results, masks)
     telemetry = Telemetry()
     batch = BatchHandler(
         pipeline,

@@ -52,6 +52,13 @@ class BoundingBox(NamedTuple):
     height: float
 
 
+class MaskPlace(NamedTuple):
+    """Where in S3 a photograph's segmentation mask is."""
+
+    bucket: str
+    key: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
     """The landmarks of the most prominent person; None for a group not found.
@@ -109,9 +116,12 @@ class Detection:
         width: of the upright image, in pixels.
         height: of the upright image, in pixels.
         format: "jpeg", "png" or "webp".
+        segmentation: which pixels are the person's, as a PNG of 8-bit grey values; None
+            where nobody was found, or nobody asked.
     """
 
     landmarks: Landmarks = field(compare=False)
     width: int
     height: int
     format: str
+    segmentation: bytes | None = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""Which model runs, and with which options: everything that changes landmarks.
+"""Which model runs, and with which options: everything that changes results.
 
 The parent knows MediaPipe's name, version and files, and never imports it.
 """
@@ -21,6 +21,10 @@ POSE_MODELS = {
 # results stored before are not taken for current ones.
 _DETECTOR_REVISION = 1
 
+# Options that there were not from the start, as they are when they are off: then they are
+# left out of the hash, so that results from before there was one stay current.
+_OFF = {"max_image_side": None, "segmentation": False}
+
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
@@ -35,6 +39,7 @@ class ModelOptions:
         max_image_side: images with a longer side are reduced to it, in pixels, JPEGs while they
             are decoded: saves memory and some time, and moves landmarks a little. Without
             it MediaPipe sees every image as it is.
+        segmentation: also tell which pixels are the person's.
     """
 
     model_complexity: int = 2
@@ -42,6 +47,7 @@ class ModelOptions:
     min_landmark_confidence: float = 0.5
     refine_face_landmarks: bool = False
     max_image_side: int | None = None
+    segmentation: bool = False
 
     @property
     def face_points(self) -> int:
@@ -57,9 +63,8 @@ def mediapipe_version() -> str:
 
 
 def options_hash(options: ModelOptions) -> str:
-    """Sixteen hexadecimal digits that differ where landmarks may differ."""
-    # An option that is off changes nothing: hashes from before there was one stay.
-    chosen = {name: value for name, value in asdict(options).items() if value is not None}
+    """Sixteen hexadecimal digits that differ where results may differ."""
+    chosen = dict(asdict(options).items() - _OFF.items())
     facts = {"mediapipe": mediapipe_version(), "detector": _DETECTOR_REVISION, **chosen}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 

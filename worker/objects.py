@@ -39,7 +39,7 @@ CLIENT_CONFIG: Final = Config(
 _CHUNK_BYTES: Final = 32 * 1024
 _NOT_MODIFIED: Final = 304
 _GONE_CODES: Final = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "MethodNotAllowed"}
-_DENIED_STATUSES: Final = {401, 403}
+DENIED_STATUSES: Final = {401, 403}
 
 
 class _Request(TypedDict):
@@ -92,7 +92,7 @@ class OpenObject:
         if size > self._max_bytes:
             raise TooManyBytesError(f"{size} bytes, and at most {self._max_bytes} are allowed")
         content = bytearray()
-        with _service_errors():
+        with service_errors():
             for chunk in self._body.iter_chunks(_CHUNK_BYTES):
                 content += chunk
                 if time.monotonic() > deadline:
@@ -133,7 +133,7 @@ class ObjectReader:
         if unless_etag is not None:
             request["IfNoneMatch"] = f'"{unless_etag}"'
         try:
-            with _service_errors():
+            with service_errors():
                 answer = self._client.get_object(**request)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == _NOT_MODIFIED:
@@ -153,7 +153,7 @@ class ObjectReader:
 
 
 @contextmanager
-def _service_errors() -> Iterator[None]:
+def service_errors() -> Iterator[None]:
     """Time-outs, refused and broken connections, by their own name.
 
     botocore lets urllib3's errors through where the body of an error breaks off.
@@ -170,6 +170,6 @@ def _as_transient(error: ClientError, job: Job) -> TransientError:
     place = f"{job.key!r} in bucket {job.bucket!r}"
     if code in _GONE_CODES:
         return ObjectNotFoundError(f"S3 has no {place} ({code})")
-    if status in _DENIED_STATUSES:
+    if status in DENIED_STATUSES:
         return AccessDeniedError(f"S3 refuses {place} ({code})")
     return ServiceError(f"S3 answered {status} {code} for {place}")

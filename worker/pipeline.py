@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
 from worker.errors import ImageError
 from worker.jobs import Job, ObjectName
 from worker.landmarks import Detection
+from worker.masks import MaskStore
 from worker.objects import ObjectReader, OpenObject
 from worker.results.stored import Stored
 from worker.results.table import DETECTED, FAILED, NOT_DETECTED, Durations, Result, ResultsTable
@@ -73,12 +74,17 @@ class Pipeline:
     """Carries jobs from S3 through a detector into the results table."""
 
     def __init__(
-        self, objects: ObjectReader, detectors: ImageDetector, results: ResultsTable
+        self,
+        objects: ObjectReader,
+        detectors: ImageDetector,
+        results: ResultsTable,
+        masks: MaskStore | None = None,
     ) -> None:
-        """Join the three; threads start with the first job."""
+        """Join them, `masks` where masks are wanted; threads start with the first job."""
         self._objects = objects
         self._detectors = detectors
         self._results = results
+        self._masks = masks
         self._pace = Pace()
         self._threads = ThreadPoolExecutor(
             max_workers=detectors.size + _JOBS_IN_TRANSIT, thread_name_prefix="job"
@@ -110,6 +116,7 @@ class Pipeline:
             if not job.force and self._results.holds(stored, source.identity):
                 return Report(delivery, Outcome.DUPLICATE)
             result = self._detect(delivery, source, clock, deadline)
+        result = self._store_mask(result)
         saved = self._results.save(result)
         return Report(delivery, Outcome(result.status) if saved else Outcome.SUPERSEDED, result)
 
@@ -190,6 +197,14 @@ class Pipeline:
             attempts=delivery.attempts,
             durations=Durations(fetch=fetch_ms, detect=clock.lap_ms(), total=clock.total_ms()),
         )
+
+    def _store_mask(self, result: Result) -> Result:
+        """Store the mask, if there is one, before an item says where it is; and forget it."""
+        outcome = result.outcome
+        if self._masks is None or isinstance(outcome, ImageError) or outcome.segmentation is None:
+            return result
+        place = self._masks.put(result.job, result.identity.etag, outcome.segmentation)
+        return replace(result, outcome=replace(outcome, segmentation=None), segmentation=place)
 
 
 def _run_all(tasks: list[Callable[[], None]]) -> None:

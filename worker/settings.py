@@ -5,7 +5,7 @@ its value and what is allowed.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple, Self, TypeVar
@@ -59,6 +59,8 @@ class Settings:
         allowed_buckets: the only buckets that jobs may name; without it, every bucket that the
             credentials can read.
         image_bucket: where the keys of jobs are looked up that name no bucket.
+        segmentation_bucket: where segmentation masks are put, no bucket of photographs; without
+            it none are computed.
         dead_letter_queue_url: where messages go that nobody can read; without it they are
             left to the queue's own redrive policy.
         queue_url: the queue that the jobs come from. Without it retries have no delay but
@@ -82,6 +84,7 @@ class Settings:
     results_table: str
     allowed_buckets: frozenset[str] | None = None
     image_bucket: str | None = None
+    segmentation_bucket: str | None = None
     dead_letter_queue_url: str | None = None
     queue_url: str | None = None
     max_receive_count: int | None = None
@@ -108,10 +111,15 @@ class Settings:
 
     @classmethod
     def _read(cls, read: "_Reader") -> Self:
+        results_table = read.text("RESULTS_TABLE", required=True) or ""
+        allowed_buckets, image_bucket = read.names("ALLOWED_BUCKETS"), read.text("IMAGE_BUCKET")
+        photographs = {*(allowed_buckets or ()), image_bucket}
+        segmentation_bucket = read.text_but("SEGMENTATION_BUCKET", photographs)
         return cls(
-            results_table=read.text("RESULTS_TABLE", required=True) or "",
-            allowed_buckets=read.names("ALLOWED_BUCKETS"),
-            image_bucket=read.text("IMAGE_BUCKET"),
+            results_table=results_table,
+            allowed_buckets=allowed_buckets,
+            image_bucket=image_bucket,
+            segmentation_bucket=segmentation_bucket,
             dead_letter_queue_url=read.url("DEAD_LETTER_QUEUE_URL"),
             queue_url=read.url("QUEUE_URL"),
             max_receive_count=read.integer("MAX_RECEIVE_COUNT", 0, 1, _MAX_RECEIVES) or None,
@@ -122,6 +130,7 @@ class Settings:
                 min_landmark_confidence=read.number("MIN_LANDMARK_CONFIDENCE", 0.5, 0, 1),
                 refine_face_landmarks=read.boolean("REFINE_FACE_LANDMARKS", default=False),
                 max_image_side=read.integer("MAX_IMAGE_SIDE", 0, _MIN_SIDE, _MAX_SIDE) or None,
+                segmentation=segmentation_bucket is not None,
             ),
             max_image_bytes=read.integer("MAX_IMAGE_BYTES", 30_000_000, 1, _MAX_BYTES),
             max_image_pixels=read.integer("MAX_IMAGE_PIXELS", 50_000_000, 1, _MAX_PIXELS),
@@ -178,6 +187,14 @@ class _Reader:
             return names
 
         return self._value(name, None, parse, "names with commas between them")
+
+    def text_but(self, name: str, taken: Collection[str | None]) -> str | None:
+        def parse(text: str) -> str:
+            if text in taken:
+                raise ValueError
+            return text
+
+        return self._value(name, None, parse, "another bucket than the photographs'")
 
     def url(self, name: str) -> str | None:
         def parse(text: str) -> str:

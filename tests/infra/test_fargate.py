@@ -99,6 +99,15 @@ def test_parameters_are_the_other_stacks() -> None:
             assert PARAMETERS[name].get(rule) == theirs.get(rule), name
 
 
+def test_masks_are_refused_where_the_other_stack_refuses_them() -> None:
+    """What would not fit, and the bucket that the photographs are in."""
+    theirs, own = load_template()["Rules"], FARGATE["Rules"]
+    assert own["MasksFitMemory"] == theirs["MasksFitMemory"]
+    (assertion,) = own["MasksHaveTheirOwnBucket"]["Assertions"]
+    names = [{"Ref": "SegmentationBucket"}, {"Ref": "ImageBucket"}]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": names}]}
+
+
 def test_tasks_may_what_the_function_may() -> None:
     """The task's role allows what the function's does, but for the log, which is Fargate's."""
     (policy,) = load_template()["Resources"]["WorkerRole"]["Properties"]["Policies"]
@@ -114,6 +123,7 @@ def test_tasks_may_what_the_function_may() -> None:
         ("s3:GetObject", objects),
         ("s3:GetObjectVersion", objects),
         ("s3:ListBucket", objects.removesuffix("/*")),
+        ("s3:PutObject", objects.replace("ImageBucket", "SegmentationBucket")),
         ("kms:Decrypt", "ExistingImageBucketKeyArn"),
         ("dynamodb:BatchGetItem", "ResultsTableArn"),
         ("dynamodb:GetItem", "ResultsTableArn"),

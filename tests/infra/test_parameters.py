@@ -13,7 +13,7 @@ from tests.infra.cloudformation import (
     refusals,
     render,
 )
-from worker.detector.launch import _MEMORY_BYTES
+from worker.detector.launch import _MASK_MEMORY_BYTES, _MEMORY_BYTES
 from worker.pipeline import _JOBS_IN_TRANSIT
 from worker.retries import _MAX_DELAY_SECONDS
 
@@ -84,6 +84,8 @@ def test_batches_and_tries_fit_the_functions_time_or_are_refused() -> None:
         {"FunctionMemoryMegabytes": "1769", "Detectors": "2"},
         {"ExistingImageBucketKeyArn": KEY_ARN, "ExistingImageBucket": ""},
         {"NotificationPrefix": "photos/", "BucketNotifications": "false"},
+        {"SegmentationBucket": "masks", "MaxImagePixels": "50000001"},
+        {**BUCKET, "SegmentationBucket": "camera-roll"},
     ],
 )
 def test_who_is_refused_reads_why(values: dict[str, str]) -> None:
@@ -165,6 +167,7 @@ def test_detectors_beyond_the_vcpus_are_refused() -> None:
         {"ExistingImageBucket": "s3://camera-roll"},
         {"ExistingImageBucketKeyArn": KEY_ARN},
         {**BUCKET, "ExistingImageBucketKeyArn": "alias/photographs"},
+        {"SegmentationBucket": "s3://masks"},
         {"NotificationPrefix": "photos/"},
         {"NotificationSuffix": ".jpg"},
         {**BUCKET, "BucketNotifications": "true", "NotificationSuffix": ".jpg"},
@@ -188,6 +191,7 @@ def test_names_that_would_fail_or_be_ignored_are_refused(values: dict[str, str])
         BUCKET,
         {**BUCKET, "ExistingImageBucketKeyArn": KEY_ARN},
         {**BUCKET, "BucketNotifications": "true"},
+        {**BUCKET, "SegmentationBucket": "masks"},
         {"BucketNotifications": "true", "NotificationPrefix": "photos/"},
         {"BucketNotifications": "true", "NotificationSuffix": ".jpg"},
         {"AlarmTopicArn": "arn:aws:sns:eu-central-1:111122223333:landmark-alarms"},
@@ -213,6 +217,28 @@ def test_the_largest_images_fit_every_function(megabytes: int) -> None:
     in_hand = (detectors + _JOBS_IN_TRANSIT) * 2 * size
     assert 70 + in_hand + detectors * (400 + 6 * pixels + 2 * size) < megabytes
     assert (880 + 6 * pixels + 2 * size) * 10**6 < _MEMORY_BYTES
+
+
+@pytest.mark.parametrize("megabytes", allowed("FunctionMemoryMegabytes"))
+def test_the_largest_images_with_masks_fit_every_function(megabytes: int) -> None:
+    """What is taken with masks fits beside the processes, and what is larger is refused.
+
+    Measured, in megabytes: 13 bytes a pixel of a detector's memory and 15 of its address space;
+    a mask's file has a byte a pixel at the most, and is held twice while it is read.
+    """
+    masks, size, pixels = {"SegmentationBucket": "masks"}, 50, 50
+    assert refusals(**masks, MaxImageBytes=f"{size}000000", MaxImagePixels=f"{pixels}000000") == []
+    assert refusals(**masks, MaxImagePixels="100000000")
+    (rule,) = load_template()["Rules"]["MasksFitMemory"]["Assertions"]
+    listed, _ = rule["Assert"]["Fn::Contains"]
+    assert max(map(int, listed)) == pixels * 10**6
+    assert parameter_values()["MaxImagePixels"] in listed
+    millions = re.findall(r"[0-9]+", rule["AssertDescription"])
+    assert [f"{number}000000" for number in millions] == listed
+    detectors = megabytes // MEGABYTES_PER_VCPU
+    in_hand = (detectors + _JOBS_IN_TRANSIT) * 2 * size + detectors * 2 * pixels
+    assert 70 + in_hand + detectors * (400 + 13 * pixels + 2 * size) < megabytes
+    assert (880 + 15 * pixels + 2 * size) * 10**6 < _MASK_MEMORY_BYTES
 
 
 # The image

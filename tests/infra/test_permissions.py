@@ -16,6 +16,7 @@ VARIANTS = [
     {"ExistingImageBucket": "camera-roll", "ExistingImageBucketKeyArn": KEY_ARN},
     {"ExistingImageBucket": "camera-roll", "BucketNotifications": "true"},
     {"PrefixIndex": "true"},
+    {"SegmentationBucket": "masks"},
 ]
 CREATED_BUCKET = f"landmark-images-{STACK_GUID}"
 
@@ -66,7 +67,7 @@ def test_one_action_on_one_resource(values: dict[str, str]) -> None:
         assert "*" not in action
         assert isinstance(resource, str)
         assert "*" not in resource.removesuffix("/*")
-        assert not resource.endswith("/*") or action.startswith("s3:GetObject")
+        assert not resource.endswith("/*") or action.startswith(("s3:GetObject", "s3:PutObject"))
         assert statement.get("Principal") != "*"
 
 
@@ -98,6 +99,12 @@ def test_the_worker_may_decrypt_where_the_bucket_has_a_key() -> None:
     without = worker_permissions(ExistingImageBucket="camera-roll")
     values = {"ExistingImageBucket": "camera-roll", "ExistingImageBucketKeyArn": KEY_ARN}
     assert worker_permissions(**values) - without == {("kms:Decrypt", KEY_ARN)}
+
+
+def test_the_worker_may_write_masks_and_nothing_else() -> None:
+    """Objects of the masks' bucket are the only ones it may put, and only where there is one."""
+    added = worker_permissions(SegmentationBucket="masks") - worker_permissions()
+    assert added == {("s3:PutObject", "arn:aws:s3:::masks/*")}
 
 
 def test_the_worker_has_one_role_and_no_policy_of_aws() -> None:

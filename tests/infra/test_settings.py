@@ -89,6 +89,7 @@ def test_every_setting_has_its_parameter() -> None:
         MinLandmarkConfidence="0.75",
         RefineFaceLandmarks="true",
         MaxImageSide="1920",
+        SegmentationBucket="masks",
         MaxImageBytes="1000000",
         MaxImagePixels="2000000",
         DetectTimeoutSeconds="10",
@@ -100,6 +101,7 @@ def test_every_setting_has_its_parameter() -> None:
     assert worker_settings(stack) == Settings(
         results_table="ResultsTable",
         image_bucket="camera-roll",
+        segmentation_bucket="masks",
         allowed_buckets=frozenset({"camera-roll"}),
         queue_url="https://Queue",
         dead_letter_queue_url="https://DeadLetterQueue",
@@ -111,6 +113,7 @@ def test_every_setting_has_its_parameter() -> None:
             min_landmark_confidence=0.75,
             refine_face_landmarks=True,
             max_image_side=1920,
+            segmentation=True,
         ),
         max_image_bytes=1_000_000,
         max_image_pixels=2_000_000,

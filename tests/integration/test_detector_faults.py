@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -551,13 +551,16 @@ def impostors(
     """Build pools of one process, which is a script of the test's own."""
     pools: list[DetectorPool] = []
 
-    def build(program: str, timeout_seconds: float = 60) -> DetectorPool:
+    def build(
+        program: str, timeout_seconds: float = 60, model: ModelOptions | None = None
+    ) -> DetectorPool:
         script, python = tmp_path / "impostor.py", tmp_path / "python"
         script.write_text(PRELUDE + program, encoding="utf-8")
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{script}"\n', encoding="utf-8")
         python.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(python))
-        pools.append(DetectorPool(options(timeout_seconds), 1))
+        child = options(timeout_seconds)
+        pools.append(DetectorPool(replace(child, model=model or child.model), 1))
         return pools[-1]
 
     yield build
@@ -604,6 +607,30 @@ def test_a_lie_is_an_invalid_answer(impostors: Callable[..., DetectorPool], answ
     with pytest.raises(DetectorAnswerError):
         pool.detect(PHOTO, within())
     assert pool.restarts == 2
+
+
+def test_a_mask_that_is_none_is_an_invalid_answer(
+    impostors: Callable[..., DetectorPool],
+) -> None:
+    """What would be stored as a picture has to be one, of the image's size."""
+    landmarks = Landmarks(pose_landmarks=np.zeros((33, 4), np.float32), pose_score=0.5)
+    forged = Detection(landmarks, 640, 480, "jpeg", b"<script>")
+    answer = frame(Kind.DETECTION, encode_detection(forged))
+    program = f"say(READY); read_image(); say({answer!r}); time.sleep(600)"
+    pool = impostors(program, model=ModelOptions(model_complexity=1, segmentation=True))
+    with pytest.raises(DetectorAnswerError, match="a mask that is none: no PNG"):
+        pool.detect(PHOTO, within())
+
+
+def test_an_answer_longer_than_any_mask_is_an_invalid_answer(
+    impostors: Callable[..., DetectorPool],
+) -> None:
+    """With masks the parent takes longer answers, but none without an end."""
+    length = struct.pack("<IB", 52_000_000, Kind.DETECTION)
+    program = f"say(READY); read_image(); say({length!r}); time.sleep(600)"
+    pool = impostors(program, model=ModelOptions(model_complexity=1, segmentation=True))
+    with pytest.raises(DetectorAnswerError, match="no honest one"):
+        pool.detect(PHOTO, within())
 
 
 def test_an_answer_that_nobody_asked_for_is_not_the_next_images(

@@ -33,7 +33,7 @@ Groups: TypeAlias = dict[str, FloatArray | None]
 # --- The reference: these functions run in a process of their own. ---
 
 
-def _import_stock() -> Any:  # noqa: ANN401, MediaPipe has no types
+def import_stock() -> Any:  # noqa: ANN401, MediaPipe has no types
     """The real `import mediapipe`, but for matplotlib: it draws with it, and we don't have it."""
     matplotlib = ModuleType("matplotlib")
     matplotlib.pyplot = ModuleType("matplotlib.pyplot")  # type: ignore[attr-defined]
@@ -45,7 +45,7 @@ def _import_stock() -> Any:  # noqa: ANN401, MediaPipe has no types
 
 def _stock_landmarks(options: ModelOptions, bursts: Sequence[Sequence[Photo]]) -> list[Groups]:
     """Of each burst's last photo, each burst by an instance of its own."""
-    holistic = _import_stock().solutions.holistic.Holistic
+    holistic = import_stock().solutions.holistic.Holistic
     found = []
     for burst in bursts:
         with holistic(
@@ -58,11 +58,12 @@ def _stock_landmarks(options: ModelOptions, bursts: Sequence[Sequence[Photo]]) -
             for photo in burst:
                 pixels = decode_image(photo.content, max_pixels=MAX_PIXELS).pixels
                 answer = stock.process(pixels)
-        found.append({group.name: _columns(answer, group.name) for group in GROUPS})
+        found.append({group.name: columns_of(answer, group.name) for group in GROUPS})
     return found
 
 
-def _columns(answer: Any, name: str) -> FloatArray | None:  # noqa: ANN401, MediaPipe has no types
+def columns_of(answer: Any, name: str) -> FloatArray | None:  # noqa: ANN401, MediaPipe has no types
+    """One group of stock's answer as an array: a row a landmark."""
     points = getattr(answer, name)
     if points is None:
         return None
@@ -73,7 +74,7 @@ def _columns(answer: Any, name: str) -> FloatArray | None:  # noqa: ANN401, Medi
 
 def _stock_scores(images: Sequence[Photo]) -> list[float | None]:
     """What the person detector of the stock pose graph says of its best find."""
-    solution_base = _import_stock().solutions.holistic.SolutionBase
+    solution_base = import_stock().solutions.holistic.SolutionBase
     scores = []
     for photo in images:
         with solution_base(

@@ -20,7 +20,7 @@ from worker.errors import (
     TransientError,
 )
 from worker.jobs import Job
-from worker.landmarks import GROUPS, Detection, Landmarks
+from worker.landmarks import GROUPS, Detection, Landmarks, MaskPlace
 from worker.model import ModelOptions, options_hash
 from worker.objects import ObjectIdentity
 from worker.results.reading import item_as_json, landmarks_of
@@ -158,6 +158,18 @@ def test_values_are_what_the_reader_is_promised(cloud: Cloud, table: ResultsTabl
     }
 
 
+def test_place_of_a_mask_is_stored(cloud: Cloud, table: ResultsTable) -> None:
+    """Bucket and key, for people and as JSON; nothing else is added."""
+    table.save(replace(full_result(), segmentation=MaskPlace("masks", "photos/photo.jpg/feed.png")))
+
+    item = cloud.item(KEY)
+    stored = {"bucket": {"S": "masks"}, "key": {"S": "photos/photo.jpg/feed.png"}}
+    assert item["segmentation"] == {"M": stored}
+    assert item.keys() == {*REQUIRED, *OF_A_PERSON, *OF_A_MESSAGE, "segmentation"}
+    read = item_as_json(table.get(Job("photos", KEY)))
+    assert read["segmentation"] == {"bucket": "masks", "key": "photos/photo.jpg/feed.png"}
+
+
 def test_landmarks_are_stored_bit_for_bit(cloud: Cloud, table: ResultsTable) -> None:
     """Whoever reads little-endian float32 row by row has what the model computed."""
     awkward = [np.pi, -1e-38, 1e-45, 3.4028235e38, -0.0, np.nextafter(np.float32(1), np.float32(2))]
@@ -271,6 +283,15 @@ def test_longest_keys_cost_what_they_take(
     assert write_units(cloud.item(key)) == units
 
 
+def test_mask_adds_what_its_place_takes(cloud: Cloud, table: ResultsTable) -> None:
+    """With every group, and where the mask of a key of 20 characters is."""
+    key = "2026/IMG_0304050.jpg"
+    place = MaskPlace("segmentation-masks", f"photos/{key}/d41d8cd98f00b204e9800998ecf8427e.png")
+    table.save(replace(full_result(key), segmentation=place))
+
+    assert write_units(cloud.item(key)) == 8
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -279,6 +300,7 @@ def test_longest_keys_cost_what_they_take(
         ModelOptions(min_landmark_confidence=0.6),
         ModelOptions(refine_face_landmarks=True),
         ModelOptions(max_image_side=1920),
+        ModelOptions(segmentation=True),
     ],
 )
 def test_options_hash_differs_with_each_option(other: ModelOptions) -> None:
@@ -298,6 +320,7 @@ def test_options_hash_is_of_the_options_alone(cloud: Cloud) -> None:
     assert set(hashes) == {options_hash(ModelOptions())}
     # If this one changes, all that is stored will be detected again: are its landmarks others?
     assert hashes[0] == "986c0c82e5ed8bb5"
+    assert options_hash(ModelOptions(segmentation=False)) == hashes[0]
 
 
 def test_item_as_json_has_its_landmarks_decoded(cloud: Cloud) -> None:

@@ -4,6 +4,7 @@ import itertools
 import math
 import string
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from worker.detector.mask import encode_mask
+from worker.detector.mask_bounds import MaskBounds
 from worker.detector.protocol import (
     FORMATS,
     HEADER,
@@ -243,6 +246,65 @@ class TestDetection:
             payload[place % len(payload)] = value
         try:
             received = decode_detection(bytes(payload), face_points=468)
+        except ProtocolError:
+            return
+        assert_is_sound(received, 468)
+
+
+def masked(names: tuple[str, ...], mask: bytes) -> bytes:
+    """A DETECTION's payload with these groups and this mask."""
+    return encode_detection(replace(detection(names), segmentation=mask))
+
+
+class TestMask:
+    """What follows the groups where masks are asked for."""
+
+    POSE = ("pose_landmarks",)
+    BOUNDS = MaskBounds(max_image_pixels=1_000_000, max_image_side=None)
+    MASK = encode_mask(np.zeros((480, 640), np.float32))
+
+    @pytest.mark.parametrize("names", SUBSETS, ids=lambda names: f"{len(names)} groups")
+    def test_comes_through(self, names: tuple[str, ...]) -> None:
+        """Behind any groups, and these are what they were."""
+        payload = masked(names, self.MASK)
+        received = decode_detection(payload, face_points=468, masks=self.BOUNDS)
+        assert received.segmentation == self.MASK
+        assert facts(received) == facts(detection(names))
+
+    def test_of_nobody_is_none(self) -> None:
+        """Where nobody was found there is none, and one that comes is refused."""
+        nobody = encode_detection(detection(()))
+        received = decode_detection(nobody, face_points=468, masks=self.BOUNDS)
+        assert received.segmentation is None
+        with pytest.raises(ProtocolError, match="size"):
+            decode_detection(masked((), self.MASK), face_points=468, masks=self.BOUNDS)
+
+    def test_that_nobody_asked_for_is_refused(self) -> None:
+        """Without segmentation nothing may follow the groups."""
+        with pytest.raises(ProtocolError, match="size"):
+            decode_detection(masked(self.POSE, self.MASK), face_points=468)
+
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            pytest.param(b"", id="missing"),
+            pytest.param(b"mask", id="no PNG"),
+            pytest.param(MASK[:-1], id="cut short"),
+            pytest.param(MASK + b"\0", id="too long"),
+            pytest.param(encode_mask(np.zeros((481, 640), np.float32)), id="wrong size"),
+        ],
+    )
+    def test_that_is_none_is_refused(self, forged: bytes) -> None:
+        """Whatever would not be stored as the mask of this image."""
+        with pytest.raises(ProtocolError, match="a mask that is none"):
+            decode_detection(masked(self.POSE, forged), face_points=468, masks=self.BOUNDS)
+
+    @unhurried
+    @given(payload=st.binary(max_size=10_000))
+    def test_any_bytes_are_sound_or_refused(self, payload: bytes) -> None:
+        """Nothing else is raised where masks are asked for."""
+        try:
+            received = decode_detection(payload, face_points=468, masks=self.BOUNDS)
         except ProtocolError:
             return
         assert_is_sound(received, 468)

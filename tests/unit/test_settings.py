@@ -36,6 +36,7 @@ def test_defaults() -> None:
         results_table="results",
         allowed_buckets=None,
         image_bucket=None,
+        segmentation_bucket=None,
         dead_letter_queue_url=None,
         queue_url=None,
         max_receive_count=None,
@@ -45,6 +46,7 @@ def test_defaults() -> None:
             min_detection_confidence=0.5,
             min_landmark_confidence=0.5,
             refine_face_landmarks=False,
+            segmentation=False,
         ),
         max_image_bytes=30_000_000,
         max_image_pixels=50_000_000,
@@ -62,6 +64,7 @@ def test_defaults() -> None:
         ("ALLOWED_BUCKETS", "photos", frozenset({"photos"})),
         ("ALLOWED_BUCKETS", "photos, uploads", frozenset({"photos", "uploads"})),
         ("IMAGE_BUCKET", "photos", "photos"),
+        ("SEGMENTATION_BUCKET", "masks", "masks"),
         ("DEAD_LETTER_QUEUE_URL", QUEUE, QUEUE),
         ("QUEUE_URL", "http://127.0.0.1:5000/1/jobs", "http://127.0.0.1:5000/1/jobs"),
         ("MAX_RECEIVE_COUNT", "1", 1),
@@ -159,6 +162,22 @@ def test_other_values_are_refused(name: str, text: str, allowed: str) -> None:
     assert said == f"{name}={text!r} is not allowed: it has to be {allowed}"
 
 
+def test_masks_are_computed_where_there_is_a_bucket_for_them() -> None:
+    """One variable is enough."""
+    assert read(SEGMENTATION_BUCKET="masks").model == ModelOptions(segmentation=True)
+
+
+@pytest.mark.parametrize(
+    "photographs", [{"IMAGE_BUCKET": "photos"}, {"ALLOWED_BUCKETS": "uploads,photos"}]
+)
+def test_masks_are_not_put_among_photographs(photographs: dict[str, str]) -> None:
+    """They might become jobs, whose masks would."""
+    said = complaint(SEGMENTATION_BUCKET="photos", **photographs)
+
+    allowed = "it has to be another bucket than the photographs'"
+    assert said == f"SEGMENTATION_BUCKET='photos' is not allowed: {allowed}"
+
+
 def test_table_is_required() -> None:
     """There is no default for where results go."""
     assert complaint(RESULTS_TABLE="") == "RESULTS_TABLE is not set, and there is no default"
@@ -181,6 +200,7 @@ def test_empty_value_counts_as_not_set(empty: str) -> None:
     names = [
         "ALLOWED_BUCKETS",
         "IMAGE_BUCKET",
+        "SEGMENTATION_BUCKET",
         "DEAD_LETTER_QUEUE_URL",
         "QUEUE_URL",
         "MAX_RECEIVE_COUNT",

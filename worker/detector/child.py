@@ -63,12 +63,15 @@ def main(arguments: list[str]) -> None:
     # After the limits, so that they hold for whatever these libraries allocate.
     from worker.detector.decode import decode_image  # noqa: PLC0415
     from worker.detector.graph import HolisticGraph  # noqa: PLC0415
+    from worker.detector.mask import encode_mask  # noqa: PLC0415
 
     def detect(content: bytes) -> Detection:
         image = decode_image(
             content, max_pixels=options.max_image_pixels, max_side=options.model.max_image_side
         )
-        return Detection(graph.process(image.pixels), image.width, image.height, image.format)
+        landmarks, mask = graph.process(image.pixels)
+        png = None if mask is None else encode_mask(mask)
+        return Detection(landmarks, image.width, image.height, image.format, png)
 
     with closing(HolisticGraph(options.model)) as graph:
         with suppress(ImageError):  # of settings that refuse even this one

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.detector.header import ImageFormat, ImageHeader, read_header
+from worker.detector.opencv import lacks_memory
 from worker.errors import CorruptImageError, TooManyPixelsError
 
 # The dearest decodings measured, rotation included: lossless WebP with alpha takes 11.2 bytes of
@@ -109,8 +110,7 @@ def _decode(
     try:
         pixels = cv2.imdecode(encoded, flags)
     except cv2.error as error:
-        # By its text: `code` is an attribute of the class, left there by whatever error was last.
-        if "Insufficient memory" in str(error) or "bad_alloc" in str(error):
+        if lacks_memory(error):
             raise MemoryError(str(error)) from error
         if "CV_IO_MAX_IMAGE_PIXELS" in str(error):
             raise TooManyPixelsError("more pixels than OpenCV is allowed to decode") from error

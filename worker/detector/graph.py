@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,19 @@ def _array(points: _Points | None, *, visibility: bool) -> FloatArray | None:
     return np.array([columns(point) for point in points.landmark], dtype=np.float32)
 
 
+class Found(NamedTuple):
+    """What the graph finds in one image.
+
+    Attributes:
+        landmarks: the most prominent person's.
+        mask: shape (height, width), float32: 1 where a pixel is the person's, 0 where it is
+            not, and what is between. None where nobody was found, or nobody asked.
+    """
+
+    landmarks: Landmarks
+    mask: FloatArray | None
+
+
 class HolisticGraph:
     """One warm instance of the graph; equal input gives equal output, in any order."""
 
@@ -88,6 +101,7 @@ class HolisticGraph:
             side_inputs={
                 "model_complexity": options.model_complexity,
                 "refine_face_landmarks": options.refine_face_landmarks,
+                "enable_segmentation": options.segmentation,
                 "no": False,
             },
             calculator_params={
@@ -96,7 +110,7 @@ class HolisticGraph:
             },
         )
 
-    def process(self, pixels: npt.NDArray[np.uint8]) -> Landmarks:
+    def process(self, pixels: npt.NDArray[np.uint8]) -> Found:
         """Find the most prominent person.
 
         Args:
@@ -106,7 +120,7 @@ class HolisticGraph:
             RuntimeError: the graph failed; the instance is broken for good.
         """
         found = self._solution.process(pixels)
-        return Landmarks(
+        landmarks = Landmarks(
             pose_landmarks=_array(found.pose_landmarks, visibility=True),
             pose_world_landmarks=_array(found.pose_world_landmarks, visibility=True),
             face_landmarks=_array(found.face_landmarks, visibility=False),
@@ -114,6 +128,11 @@ class HolisticGraph:
             right_hand_landmarks=_array(found.right_hand_landmarks, visibility=False),
             pose_score=None if found.pose_landmarks is None else found.pose_detection.score[0],
         )
+        mask: FloatArray | None = found.segmentation_mask
+        # It is a class, made for this image, and stays until Python looks for cycles: masks of
+        # 4 bytes a pixel would pile up. MediaPipe itself holds the last one, until the next.
+        found.segmentation_mask = None
+        return Found(landmarks, mask)
 
     def close(self) -> None:
         """Free the models: an instance that is only dropped leaks them, 200 MB each."""

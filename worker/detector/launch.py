@@ -32,6 +32,12 @@ _INHERITED_VARIABLES: Final = (
 # photographs and 1.2 GB at 49 megapixels; what it really uses is half of that.
 _MEMORY_BYTES: Final = 1536 * 1024 * 1024
 
+# With masks: MediaPipe holds two, its last one and the present one, of 4 bytes a pixel, and
+# one more byte is a pixel's of the file. Beside the pixels, held twice, that makes 15 bytes:
+# 880 MB + 15 x 50 megapixels + 2 x 50 MB of file = 1.73 GB; the rest is for holes between
+# them: at 50 megapixels 1.53 GB were seen at the most, with files of 4 MB.
+_MASK_MEMORY_BYTES: Final = 2048 * 1024 * 1024
+
 # What a process keeps of the memory that an image has needed: enough for 12 megapixels.
 _KEPT_BYTES: Final = 256 * 1024 * 1024
 
@@ -43,6 +49,16 @@ MALLOC_VARIABLES: Final = {
     # image, and has the kernel clear them page by page: 27 % of the CPU time at 12 megapixels.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES),
+}
+
+# With masks, what is large is mapped anew after all: the last mask, which MediaPipe holds, stays
+# amid the heap and leaves holes that pixels don't fit in. After nine images of up to 50 megapixels
+# that had come to 1.6 GB, against 1.0 GB so. It is paid for from 11 megapixels on, where pixels
+# take that much: at 12 with 8 % of the time. More than 32 MB glibc does not take.
+_MASK_MALLOC_VARIABLES: Final = {
+    "MALLOC_ARENA_MAX": MALLOC_VARIABLES["MALLOC_ARENA_MAX"],
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
+    "MALLOC_TRIM_THRESHOLD_": MALLOC_VARIABLES["MALLOC_TRIM_THRESHOLD_"],
 }
 
 Child = subprocess.Popen[bytes]
@@ -86,7 +102,7 @@ def child_options(settings: Settings) -> ChildOptions:
         model=settings.model,
         max_image_pixels=settings.max_image_pixels,
         timeout_seconds=settings.detect_timeout_seconds,
-        memory_bytes=_MEMORY_BYTES,
+        memory_bytes=_MASK_MEMORY_BYTES if settings.model.segmentation else _MEMORY_BYTES,
     )
 
 
@@ -112,7 +128,7 @@ def _environment(options: ChildOptions) -> dict[str, str]:
         "PYTHONPATH": path,
         # Read once, when OpenCV is imported: a second line behind the header check.
         "OPENCV_IO_MAX_IMAGE_PIXELS": str(options.max_image_pixels),
-        **MALLOC_VARIABLES,
+        **(_MASK_MALLOC_VARIABLES if options.model.segmentation else MALLOC_VARIABLES),
         # So would OpenBLAS's threads, one a processor, of which nothing here makes use: with them
         # no child came up under 1.5 GB on 8 processors; without, it takes 0.9 GB on 16.
         "OPENBLAS_NUM_THREADS": "1",

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import IO, Final
 
 from worker.detector.launch import Child, ChildOptions, launch
+from worker.detector.mask_bounds import MaskBounds
 from worker.detector.protocol import (
     HEADER,
     MAX_ANSWER_BYTES,
@@ -60,6 +61,8 @@ class DetectorProcess:
             launched: one that has already been started with them.
         """
         self._options = options
+        self._masks = _mask_bounds(options)
+        self._max_answer_bytes = MAX_ANSWER_BYTES + (self._masks.max_bytes if self._masks else 0)
         self._process = launched or launch(options)
         self._source = _file_descriptor(self._process.stdout)
         self._sink = _file_descriptor(self._process.stdin)
@@ -112,7 +115,8 @@ class DetectorProcess:
         try:
             if kind == Kind.FAILURE:
                 raise decode_failure(payload)
-            return decode_detection(payload, face_points=self._options.model.face_points)
+            face_points = self._options.model.face_points
+            return decode_detection(payload, face_points=face_points, masks=self._masks)
         except ProtocolError as error:
             raise DetectorAnswerError(f"the detector answered {error}") from error
 
@@ -148,7 +152,7 @@ class DetectorProcess:
 
     def _read_frame(self, deadline: float) -> tuple[int, bytes]:
         length, kind = HEADER.unpack(self._read(HEADER.size, deadline))
-        self._expect(1 <= length <= MAX_ANSWER_BYTES)
+        self._expect(1 <= length <= self._max_answer_bytes)
         return kind, self._read(length - 1, deadline)
 
     def _read(self, size: int, deadline: float) -> bytes:
@@ -196,6 +200,13 @@ class DetectorProcess:
                 self._last_words.append(text)
                 level = logging.WARNING if _COMPLAINT.match(text) else logging.DEBUG
                 _LOG.log(level, "detector said", extra={"pid": self.pid, "line": text})
+
+
+def _mask_bounds(options: ChildOptions) -> MaskBounds | None:
+    """What the process may answer as a mask; None if it is asked for none."""
+    if not options.model.segmentation:
+        return None
+    return MaskBounds(options.max_image_pixels, options.model.max_image_side)
 
 
 def _file_descriptor(pipe: IO[bytes] | None) -> int:

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from worker.detector.mask_bounds import MaskBounds
 from worker.errors import (
     CorruptImageError,
     DetectorMemoryError,
@@ -28,7 +29,7 @@ from worker.landmarks import GROUPS, Detection, FloatArray, Group, Landmarks
 
 FORMATS: Final = ("jpeg", "png", "webp")
 
-# The largest answer is a detection with every group: 8 kB.
+# The largest answer is a detection with every group, 8 kB, and where one is asked for a mask.
 MAX_ANSWER_BYTES: Final = 64 * 1024
 _MAX_MESSAGE_CHARACTERS: Final = 500
 
@@ -88,7 +89,7 @@ def decode_failure(payload: bytes) -> ImageError:
 
 
 def encode_detection(detection: Detection) -> bytes:
-    """A DETECTION's payload: the facts, then each group found as float32."""
+    """A DETECTION's payload: the facts, each group found as float32, then a person's mask."""
     found = {group.name: array for group, array in detection.landmarks.found()}
     groups = sum(1 << bit for bit, group in enumerate(GROUPS) if group.name in found)
     score = detection.landmarks.pose_score
@@ -99,19 +100,23 @@ def encode_detection(detection: Detection) -> bytes:
         groups,
         math.nan if score is None else score,
     )
-    return head + b"".join(array.astype("<f4").tobytes() for array in found.values())
+    arrays = (array.astype("<f4").tobytes() for array in found.values())
+    return b"".join((head, *arrays, detection.segmentation or b""))
 
 
-def decode_detection(payload: bytes, *, face_points: int) -> Detection:
+def decode_detection(
+    payload: bytes, *, face_points: int, masks: MaskBounds | None = None
+) -> Detection:
     """The detection that a DETECTION carries.
 
     Args:
         payload: what the child said.
         face_points: how many landmarks a face has under the child's options.
+        masks: which masks persons may have; None where no mask is asked for.
 
     Raises:
         ProtocolError: it can't be a detection: wrong size, a value that is not
-            finite, a group without a pose.
+            finite, a group without a pose, a mask that is none of the image.
     """
     if len(payload) < _DETECTION.size:
         raise ProtocolError("a detection cut short")
@@ -119,7 +124,12 @@ def decode_detection(payload: bytes, *, face_points: int) -> Detection:
     if format_index >= len(FORMATS) or bits >> len(GROUPS) or not (width and height):
         raise ProtocolError("a detection of no image")
     groups = [group for bit, group in enumerate(GROUPS) if bits & 1 << bit]
-    arrays = _decode_groups(payload[_DETECTION.size :], groups, face_points)
+    arrays, end = _decode_groups(payload, groups, face_points)
+    mask = payload[end:] if masks and groups else None
+    if len(payload) != end + len(mask or b""):
+        raise ProtocolError("landmarks of the wrong size")
+    if masks and mask is not None and (flaw := masks.flaw(mask, width, height)):
+        raise ProtocolError(f"a mask that is none: {flaw}")
     if groups and ("pose_landmarks" not in arrays or not 0 <= score <= 1):
         raise ProtocolError("landmarks without a pose or its score")
     return Detection(
@@ -127,22 +137,29 @@ def decode_detection(payload: bytes, *, face_points: int) -> Detection:
         width=width,
         height=height,
         format=FORMATS[format_index],
+        segmentation=mask,
     )
 
 
-def _decode_groups(data: bytes, groups: list[Group], face_points: int) -> dict[str, FloatArray]:
+def _decode_groups(
+    payload: bytes, groups: list[Group], face_points: int
+) -> tuple[dict[str, FloatArray], int]:
+    """The groups, which follow the head, and where in the payload they end."""
     shapes = [
         (face_points if group.name == "face_landmarks" else group.points[0], len(group.columns))
         for group in groups
     ]
-    if len(data) != 4 * sum(points * columns for points, columns in shapes):
+    end = _DETECTION.size + 4 * sum(points * columns for points, columns in shapes)
+    if len(payload) < end:
         raise ProtocolError("landmarks of the wrong size")
-    values = np.frombuffer(data, dtype="<f4")
+    # A copy: landmarks are kept for longer than the mask behind them.
+    values = np.frombuffer(payload[_DETECTION.size : end], dtype="<f4")
     if not np.isfinite(values).all():
         raise ProtocolError("landmarks that are not finite")
     ends = np.cumsum([points * columns for points, columns in shapes])[:-1]
     parts = np.split(values, ends) if shapes else []
-    return {
+    arrays = {
         group.name: part.reshape(shape)
         for group, part, shape in zip(groups, parts, shapes, strict=True)
     }
+    return arrays, end

@@ -4,6 +4,7 @@
 `names.py` knows what landmarks are called.
 """
 
+from worker.landmarks import MaskPlace
 from worker.reading.faults import SeveralResultsError, TableNotFoundError
 from worker.reading.listing import Listing
 from worker.reading.names import HAND_NAMES, POSE_NAMES, Landmark, NamedLandmarks
@@ -19,6 +20,7 @@ __all__ = [
     "LandmarkResult",
     "LandmarkTable",
     "Listing",
+    "MaskPlace",
     "NamedLandmarks",
     "ResultSummary",
     "SeveralResultsError",

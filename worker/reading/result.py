@@ -9,9 +9,16 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from worker.landmarks import GROUPS, BoundingBox, FloatArray, Landmarks
+from worker.landmarks import GROUPS, BoundingBox, FloatArray, Landmarks, MaskPlace
 from worker.reading.names import HAND_NAMES, POSE_NAMES, NamedLandmarks
-from worker.results.item import BoundingBoxMap, DurationsMap, ImageMap, LandmarkItem, bind_item
+from worker.results.item import (
+    BoundingBoxMap,
+    DurationsMap,
+    ImageMap,
+    LandmarkItem,
+    SegmentationMap,
+    bind_item,
+)
 from worker.results.reading import item_as_json, landmarks_of
 
 # World landmarks are metres: they have no place in the picture.
@@ -58,6 +65,7 @@ class LandmarkResult:
         landmarks: every group, None where it was not found; their arrays are read-only.
         bounding_box: of the visible pose landmarks, normalised.
         image: size in pixels, format and bytes.
+        segmentation: bucket and key of the mask; None where there is none.
         etag: of the content that was processed.
         version_id: the same, in buckets that keep versions.
         source_last_modified: when that content was uploaded.
@@ -75,6 +83,7 @@ class LandmarkResult:
     landmarks: Landmarks = field(repr=False)
     bounding_box: BoundingBox | None
     image: ImageInfo | None
+    segmentation: MaskPlace | None
     etag: str | None
     version_id: str | None
     source_last_modified: datetime | None
@@ -106,6 +115,7 @@ class LandmarkResult:
             landmarks=landmarks_of(item),
             bounding_box=_box(item.bounding_box),
             image=_image(item.image),
+            segmentation=_mask_place(item.segmentation),
             etag=item.etag,
             version_id=item.version_id,
             source_last_modified=_moment(item.source_last_modified),
@@ -236,6 +246,10 @@ def _image(stored: ImageMap | None) -> ImageInfo | None:
     if stored is None:
         return None
     return ImageInfo(*(getattr(stored, name) for name in ImageInfo._fields))
+
+
+def _mask_place(stored: SegmentationMap | None) -> MaskPlace | None:
+    return None if stored is None else MaskPlace(stored.bucket, stored.key)
 
 
 def _durations(stored: DurationsMap | None) -> Durations | None:

@@ -54,6 +54,13 @@ class ModelMap(MapAttribute[str, Any]):
     min_landmark_confidence = NumberAttribute()
 
 
+class SegmentationMap(MapAttribute[str, Any]):
+    """Where in S3 the segmentation mask is."""
+
+    bucket = UnicodeAttribute()
+    key = UnicodeAttribute()
+
+
 class DurationsMap(MapAttribute[str, Any]):
     """How long the job's parts took, in milliseconds."""
 
@@ -79,6 +86,7 @@ class LandmarkItem(Model):
     right_hand_landmarks = LandmarksAttribute(columns=3)
     pose_score = NumberAttribute(null=True)
     bounding_box = BoundingBoxMap(null=True)
+    segmentation = SegmentationMap(null=True)
 
     image = ImageMap()
     etag = UnicodeAttribute()

@@ -17,7 +17,7 @@ from worker.errors import (
     TransientError,
 )
 from worker.jobs import Job, ObjectName
-from worker.landmarks import Detection, Landmarks
+from worker.landmarks import Detection, Landmarks, MaskPlace
 from worker.model import ModelOptions, mediapipe_version, options_hash
 from worker.objects import ObjectIdentity
 from worker.results.encoding import LandmarkEncoding
@@ -28,6 +28,7 @@ from worker.results.item import (
     ImageMap,
     LandmarkItem,
     ModelMap,
+    SegmentationMap,
     bind_item,
 )
 from worker.results.prefix import prefix_of
@@ -66,6 +67,7 @@ class Result:
         message_id: of the SQS message; None for a direct invocation.
         attempts: the message's receive count.
         durations: of the job's parts.
+        segmentation: where the mask has been stored; None if there is none.
     """
 
     job: Job
@@ -74,6 +76,7 @@ class Result:
     message_id: str | None
     attempts: int
     durations: Durations
+    segmentation: MaskPlace | None = None
 
     @property
     def status(self) -> str:
@@ -248,6 +251,7 @@ class ResultsTable:
             duration_ms=DurationsMap(
                 fetch=durations.fetch, detect=durations.detect, total=durations.total
             ),
+            segmentation=_segmentation(result.segmentation),
             expires_at=now + timedelta(days=self._ttl_days) if self._ttl_days else None,
             **_outcome_attributes(result),
         )
@@ -267,6 +271,10 @@ def _outcome_attributes(result: Result) -> dict[str, Any]:
         }
     image = ImageMap(width=outcome.width, height=outcome.height, format=outcome.format, bytes=size)
     return {"image": image, **_landmark_attributes(outcome.landmarks)}
+
+
+def _segmentation(place: MaskPlace | None) -> SegmentationMap | None:
+    return None if place is None else SegmentationMap(**place._asdict())
 
 
 def _landmark_attributes(landmarks: Landmarks) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tests.fakes import seen_person
 from tests.integration.reading.node import dynalite, require_node
 from worker.errors import ImageError
 from worker.jobs import Job
-from worker.landmarks import Detection
+from worker.landmarks import Detection, MaskPlace
 from worker.model import ModelOptions
 from worker.objects import ObjectIdentity
 from worker.results.encoding import LandmarkEncoding
@@ -84,7 +84,10 @@ def saving(table: ResultsTable) -> Save:
     """What stores results in this table."""
 
     def save_one(
-        key: str, bucket: str = "photos", outcome: Detection | ImageError | None = None
+        key: str,
+        bucket: str = "photos",
+        outcome: Detection | ImageError | None = None,
+        segmentation: MaskPlace | None = None,
     ) -> None:
         result = Result(
             job=Job(bucket, key, job_id="order-7"),
@@ -93,6 +96,7 @@ def saving(table: ResultsTable) -> Save:
             message_id=None,
             attempts=1,
             durations=Durations(fetch=12, detect=34, total=56),
+            segmentation=segmentation,
         )
         assert table.save(result)
 

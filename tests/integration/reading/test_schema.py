@@ -12,7 +12,7 @@ from tests.fakes import seen_nobody, seen_person
 from tests.integration.reading.conftest import Save
 from tests.integration.reading.node import ROOT
 from worker.errors import CorruptImageError, ImageError
-from worker.landmarks import Detection
+from worker.landmarks import Detection, MaskPlace
 from worker.results.encoding import LandmarkEncoding
 from worker.results.table import ResultsTable
 
@@ -45,6 +45,24 @@ def test_items_are_as_the_schema_says(
 
     assert not list(Draft202012Validator(SCHEMA).iter_errors(item))
     assert item.keys() <= SCHEMA["properties"].keys()
+
+
+def test_a_person_with_a_mask_is_as_the_schema_says(written: ResultsTable, save: Save) -> None:
+    """Bucket and key, which are texts and both there; nobody else has a mask."""
+    save("photo.jpg", segmentation=MaskPlace("masks", "photos/photo.jpg/feed.png"))
+    item, schema = only_item(written), Draft202012Validator(SCHEMA)
+
+    assert schema.is_valid(item)
+    assert item.keys() <= SCHEMA["properties"].keys()
+    place = item["segmentation"]["M"]
+    for damaged in ({"M": {"key": place["key"]}}, {"M": place | {"key": {"N": "1"}}}, {"S": "x"}):
+        assert not schema.is_valid(item | {"segmentation": damaged})
+
+
+def test_schema_refuses_a_mask_of_nobody(written: ResultsTable, save: Save) -> None:
+    """Where nobody was found there is nothing to show."""
+    save("photo.jpg", outcome=seen_nobody(), segmentation=MaskPlace("masks", "photo.png"))
+    assert not Draft202012Validator(SCHEMA).is_valid(only_item(written))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from worker.reading import (
     HAND_NAMES,
     POSE_NAMES,
     LandmarkResult,
+    MaskPlace,
     SeveralResultsError,
     TableNotFoundError,
 )
@@ -49,6 +50,19 @@ def run_python(code: str, *arguments: str) -> str:
     """What a process of its own prints."""
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_place_of_a_mask_is_read(table: LandmarkTable, save: Save) -> None:
+    """Bucket and key, as they are and as JSON; where there is no mask there is none."""
+    place = MaskPlace("masks", "photos/photo.jpg/feed.png")
+    save(KEY, segmentation=place)
+    save("other.jpg")
+
+    result = get(table)
+    assert result.segmentation == place
+    assert result.to_json()["segmentation"] == {"bucket": place.bucket, "key": place.key}
+    assert get(table, "other.jpg").segmentation is None
+    assert "segmentation" not in get(table, "other.jpg").to_json()
 
 
 def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save: Save) -> None:

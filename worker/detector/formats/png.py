@@ -2,6 +2,7 @@
 
 import struct
 from collections import Counter
+from typing import NamedTuple
 
 from worker.errors import CorruptImageError, UnsupportedFormatError
 
@@ -18,9 +19,18 @@ MAX_CHUNKS = 65_536
 MAX_TEXTS = 16
 
 
+class Header(NamedTuple):
+    """The chunk IHDR: size in pixels, bits a sample, and PNG's numbers for kinds of colour."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+
+
 def walk(content: bytes) -> tuple[int, int, int]:
     """Return width and height in pixels and the image's length in bytes."""
-    width, height = _size(content)
+    header = read_header(content)
     kinds, length_bytes = _chunks(content)
     if kinds.keys() & _ANIMATION:
         raise UnsupportedFormatError("animated PNG is not read")
@@ -29,10 +39,11 @@ def walk(content: bytes) -> tuple[int, int, int]:
     texts = kinds[b"zTXt"] + kinds[b"iTXt"]
     if texts > MAX_TEXTS:
         raise UnsupportedFormatError(f"the PNG file has {texts} texts, more than {MAX_TEXTS}")
-    return width, height, length_bytes
+    return header.width, header.height, length_bytes
 
 
-def _size(content: bytes) -> tuple[int, int]:
+def read_header(content: bytes) -> Header:
+    """What follows the signature."""
     if len(content) < _SIGNATURE_BYTES + _HEADER.size:
         raise CorruptImageError("the PNG file ends within its header")
     length, kind, width, height, depth, colour, compression, filtering, interlace = (
@@ -41,7 +52,7 @@ def _size(content: bytes) -> tuple[int, int]:
     is_known = depth in _BIT_DEPTHS.get(colour, ()) and compression == filtering == 0
     if (length, kind) != (13, b"IHDR") or not is_known or interlace > 1:
         raise CorruptImageError("the PNG file's header is damaged")
-    return width, height
+    return Header(width, height, depth, colour)
 
 
 def _chunks(content: bytes) -> tuple[Counter[bytes], int]:

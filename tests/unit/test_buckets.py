@@ -1,0 +1,35 @@
+"""Which buckets jobs may name."""
+
+import pytest
+
+from worker.buckets import Buckets
+from worker.errors import MessageError
+from worker.jobs import Job
+
+
+@pytest.mark.parametrize(
+    "buckets",
+    [
+        Buckets(),
+        Buckets(default="other"),
+        Buckets(allowed=frozenset({"photos"})),
+        Buckets(masks="masks"),
+    ],
+)
+def test_job_in_an_allowed_bucket_is_let_through(buckets: Buckets) -> None:
+    """Where nothing is said, every bucket is."""
+    job = Job("photos", "photo.jpg")
+    assert buckets.check(job) is job
+
+
+def test_job_in_another_bucket_is_refused() -> None:
+    """The reason names the bucket."""
+    with pytest.raises(MessageError, match="photos is not allowed here"):
+        Buckets(allowed=frozenset({"uploads"})).check(Job("photos", "photo.jpg"))
+
+
+@pytest.mark.parametrize("allowed", [None, frozenset({"photos"}), frozenset({"masks"})])
+def test_job_in_the_bucket_of_masks_is_refused(allowed: frozenset[str] | None) -> None:
+    """A mask that became a job would have a mask of its own, and so on."""
+    with pytest.raises(MessageError, match="masks holds segmentation masks"):
+        Buckets(allowed=allowed, masks="masks").check(Job("masks", "photos/photo.jpg/feed.png"))
