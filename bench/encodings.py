@@ -28,7 +28,8 @@ from worker.objects import ObjectIdentity
 from worker.reading import LandmarkResult
 from worker.results.encoding import LandmarkEncoding
 from worker.results.item import LandmarkItem
-from worker.results.table import Durations, Result, ResultsTable
+from worker.results.result import Durations, Result
+from worker.results.table import ResultsTable
 
 _ROUNDS: Final = 101
 

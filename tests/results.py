@@ -8,7 +8,8 @@ from worker.jobs import Job
 from worker.landmarks import Detection
 from worker.model import ModelOptions
 from worker.objects import ObjectIdentity
-from worker.results.table import Durations, Result, ResultsTable
+from worker.results.result import Durations, Result
+from worker.results.table import ResultsTable
 
 _MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _NO_VERSION = Version("feed", None)

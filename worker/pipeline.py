@@ -12,8 +12,9 @@ from worker.jobs import Job, ObjectName
 from worker.landmarks import Detection
 from worker.masks import MaskStore
 from worker.objects import ObjectReader, OpenObject
+from worker.results.result import DETECTED, FAILED, NOT_DETECTED, Durations, Result
 from worker.results.stored import Stored
-from worker.results.table import DETECTED, FAILED, NOT_DETECTED, Durations, Result, ResultsTable
+from worker.results.table import ResultsTable
 from worker.timing import Pace, Stopwatch
 
 # Beyond one job a detector, so many are being fetched or saved meanwhile.

@@ -24,7 +24,8 @@ from worker.errors import CorruptImageError
 from worker.jobs import Job
 from worker.model import ModelOptions
 from worker.objects import ObjectIdentity
-from worker.results.table import Durations, Result, ResultsTable
+from worker.results.result import Durations, Result
+from worker.results.table import ResultsTable
 from worker.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS.*not supported by moto")

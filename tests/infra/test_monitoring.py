@@ -11,7 +11,7 @@ from worker.errors import CorruptImageError, MessageError, ObjectNotFoundError, 
 from worker.jobs import Job
 from worker.objects import ObjectIdentity
 from worker.pipeline import Delivery, Outcome, Report
-from worker.results.table import Durations, Result
+from worker.results.result import Durations, Result
 from worker.telemetry import NAMESPACE, SERVICE, Telemetry
 
 TOPIC = "arn:aws:sns:eu-central-1:111122223333:landmark-alarms"

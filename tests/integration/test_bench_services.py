@@ -13,7 +13,8 @@ from worker.errors import ObjectNotFoundError
 from worker.jobs import Job
 from worker.model import ModelOptions
 from worker.objects import ObjectReader
-from worker.results.table import Durations, Result, ResultsTable
+from worker.results.result import Durations, Result
+from worker.results.table import ResultsTable
 
 KEY = "2026/a b+c é.jpg"
 JOB = Job(BUCKET, KEY)

@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from tests.fakes import Cloud, nobody
-from tests.integration.test_poller import ROOT, wait_until
+from tests.integration.test_poller import ROOT, children, wait_until
 from worker.local.serve import LocalFiles, export_lines
 from worker.local.stack import LocalStack, embedded_services
 
@@ -100,6 +100,17 @@ def test_what_is_sent_from_another_shell_is_done(tmp_path: Path) -> None:
     assert "2 photos in s3://landmarks-images" in words
     assert not (tmp_path / "environment").exists()
     assert '"stopped"' in (tmp_path / "worker.log").read_text()
+
+
+def test_killed_stack_takes_its_worker_along(tmp_path: Path) -> None:
+    """However the command ends, no worker is left that polls what is no more."""
+    with running(tmp_path, "--port", "0") as process:
+        wait_until(lambda: bool(children(process.pid)))
+        (poller,) = children(process.pid)
+        wait_until(lambda: '"polling"' in (tmp_path / "worker.log").read_text())
+        process.kill()
+        process.wait()
+        wait_until(lambda: not Path(f"/proc/{poller}").exists())
 
 
 def test_names_are_the_ones_that_sam_is_told(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from worker.landmarks import GROUPS, Detection, Landmarks, MaskPlace
 from worker.model import ModelOptions, options_hash
 from worker.objects import ObjectIdentity
 from worker.results.reading import item_as_json, landmarks_of
-from worker.results.table import Durations, Result, ResultsTable
+from worker.results.result import Durations, Result
+from worker.results.table import ResultsTable
 
 KEY = "photo.jpg"
 MODIFIED = datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2)))

@@ -17,7 +17,7 @@ from worker.jobs import Job
 from worker.landmarks import Detection, Landmarks
 from worker.objects import ObjectIdentity
 from worker.pipeline import Delivery, Outcome, Report
-from worker.results.table import Durations, Result
+from worker.results.result import Durations, Result
 from worker.telemetry import Telemetry, configure_logging
 
 

@@ -102,7 +102,8 @@ def _own(error: LandmarkError) -> click.ClickException:
     from worker.operations.enqueue.entries import OrderError  # noqa: PLC0415, only for errors
 
     kind = WrongCallError if isinstance(error, OrderError) else click.ClickException
-    return kind(_table_words(error) or printable(str(error)))
+    words = "\n".join(map(printable, str(error).split("\n")))  # some end with a log's last lines
+    return kind(_table_words(error) or words)
 
 
 def _table_words(error: LandmarkError) -> str | None:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from worker.commands.terminal import one_line
 from worker.operations.status import Queue, Recent, Status
-from worker.results.table import DETECTED, FAILED, NOT_DETECTED
+from worker.results.result import DETECTED, FAILED, NOT_DETECTED
 
 STATUS_COLOURS: Final = {DETECTED: "green", NOT_DETECTED: "yellow", FAILED: "red"}
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))

@@ -8,11 +8,13 @@ image that has taken it over gets nothing else. Linux on x86-64.
 import ctypes
 import os
 import resource
+import signal
 import struct
 from collections.abc import Iterable
 from typing import Final
 
 # linux/prctl.h
+_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
@@ -110,6 +112,17 @@ def hide_from_children() -> None:
     For the parent: its environment holds the credentials.
     """
     _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel send SIGTERM here as soon as the process that started this one is gone.
+
+    Args:
+        parent: its id; it may be gone already.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def refuse_system_calls() -> None:

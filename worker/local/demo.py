@@ -27,7 +27,7 @@ from worker.local.poller_process import PollerProcess
 from worker.local.stack import MAX_RECEIVE_COUNT, LocalStack, create_stack, embedded_services
 from worker.results.item import LandmarkItem
 from worker.results.reading import landmarks_of
-from worker.results.table import DETECTED
+from worker.results.result import DETECTED
 from worker.settings import Settings
 
 if TYPE_CHECKING:

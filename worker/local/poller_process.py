@@ -76,10 +76,11 @@ class PollerProcess:
     def __enter__(self) -> Self:
         """Start and return at once, while it warms up."""
         path = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH"))))
-        command = ["-P", "-m", "worker.poller", "--wait-seconds", str(_WAIT_SECONDS)]
+        command = ["-P", "-m", "worker.local.leashed_poller", str(os.getpid())]
+        options = ["--wait-seconds", str(_WAIT_SECONDS)]
         with self.log.path.open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, *command],
+                [sys.executable, *command, *options],
                 env={**os.environ, **self._settings, "PYTHONPATH": path},
                 stdin=subprocess.DEVNULL,
                 stdout=file,

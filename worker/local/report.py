@@ -16,7 +16,7 @@ from worker.local.output import DemoFiles
 from worker.model import mediapipe_version
 from worker.results.item import LandmarkItem
 from worker.results.reading import landmarks_of
-from worker.results.table import DETECTED, FAILED, NOT_DETECTED
+from worker.results.result import DETECTED, FAILED, NOT_DETECTED
 
 _COLOURS: Final = {DETECTED: "green", NOT_DETECTED: "yellow", FAILED: "red"}
 _NOTHING: Final = "-"

@@ -8,7 +8,7 @@ from pynamodb.expressions.condition import Condition
 
 from worker.operations.enqueue.entries import Entry
 from worker.results.item import LandmarkItem, bind_item
-from worker.results.table import FAILED
+from worker.results.result import FAILED
 
 _ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code"]
 

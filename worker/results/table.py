@@ -2,88 +2,36 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from pynamodb.exceptions import DoesNotExist, PutError, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
 from worker.errors import (
     AccessDeniedError,
-    ImageError,
     ObjectNotFoundError,
     ServiceError,
     TransientError,
 )
 from worker.jobs import Job, ObjectName
-from worker.landmarks import Detection, Landmarks, MaskPlace
 from worker.model import ModelOptions, mediapipe_version, options_hash
 from worker.objects import ObjectIdentity
+from worker.results.attributes import result_attributes
 from worker.results.encoding import LandmarkEncoding
 from worker.results.faults import DENIED_CODES, fault_code
 from worker.results.item import (
-    BoundingBoxMap,
-    DurationsMap,
-    ImageMap,
     LandmarkItem,
     ModelMap,
-    SegmentationMap,
     bind_item,
 )
-from worker.results.prefix import prefix_of
+from worker.results.result import FAILED, Result
 from worker.results.stored import SUMMARY, Stored, normalised, timestamp
-
-DETECTED: Final = "detected"
-NOT_DETECTED: Final = "not_detected"
-FAILED: Final = "failed"
-
-# Of scores and boxes: a position at 10,000 pixels is exact to a hundredth of one.
-_DECIMALS: Final = 6
 
 # DynamoDB's limit for one request.
 _BATCH_GET: Final = 100
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
-
-
-@dataclass(frozen=True, slots=True)
-class Durations:
-    """How long the parts of a job took, in milliseconds."""
-
-    fetch: int
-    detect: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a job, ready to be stored.
-
-    Attributes:
-        job: what was asked.
-        identity: of the content that was read.
-        outcome: a detection, with a person or without, or why there is none.
-        message_id: of the SQS message; None for a direct invocation.
-        attempts: the message's receive count.
-        durations: of the job's parts.
-        segmentation: where the mask has been stored; None if there is none.
-    """
-
-    job: Job
-    identity: ObjectIdentity
-    outcome: Detection | ImageError
-    message_id: str | None
-    attempts: int
-    durations: Durations
-    segmentation: MaskPlace | None = None
-
-    @property
-    def status(self) -> str:
-        """As the table names it."""
-        if isinstance(self.outcome, ImageError):
-            return FAILED
-        return DETECTED if self.outcome.landmarks.person_found else NOT_DETECTED
 
 
 class ResultsTable:
@@ -231,61 +179,18 @@ class ResultsTable:
         return condition
 
     def _build(self, result: Result) -> LandmarkItem:
-        identity, now = result.identity, datetime.now(UTC)
-        durations = result.durations
+        now = datetime.now(UTC)
         return self.item(
-            object_key=result.job.key,
-            bucket=result.job.bucket,
-            prefix=prefix_of(result.job.bucket, result.job.key),
-            status=result.status,
-            etag=identity.etag,
-            version_id=identity.version_id,
-            sequencer=normalised(identity.sequencer),
-            source_last_modified=timestamp(identity.last_modified),
             model=self._model,
             options_hash=self._options_hash,
-            job_id=result.job.job_id,
-            message_id=result.message_id,
-            attempts=result.attempts,
             processed_at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            duration_ms=DurationsMap(
-                fetch=durations.fetch, detect=durations.detect, total=durations.total
-            ),
-            segmentation=_segmentation(result.segmentation),
             expires_at=now + timedelta(days=self._ttl_days) if self._ttl_days else None,
-            **_outcome_attributes(result),
+            **result_attributes(result),
         )
 
 
 class _Superseded(Exception):  # noqa: N818, it is an answer, not an error
     """Raised when the table holds a newer content's result."""
-
-
-def _outcome_attributes(result: Result) -> dict[str, Any]:
-    outcome, size = result.outcome, result.identity.size_bytes
-    if isinstance(outcome, ImageError):
-        return {
-            "error_code": outcome.code,
-            "error_message": str(outcome),
-            "image": ImageMap(bytes=size),
-        }
-    image = ImageMap(width=outcome.width, height=outcome.height, format=outcome.format, bytes=size)
-    return {"image": image, **_landmark_attributes(outcome.landmarks)}
-
-
-def _segmentation(place: MaskPlace | None) -> SegmentationMap | None:
-    return None if place is None else SegmentationMap(**place._asdict())
-
-
-def _landmark_attributes(landmarks: Landmarks) -> dict[str, Any]:
-    attributes: dict[str, Any] = {group.name: array for group, array in landmarks.found()}
-    if landmarks.pose_score is not None:
-        attributes["pose_score"] = round(landmarks.pose_score, _DECIMALS)
-    box = landmarks.bounding_box()
-    if box is not None:
-        rounded = {name: round(value, _DECIMALS) for name, value in box._asdict().items()}
-        attributes["bounding_box"] = BoundingBoxMap(**rounded)
-    return attributes
 
 
 @contextmanager

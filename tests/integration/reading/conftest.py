@@ -15,7 +15,8 @@ from worker.landmarks import Detection, MaskPlace
 from worker.model import ModelOptions
 from worker.objects import ObjectIdentity
 from worker.results.encoding import LandmarkEncoding
-from worker.results.table import Durations, Result, ResultsTable
+from worker.results.result import Durations, Result
+from worker.results.table import ResultsTable
 
 _NUMBERS = itertools.count(1)
 _MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
