@@ -14,6 +14,7 @@ from worker.commands.demo import demo
 from worker.commands.enqueue import enqueue
 from worker.commands.group import RootGroup
 from worker.commands.local import local
+from worker.commands.report import report
 from worker.commands.reprocess import reprocess
 from worker.commands.retry import retry
 from worker.commands.status import status
@@ -41,7 +42,7 @@ def landmarks() -> None:
     """
 
 
-for _command in (demo, local, enqueue, status, dead_letters, retry, reprocess):
+for _command in (demo, local, enqueue, status, report, dead_letters, retry, reprocess):
     landmarks.add_command(_command)
 
 

@@ -39,7 +39,16 @@ def test_commands_are_listed_in_the_order_of_their_use() -> None:
     listed = CliRunner().invoke(landmarks, ["--help"]).stdout.partition("Commands:\n")[2]
 
     names = [line.split()[0] for line in listed.splitlines()]
-    assert names == ["demo", "local", "enqueue", "status", "dead-letters", "retry", "reprocess"]
+    assert names == [
+        "demo",
+        "local",
+        "enqueue",
+        "status",
+        "report",
+        "dead-letters",
+        "retry",
+        "reprocess",
+    ]
 
 
 def test_help_waits_for_no_imports() -> None:

@@ -1,0 +1,40 @@
+// Elements, made one by one: no text from outside is ever read as markup.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** The element that the page's markup has under an id. */
+const byId = (id) => document.getElementById(id);
+
+/**
+ * A new element.
+ * `attributes` are set as they are; `text` is its text, `on` has listeners by event.
+ */
+function element(name, attributes = {}, ...children) {
+  return furnish(document.createElement(name), attributes, children);
+}
+
+/** The same for a drawing. */
+function shape(name, attributes = {}, ...children) {
+  return furnish(document.createElementNS(SVG, name), attributes, children);
+}
+
+function furnish(node, { text, on = {}, ...attributes }, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false && value !== null && value !== undefined) {
+      node.setAttribute(name, value === true ? '' : value);
+    }
+  }
+  for (const [event, listener] of Object.entries(on)) {
+    node.addEventListener(event, listener);
+  }
+  if (text !== undefined) {
+    node.textContent = text;
+  }
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}
+
+/** A button that is pressed or not. */
+function toggle(attributes, pressed, ...children) {
+  return element('button', { type: 'button', 'aria-pressed': String(pressed), ...attributes }, ...children);
+}

@@ -1,0 +1,35 @@
+// Layers: what is drawn, the same in all pictures of the page.
+
+const LAYERS = [
+  { name: 'pose', key: '1', words: 'Pose', about: 'the body, left orange, right blue' },
+  { name: 'face', key: '2', words: 'Face', about: 'the face as a net with its features' },
+  { name: 'hands', key: '3', words: 'Hands', about: 'fingers, a colour each' },
+  { name: 'photo', key: '4', words: 'Photo', about: 'the photo; dimmed if off' },
+  { name: 'guessed', key: '5', words: 'Guessed', about: 'pose points that the model does not see' },
+];
+
+const layers = { pose: true, face: true, hands: true, photo: true, guessed: true, listeners: [] };
+
+function pressLayer(name) {
+  layers[name] = !layers[name];
+  layers.listeners.forEach((listener) => listener());
+}
+
+/** Buttons for all layers that always say how they stand. */
+function layerButtons() {
+  const buttons = LAYERS.map(({ name, key, words, about }) =>
+    toggle(
+      { class: `layer ${name}`, title: `${about} (key ${key})`, 'aria-keyshortcuts': key, on: { click: () => pressLayer(name) } },
+      layers[name],
+      element('span', { class: 'swatch' }),
+      words,
+    ),
+  );
+  layers.listeners.push(() =>
+    buttons.forEach((button, number) => button.setAttribute('aria-pressed', String(layers[LAYERS[number].name]))),
+  );
+  return buttons;
+}
+
+/** Whether points of a group are drawn. */
+const isDrawn = (group) => layers[group.endsWith('hand') ? 'hands' : group];
