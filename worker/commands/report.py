@@ -61,7 +61,7 @@ def report(  # noqa: PLR0913, click's options
     *,
     no_photos: bool,
 ) -> None:
-    """Write results as one HTML page to look at, with the photos in it.
+    """Write results as one HTML page, photos included.
 
     The page needs no server and no network. It holds small copies of the photos: whoever
     gets the file sees them. A photo that is not the processed one any more is left out.
