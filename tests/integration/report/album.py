@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tests.fakes import Cloud, Version, seen_person
 from worker.errors import ImageError
@@ -43,27 +44,9 @@ class Album:
         """Upload a photograph."""
         return self.cloud.put(key, content)
 
-    def add(
-        self,
-        key: str,
-        outcome: Detection | ImageError | None = None,
-        *,
-        version: Version = UNKNOWN,
-        minutes_ago: float = 1,
-        total_ms: int = 100,
-        bucket: str | None = None,
-        model: ModelOptions | None = None,
-    ) -> None:
-        """Store a result, by default of a person with every group."""
-        self.item(
-            key,
-            outcome,
-            version=version,
-            minutes_ago=minutes_ago,
-            total_ms=total_ms,
-            bucket=bucket,
-            model=model,
-        ).save()
+    def add(self, key: str, outcome: Detection | ImageError | None = None, **more: Any) -> None:  # noqa: ANN401, of several types
+        """Store a result, by default of a person with every group; keywords are `item`'s."""
+        self.item(key, outcome, **more).save()
 
     def item(
         self,
@@ -76,7 +59,7 @@ class Album:
         bucket: str | None = None,
         model: ModelOptions | None = None,
     ) -> LandmarkItem:
-        """The same, to be stored with others."""
+        """A result that is not stored yet."""
         table = ResultsTable(self.cloud.stack.table, model or ModelOptions())
         item = table._build(
             Result(

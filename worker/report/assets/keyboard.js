@@ -4,7 +4,7 @@ const KEYS = [
   ['/', 'search'],
   ['← → ↑ ↓', 'from card to card'],
   ['Enter', 'open a card'],
-  ...LAYERS.map(({ key, words }) => [key, `${words.toLowerCase()} on or off`]),
+  ...LAYERS.map(({ key, about }) => [key, `on or off: ${about}`]),
   ['← →', 'opened: previous and next result'],
   ['↑ ↓', 'opened: from point to point'],
   ['+ −', 'opened: zoom'],

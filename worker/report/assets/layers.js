@@ -1,11 +1,11 @@
 // Layers: what is drawn, the same in all pictures of the page.
 
 const LAYERS = [
-  { name: 'pose', key: '1', words: 'Pose', about: 'the body, left orange, right blue' },
-  { name: 'face', key: '2', words: 'Face', about: 'the face as a net with its features' },
-  { name: 'hands', key: '3', words: 'Hands', about: 'fingers, a colour each' },
-  { name: 'photo', key: '4', words: 'Photo', about: 'the photo; dimmed if off' },
-  { name: 'guessed', key: '5', words: 'Guessed', about: 'pose points that the model does not see' },
+  { name: 'pose', key: '1', words: 'Pose', about: 'pose, left orange, right blue' },
+  { name: 'face', key: '2', words: 'Face', about: 'face' },
+  { name: 'hands', key: '3', words: 'Hands', about: 'hands, a colour a finger' },
+  { name: 'photo', key: '4', words: 'Photo', about: 'photo; dimmed if off' },
+  { name: 'guessed', key: '5', words: 'Guessed', about: 'pose points that are only guessed' },
 ];
 
 const layers = { pose: true, face: true, hands: true, photo: true, guessed: true, listeners: [] };

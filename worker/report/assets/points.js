@@ -3,6 +3,11 @@
 // How near the pointer has to be, in pixels of the screen.
 const REACH = 16;
 
+// The colours of the face's points that are a part of a feature.
+const FEATURES = new Map(
+  Object.entries(edges.face).flatMap(([part, pairs]) => pairs.flat().map((number) => [number, colours.face[part]])),
+);
+
 /** All points of a figure that are drawn: where they are in the photo, and their circles. */
 function pointsOfFigure(result, figure) {
   return Object.entries(figure)
@@ -50,7 +55,8 @@ function pointColour({ group, number }) {
   if (group === 'pose') {
     return sideOf(number);
   }
-  return { left_hand: colours.left, right_hand: colours.right, face: colours.mesh }[group];
+  const face = FEATURES.get(number) ?? colours.mesh;
+  return { left_hand: colours.left, right_hand: colours.right, face }[group];
 }
 
 /** Its name, where it is, and what else is known. */
