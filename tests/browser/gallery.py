@@ -59,6 +59,7 @@ class Gallery:
     def write(self, name: str, **options: Any) -> Path:  # noqa: ANN401, of several types
         """Write a page of everything."""
         path = self._folder / f"{name}.html"
+        options.setdefault("limit", 1000)
         write_report(Selection(self.cloud.stack.table), path, Silence(), **options)
         return path
 

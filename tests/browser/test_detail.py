@@ -147,6 +147,30 @@ def test_a_point_says_what_it_is(
     assert tip.x + tip.width <= stage.x + stage.width
 
 
+def test_what_a_point_says_stays_beside_it(tab: Tab, page: Path) -> None:
+    """While one zooms and drags; out of sight it is not shown."""
+    tab.open(page, key=WHOLE)
+    tab.point_at(*tab.box(circle("pose", 15)).centre)
+    beside = distance(tab, circle("pose", 15))
+
+    tab.press("+")
+    assert distance(tab, circle("pose", 15)) == pytest.approx(beside, abs=8)
+
+    for _ in range(6):
+        tab.press("+")
+    stage, point = tab.box("#stage"), tab.box(circle("pose", 15)).centre
+    inside = (
+        stage.x < point[0] < stage.x + stage.width and stage.y < point[1] < stage.y + stage.height
+    )
+    assert tab.one(".tip").is_displayed() == inside
+
+
+def distance(tab: Tab, css: str) -> float:
+    """How far the tip's nearer side is from a point."""
+    tip, (x, _) = tab.box(".tip"), tab.box(css).centre
+    return min(abs(tip.x - x), abs(tip.x + tip.width - x))
+
+
 def test_layers_take_points_away(tab: Tab, page: Path) -> None:
     """In the detail view as in the gallery, and the buttons of both agree."""
     tab.open(page, key=WHOLE)
@@ -211,7 +235,7 @@ def test_a_changed_photo_leaves_its_landmarks(tab: Tab, page: Path) -> None:
 
 
 def test_the_address_names_the_result(tab: Tab, page: Path) -> None:
-    """While it is open; such an address opens it, and one of nothing opens nothing."""
+    """While it is open; such an address opens it, and one of no result searches for it."""
     tab.open(page)
     tab.click(".card")
     assert tab.script("return new URLSearchParams(location.hash.slice(1)).get('key')") == WHOLE
@@ -220,6 +244,8 @@ def test_the_address_names_the_result(tab: Tab, page: Path) -> None:
 
     tab.open(page, key="no such key")
     assert not tab.one("#detail").is_displayed()
+    assert tab.one("#empty").is_displayed()
+    assert tab.script("return document.getElementById('search').value") == "no such key"
 
 
 def test_the_key_is_copied_whole(tab: Tab, page: Path) -> None:

@@ -82,6 +82,14 @@ def test_from_search_to_a_point_and_back(tab: Tab, page: Path) -> None:
     assert tab.keys() == list(KEYS)
 
 
+def test_the_skip_link_leads_to_the_cards(tab: Tab, page: Path) -> None:
+    """Past the summary and the toolbar; the first arrow is at the first card."""
+    tab.open(page)
+    tab.press(Keys.TAB, Keys.ENTER, Keys.ARROW_DOWN)
+
+    assert focused_key(tab) == KEYS[0]
+
+
 def test_arrows_go_through_the_grid(tab: Tab, page: Path) -> None:
     """Along rows, along columns, to the ends, and not beyond."""
     tab.open(page)

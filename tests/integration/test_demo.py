@@ -460,7 +460,7 @@ def test_the_worker_does_without_the_demos_packages() -> None:
     code = (
         "import sys, worker.startup, worker.composition, worker.telemetry, worker.detector.child;"
         "print(*{'click', 'rich', 'PIL', 'moto', 'skimage', 'worker.local', 'worker.cli',"
-        "'worker.commands', 'worker.operations'}.intersection(sys.modules))"
+        "'worker.commands', 'worker.operations', 'worker.report'}.intersection(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert ran.stdout.strip() == b""

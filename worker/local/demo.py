@@ -46,6 +46,7 @@ _RETRYING_SECONDS: Final = _VISIBILITY_SECONDS * MAX_RECEIVE_COUNT
 _SECONDS_A_MESSAGE: Final = 5
 _GLANCE_SECONDS: Final = 0.1
 
+_REPORT_LIMIT: Final = 1000
 _REPORT_TITLE: Final = "The demo's photos"
 
 _NOT_DONE: Final[Sequence["QueueAttributeNameType"]] = (
@@ -85,7 +86,13 @@ def run_demo(
             poller.stop()  # it needs a second, which the drawing takes anyway
             items = read_items(stack)
             overlays, not_drawn = run.draw(items, files.overlays)
-            write_report(Selection(stack.table), files.report, progress, title=_REPORT_TITLE)
+            write_report(
+                Selection(stack.table),
+                files.report,
+                progress,
+                limit=_REPORT_LIMIT,
+                title=_REPORT_TITLE,
+            )
             results = DemoResults(
                 settings=settings,
                 messages=assignment.messages,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import boto3
 
@@ -20,8 +20,6 @@ from worker.report.entries import Entry, columns, iso
 from worker.report.page import PageWriter, open_page
 from worker.report.photos import CLIENT_CONFIG, Photo, PhotoReader, PhotoState
 from worker.report.summary import Summary
-
-DEFAULT_LIMIT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,8 @@ def write_report(
     path: Path,
     progress: Progress,
     *,
+    limit: int,
     title: str | None = None,
-    limit: int = DEFAULT_LIMIT,
     with_photos: bool = True,
 ) -> WrittenReport:
     """Write the page.
@@ -99,8 +97,8 @@ def write_report(
         selection: what it is about.
         path: of the file; it appears when it is whole, and replaces one that is there.
         progress: is told what is being done.
-        title: instead of the address, or the table's name.
         limit: how many results are shown, the newest ones; all are counted.
+        title: instead of the address, or the table's name.
         with_photos: get the photographs from S3 and embed them.
 
     Raises:

@@ -35,9 +35,8 @@ def report(cloud: Cloud, tmp_path: Path) -> Report:
     """Writes a page of the test's table; keywords are `Selection`'s and `write_report`'s."""
 
     def write(**wanted: Any) -> Page:  # noqa: ANN401, of several types
-        options = {
-            name: wanted.pop(name) for name in ("title", "limit", "with_photos") if name in wanted
-        }
+        names = {"title", "limit", "with_photos"} & wanted.keys()
+        options = {"limit": 1000} | {name: wanted.pop(name) for name in names}
         path = tmp_path / "report.html"
         write_report(Selection(cloud.stack.table, **wanted), path, Silence(), **options)
         return Page(path)

@@ -4,7 +4,7 @@ const detail = { result: null, content: null, points: [], current: null };
 
 const picture = shape('svg', { class: 'large', preserveAspectRatio: 'xMidYMid meet', role: 'group', 'aria-label': 'Landmarks; up and down go from point to point' });
 const tip = element('div', { class: 'tip', role: 'tooltip', hidden: true });
-const viewport = new Viewport(picture, (place) => showNearest(place));
+const viewport = new Viewport(picture, showNearest, placeTip);
 
 function fillDetail() {
   const dialog = byId('detail');
@@ -16,8 +16,7 @@ function fillDetail() {
   byId('zoom-out').addEventListener('click', () => zoom(-1));
   byId('zoom-reset').addEventListener('click', () => zoom(0));
   picture.addEventListener('pointermove', (event) => event.buttons === 0 && showNearest({ x: event.clientX, y: event.clientY }));
-  picture.addEventListener('pointerleave', () => markPoint(null));
-  picture.addEventListener('wheel', () => markPoint(null));
+  picture.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && markPoint(null));
   picture.addEventListener('focusin', (event) => markPoint(pointAt(event.target)));
   layers.listeners.push(() => detail.result && drawPicture());
 }
@@ -74,7 +73,6 @@ function setSteps() {
 }
 
 function zoom(direction) {
-  markPoint(null);
   if (direction === 0) {
     viewport.reset();
   } else {
@@ -100,21 +98,25 @@ function stepPoint(direction) {
 function markPoint(point) {
   detail.current?.node.classList.remove('current');
   detail.current = point;
-  tip.hidden = point === null;
+  tip.hidden = true;
+  if (point !== null) {
+    point.node.classList.add('current');
+    fillTip(tip, point);
+    viewport.reveal(point);
+    placeTip();
+  }
+}
+
+/** The tip goes beside its point, where there is room, as long as the point is in sight. */
+function placeTip() {
+  const point = detail.current;
   if (point === null) {
     return;
   }
-  point.node.classList.add('current');
-  viewport.reveal(point);
-  fillTip(tip, point);
-  placeTip(point);
-}
-
-/** Beside the point, where there is room. */
-function placeTip(point) {
   const stage = byId('stage').getBoundingClientRect();
   const matrix = picture.getScreenCTM();
   const [x, y] = [point.x * matrix.a + matrix.e - stage.x, point.y * matrix.d + matrix.f - stage.y];
+  tip.hidden = x < 0 || y < 0 || x > stage.width || y > stage.height;
   const [width, height] = [tip.offsetWidth, tip.offsetHeight];
   const left = x + 14 + width > stage.width ? x - 14 - width : x + 14;
   const top = Math.min(stage.height - height - 4, Math.max(4, y - height / 2));

@@ -107,11 +107,12 @@ function moveFocus(event) {
   const columns = getComputedStyle(byId('gallery')).gridTemplateColumns.split(' ').length;
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -Infinity, End: Infinity };
   const step = steps[event.key];
-  if (step === undefined || event.ctrlKey || event.metaKey || event.altKey) {
+  if (step === undefined || selection.results.length === 0 || event.ctrlKey || event.metaKey || event.altKey) {
     return;
   }
   event.preventDefault();
   const shown = selection.results;
-  const at = shown.indexOf(results[Number(event.target.closest('.card').dataset.index)]);
-  focusCard(shown[Math.min(shown.length - 1, Math.max(0, at + step))]);
+  const card = event.target.closest('.card');
+  const at = card ? shown.indexOf(results[Number(card.dataset.index)]) + step : 0;
+  focusCard(shown[Math.min(shown.length - 1, Math.max(0, at))]);
 }

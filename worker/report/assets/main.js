@@ -10,9 +10,15 @@ openLinked();
 window.addEventListener('hashchange', openLinked);
 document.documentElement.dataset.ready = '';
 
+/** A result that is not in the page is searched for in vain: so its key is seen, and why. */
 function openLinked() {
-  const result = location.hash.startsWith('#key=') ? linkedResult(location.hash) : undefined;
-  if (result && result !== detail.result) {
+  if (!location.hash.startsWith('#key=')) {
+    return;
+  }
+  const result = linkedResult(location.hash);
+  if (!result) {
+    select({ search: new URLSearchParams(location.hash.slice(1)).get('key') });
+  } else if (result !== detail.result) {
     openDetail(result);
   }
 }

@@ -8,10 +8,11 @@ const BUTTON_STEP = 1.5;
 const TAP_PIXELS = 6;
 
 class Viewport {
-  /** Of an SVG element; `onTap` is told of places on the screen that were tapped. */
-  constructor(svg, onTap) {
+  /** Of an SVG element; `onTap` is told where it was tapped, `onShow` that it shows another part. */
+  constructor(svg, onTap, onShow) {
     this.svg = svg;
     this.onTap = onTap;
+    this.onShow = onShow;
     this.size = { width: 1, height: 1 };
     this.zoom = 1;
     this.middle = { x: 0.5, y: 0.5 };
@@ -64,6 +65,7 @@ class Viewport {
     this.svg.setAttribute('viewBox', `${left} ${top} ${width} ${height}`);
     this.svg.classList.toggle('zoomed', this.zoom > 1);
     this.#setWidths(this.svg.getScreenCTM()?.a || 1);
+    this.onShow();
   }
 
   /** Lines and dots are finer in a small window, and grow a little on zooming. */
