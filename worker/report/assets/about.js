@@ -7,19 +7,24 @@ function aboutResult(result, figure) {
     element(
       'p',
       { class: 'badges' },
-      element('span', { class: `badge ${result.status}`, text: STATUS_WORDS[result.status] ?? visible(result.status) }),
+      element('span', { class: `badge ${result.status}`, text: statusWords(result.status) }),
       copyButton(result.key),
     ),
-    ...(result.status === 'failed' ? [] : [element('div', { class: 'segments layers', role: 'group', 'aria-label': 'Drawn' }, ...detailLayers)]),
+    ...(result.status === 'failed' ? [] : [layerGroup]),
     factList(aboutFacts(result, figure)),
   ];
 }
 
 // Made once: they listen as long as the page is there.
-const detailLayers = layerButtons();
+const layerGroup = element(
+  'div',
+  { class: 'segments layers', role: 'group', 'aria-label': 'Drawn' },
+  ...layerButtons(),
+);
 
 function copyButton(key) {
-  const button = element('button', { type: 'button', class: 'quiet', text: 'Copy key', 'aria-live': 'polite' });
+  const says = { text: 'Copy key', 'aria-live': 'polite' };
+  const button = element('button', { type: 'button', class: 'quiet', ...says });
   button.addEventListener('click', async () => {
     button.textContent = (await copy(key)) ? 'Copied' : 'Not copied';
     setTimeout(() => { button.textContent = 'Copy key'; }, 1500);
@@ -49,7 +54,14 @@ function copyFromField(text) {
 
 function factList(facts) {
   const rows = facts.filter(([, value]) => value !== null && value !== undefined && value !== '');
-  return element('dl', {}, ...rows.flatMap(([name, value]) => [element('dt', { text: name }), element('dd', { text: value })]));
+  return element(
+    'dl',
+    {},
+    ...rows.flatMap(([name, value]) => [
+      element('dt', { text: name }),
+      element('dd', { text: value }),
+    ]),
+  );
 }
 
 function aboutFacts(result, figure) {
@@ -60,7 +72,7 @@ function aboutFacts(result, figure) {
     ['Found', foundWords(figure)],
     ['Score', result.score === null ? null : result.score.toFixed(3)],
     ['Photo', imageWords(result)],
-    ['Took', result.ms && `${milliseconds(result.ms.total)}: fetch ${milliseconds(result.ms.fetch)}, detect ${milliseconds(result.ms.detect)}`],
+    ['Took', result.ms && tookWords(result.ms)],
     ['Processed', result.processed && moment(result.processed)],
     ['Uploaded', result.modified && moment(result.modified)],
     ['Bucket', text(result.bucket)],
@@ -70,6 +82,9 @@ function aboutFacts(result, figure) {
     ['Options', text(result.options)],
   ];
 }
+
+const tookWords = ({ total, fetch, detect }) =>
+  `${milliseconds(total)}: fetch ${milliseconds(fetch)}, detect ${milliseconds(detect)}`;
 
 function foundWords(figure) {
   return Object.entries(figure)

@@ -5,7 +5,14 @@ function cardOf(result) {
   const canvas = result.width ? element('canvas', { 'aria-hidden': 'true' }) : null;
   const button = element(
     'button',
-    { type: 'button', class: `card ${result.status}`, tabindex: -1, 'aria-haspopup': 'dialog', 'aria-label': cardWords(result), 'data-index': result.index },
+    {
+      type: 'button',
+      class: `card ${result.status}`,
+      tabindex: -1,
+      'aria-haspopup': 'dialog',
+      'aria-label': cardWords(result),
+      'data-index': result.index,
+    },
     element('span', { class: 'picture' }, canvas, ...pictureWords(result)),
     element('span', { class: 'caption' }, keyLine(result), factsLine(result)),
   );
@@ -23,11 +30,15 @@ function keyLine(result) {
 }
 
 function factsLine(result) {
+  const numbers = [
+    ...(result.score === null ? [] : [result.score.toFixed(2)]),
+    ...(result.ms ? [milliseconds(result.ms.total)] : []),
+  ];
   return element(
     'span',
     { class: 'facts' },
-    element('span', { class: 'label' }, element('span', { class: `dot ${result.status}` }), STATUS_WORDS[result.status] ?? visible(result.status)),
-    element('span', { text: [...(result.score === null ? [] : [result.score.toFixed(2)]), ...(result.ms ? [milliseconds(result.ms.total)] : [])].join(' · ') }),
+    statusLabel(result.status),
+    element('span', { text: numbers.join(' · ') }),
   );
 }
 
@@ -49,7 +60,7 @@ function pictureWords(result) {
 function cardWords(result) {
   return [
     visible(result.key),
-    STATUS_WORDS[result.status] ?? visible(result.status),
+    statusWords(result.status),
     ...(result.code ? [visible(result.code)] : []),
     ...(result.score === null ? [] : [`score ${result.score.toFixed(2)}`]),
     ...(result.ms ? [milliseconds(result.ms.total)] : []),

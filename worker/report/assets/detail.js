@@ -2,7 +2,12 @@
 
 const detail = { result: null, content: null, points: [], current: null };
 
-const picture = shape('svg', { class: 'large', preserveAspectRatio: 'xMidYMid meet', role: 'group', 'aria-label': 'Landmarks; up and down go from point to point' });
+const picture = shape('svg', {
+  class: 'large',
+  preserveAspectRatio: 'xMidYMid meet',
+  role: 'group',
+  'aria-label': 'Landmarks; up and down go from point to point',
+});
 const tip = element('div', { class: 'tip', role: 'tooltip', hidden: true });
 const viewport = new Viewport(picture, showNearest, placeTip);
 
@@ -15,8 +20,8 @@ function fillDetail() {
   byId('zoom-in').addEventListener('click', () => zoom(1));
   byId('zoom-out').addEventListener('click', () => zoom(-1));
   byId('zoom-reset').addEventListener('click', () => zoom(0));
-  picture.addEventListener('pointermove', (event) => event.buttons === 0 && showNearest({ x: event.clientX, y: event.clientY }));
-  picture.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && markPoint(null));
+  picture.addEventListener('pointermove', hover);
+  picture.addEventListener('pointerleave', leave);
   picture.addEventListener('focusin', (event) => markPoint(pointAt(event.target)));
   layers.listeners.push(() => detail.result && drawPicture());
 }
@@ -26,7 +31,7 @@ function openDetail(result) {
   detail.content = contentOf(result);
   byId('about').replaceChildren(...aboutResult(result, detail.content.figure));
   byId('about').scrollTop = 0;
-  byId('stage').replaceChildren(...(result.width ? [picture, tip, ...missingNote(result)] : [reasonNote(result)]));
+  byId('stage').replaceChildren(...onStage(result));
   byId('detail').classList.toggle('plain', !result.width);
   if (!byId('detail').open) {
     byId('detail').showModal();
@@ -36,6 +41,9 @@ function openDetail(result) {
   setSteps();
   history.replaceState(null, '', `#${linkTo(result)}`);
 }
+
+const onStage = (result) =>
+  result.width ? [picture, tip, ...missingNote(result)] : [reasonNote(result)];
 
 function drawPicture() {
   const { result, content } = detail;
@@ -66,10 +74,12 @@ function stepDetail(direction) {
 }
 
 function setSteps() {
+  const count = selection.results.length;
   const at = selection.results.indexOf(detail.result);
   byId('previous').disabled = at <= 0;
-  byId('next').disabled = at < 0 || at === selection.results.length - 1;
-  byId('detail-place').textContent = at < 0 ? '' : `${integer.format(at + 1)} of ${integer.format(selection.results.length)}`;
+  byId('next').disabled = at < 0 || at === count - 1;
+  const place = `${integer.format(at + 1)} of ${integer.format(count)}`;
+  byId('detail-place').textContent = at < 0 ? '' : place;
 }
 
 function zoom(direction) {
@@ -81,6 +91,19 @@ function zoom(direction) {
 }
 
 // --- points ---
+
+function hover(event) {
+  if (event.buttons === 0) {
+    showNearest({ x: event.clientX, y: event.clientY });
+  }
+}
+
+/** A finger that was lifted has not left: what it tapped on stays named. */
+function leave(event) {
+  if (event.pointerType === 'mouse') {
+    markPoint(null);
+  }
+}
 
 function showNearest(place) {
   markPoint(pointNear(detail.points, picture.getScreenCTM(), place) ?? null);

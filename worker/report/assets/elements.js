@@ -34,7 +34,13 @@ function furnish(node, { text, on = {}, ...attributes }, children) {
   return node;
 }
 
+/** Whether a key is pressed for the browser rather than for the page. */
+const isShortcut = (event) => event.ctrlKey || event.metaKey || event.altKey;
+
 /** A button that is pressed or not. */
 function toggle(attributes, pressed, ...children) {
-  return element('button', { type: 'button', 'aria-pressed': String(pressed), ...attributes }, ...children);
+  const pressing = { type: 'button', 'aria-pressed': String(pressed) };
+  return element('button', { ...pressing, ...attributes }, ...children);
 }
+
+const setPressed = (button, pressed) => button.setAttribute('aria-pressed', String(pressed));

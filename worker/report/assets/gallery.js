@@ -105,13 +105,19 @@ function openFrom(button) {
 
 function moveFocus(event) {
   const columns = getComputedStyle(byId('gallery')).gridTemplateColumns.split(' ').length;
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -Infinity, End: Infinity };
-  const step = steps[event.key];
-  if (step === undefined || selection.results.length === 0 || event.ctrlKey || event.metaKey || event.altKey) {
+  const steps = {
+    ArrowLeft: -1,
+    ArrowRight: 1,
+    ArrowUp: -columns,
+    ArrowDown: columns,
+    Home: -Infinity,
+    End: Infinity,
+  };
+  const [step, shown] = [steps[event.key], selection.results];
+  if (step === undefined || shown.length === 0 || isShortcut(event)) {
     return;
   }
   event.preventDefault();
-  const shown = selection.results;
   const card = event.target.closest('.card');
   const at = card ? shown.indexOf(results[Number(card.dataset.index)]) + step : 0;
   focusCard(shown[Math.min(shown.length - 1, Math.max(0, at))]);

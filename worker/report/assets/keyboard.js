@@ -48,7 +48,7 @@ function fillKeyboard() {
 
 function pressKey(event) {
   const typing = event.target.closest?.('input, select, textarea');
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || byId('keys').open) {
+  if (typing || isShortcut(event) || byId('keys').open) {
     return;
   }
   const action = (byId('detail').open && IN_DETAIL[event.key]) || ANYWHERE[event.key];

@@ -17,18 +17,21 @@ function pressLayer(name) {
 
 /** Buttons for all layers that always say how they stand. */
 function layerButtons() {
-  const buttons = LAYERS.map(({ name, key, words, about }) =>
-    toggle(
-      { class: `layer ${name}`, title: `${about} (key ${key})`, 'aria-keyshortcuts': key, on: { click: () => pressLayer(name) } },
-      layers[name],
-      element('span', { class: 'swatch' }),
-      words,
-    ),
-  );
+  const buttons = LAYERS.map(layerButton);
   layers.listeners.push(() =>
-    buttons.forEach((button, number) => button.setAttribute('aria-pressed', String(layers[LAYERS[number].name]))),
+    LAYERS.forEach(({ name }, number) => setPressed(buttons[number], layers[name])),
   );
   return buttons;
+}
+
+function layerButton({ name, key, words, about }) {
+  const attributes = {
+    class: `layer ${name}`,
+    title: `${about} (key ${key})`,
+    'aria-keyshortcuts': key,
+    on: { click: () => pressLayer(name) },
+  };
+  return toggle(attributes, layers[name], element('span', { class: 'swatch' }), words);
 }
 
 /** Whether points of a group are drawn. */

@@ -10,7 +10,8 @@ function overlay(result, content, points) {
 
 function photoShape(address, size) {
   const ground = shape('rect', { class: 'ground', ...size });
-  const photo = address && shape('image', { class: 'photo', href: address, preserveAspectRatio: 'none', ...size });
+  const shown = { class: 'photo', href: address, preserveAspectRatio: 'none', ...size };
+  const photo = address && shape('image', shown);
   return shape('g', { class: 'picture' }, ground, photo);
 }
 

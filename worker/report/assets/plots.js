@@ -1,6 +1,10 @@
 // Plots: distributions and counts as drawings, in the pixels of their place.
 
 const HEIGHT = 132;
+
+// A label of the axis needs so much room.
+const TICK_PIXELS = 56;
+
 const MARGIN = { left: 40, right: 18, top: 10, bottom: 36 };
 
 /** A figure with a title; what is in it is drawn anew when its width changes. */
@@ -17,18 +21,22 @@ function plot(title, draw) {
   return figure;
 }
 
-/** `data` is one of `summary.py`'s histograms, or null; `words` say a value with its unit. */
-function histogram(title, data, { axis, unit, words }) {
+/**
+ * `data` is one of `summary.py`'s histograms, or null. `axis` is what it is of, `tick` writes a
+ * value on the axis, `words` with its unit.
+ */
+function histogram(title, data, { axis, tick, words }) {
   if (data === null) {
-    return plot(title, () => [element('p', { class: 'muted nothing unknown', text: 'Nothing to show.' })]);
+    const nothing = { class: 'muted nothing unknown', text: 'Nothing to show.' };
+    return plot(title, () => [element('p', nothing)]);
   }
-  return plot(title, (width) => [bars(data, width, axis, unit, words), marks(data, words)]);
+  return plot(title, (width) => [bars(data, width, { axis, tick, words }), marks(data, words)]);
 }
 
-function bars(data, width, axis, unit, words) {
+function bars(data, width, { axis, tick, words }) {
   const counts = data.beyond > 0 ? [...data.counts, data.beyond] : data.counts;
   const most = Math.max(...counts);
-  const x = (value) => MARGIN.left + ((width - MARGIN.left - MARGIN.right) * value) / counts.length;
+  const x = (bar) => MARGIN.left + ((width - MARGIN.left - MARGIN.right) * bar) / counts.length;
   const y = (count) => MARGIN.top + (HEIGHT - MARGIN.top - MARGIN.bottom) * (1 - count / most);
   const at = (value) => x(Math.min((value - data.start) / data.step, counts.length - 0.5));
   return shape(
@@ -36,12 +44,15 @@ function bars(data, width, axis, unit, words) {
     { width, height: HEIGHT, role: 'img', 'aria-label': `${axis}: ${marksText(data, words)}` },
     ...countAxis(most, y, width),
     ...counts.map((count, number) => barShape(data, counts, number, x, y, words)),
-    ...valueAxis(data, counts.length, x, words),
-    shape('text', { class: 'axis', x: (MARGIN.left + width - MARGIN.right) / 2, y: HEIGHT - 2, 'text-anchor': 'middle', text: unit ? `${axis}, ${unit}` : axis }),
+    ...valueAxis(data, counts.length, x, tick),
+    centred('axis', (MARGIN.left + width - MARGIN.right) / 2, HEIGHT - 2, axis),
     markLine('median', at(data.median), y(most)),
     markLine('p95', at(data.p95), y(most)),
   );
 }
+
+const centred = (name, x, y, text) =>
+  shape('text', { class: name, x, y, 'text-anchor': 'middle', text });
 
 function barShape(data, counts, number, x, y, words) {
   const gap = x(1) - x(0) > 6 ? 1 : 0.25;
@@ -64,28 +75,40 @@ function barShape(data, counts, number, x, y, words) {
 
 function countAxis(most, y, width) {
   const ticks = most > 1 ? [0, Math.floor(most / 2), most] : [0, most];
+  const title = centred('axis', -(MARGIN.top + y(0)) / 2, 9, 'results');
+  title.setAttribute('transform', 'rotate(-90)');
+  return [...ticks.flatMap((count) => countTick(count, y(count), width)), title];
+}
+
+function countTick(count, y, width) {
+  const text = integer.format(count);
   return [
-    ...ticks.map((count) => shape('line', { class: 'grid', x1: MARGIN.left, x2: width - MARGIN.right, y1: y(count), y2: y(count) })),
-    ...ticks.map((count) => shape('text', { class: 'tick', x: MARGIN.left - 6, y: y(count) + 3.5, 'text-anchor': 'end', text: integer.format(count) })),
-    shape('text', { class: 'axis', x: -(MARGIN.top + y(0)) / 2, y: 9, 'text-anchor': 'middle', transform: 'rotate(-90)', text: 'results' }),
+    shape('line', { class: 'grid', x1: MARGIN.left, x2: width - MARGIN.right, y1: y, y2: y }),
+    shape('text', { class: 'tick', x: MARGIN.left - 6, y: y + 3.5, 'text-anchor': 'end', text }),
   ];
 }
 
-function valueAxis(data, columns, x, words) {
-  const every = Math.ceil(columns / Math.max(2, Math.floor((x(columns) - x(0)) / 56)));
-  const ticks = [...Array(columns + 1).keys()].filter((number) => number % every === 0);
-  return ticks.map((number) =>
-    shape('text', { class: 'tick', x: x(number), y: HEIGHT - MARGIN.bottom + 14, 'text-anchor': 'middle', text: words(data.start + number * data.step).replace(/ ms$/, '') }),
-  );
+/** As many ticks as there is room for. */
+function valueAxis(data, columns, x, tick) {
+  const every = Math.ceil(columns / Math.max(2, Math.floor((x(columns) - x(0)) / TICK_PIXELS)));
+  return [...Array(columns + 1).keys()]
+    .filter((number) => number % every === 0)
+    .map((number) => {
+      const value = data.start + number * data.step;
+      return centred('tick', x(number), HEIGHT - MARGIN.bottom + 14, tick(value));
+    });
 }
 
-const markLine = (name, x, top) => shape('line', { class: `mark ${name}`, x1: x, x2: x, y1: top - 6, y2: HEIGHT - MARGIN.bottom });
+const markLine = (name, x, top) =>
+  shape('line', { class: `mark ${name}`, x1: x, x2: x, y1: top - 6, y2: HEIGHT - MARGIN.bottom });
 
 const marksText = (data, words) => `median ${words(data.median)}, 95 % at most ${words(data.p95)}`;
 
 function marks(data, words) {
-  const mark = (name, text) =>
-    element('span', {}, element('span', { class: `mark ${name}` }), `${text} `, element('strong', { text: words(data[name]) }));
+  const mark = (name, text) => {
+    const [line, value] = [{ class: `mark ${name}` }, { text: words(data[name]) }];
+    return element('span', {}, element('span', line), `${text} `, element('strong', value));
+  };
   return element('p', { class: 'marks' }, mark('median', 'median'), mark('p95', '95 % at most'));
 }
 
@@ -95,9 +118,8 @@ function failures(title, codes, onPress) {
     return plot(title, () => [element('p', { class: 'muted nothing', text: 'Nothing failed.' })]);
   }
   const most = codes[0][1];
-  return plot(title, () => [
-    element('ul', { class: 'codes' }, ...codes.map(([code, count]) => failureRow(code, count, most, onPress))),
-  ]);
+  const rows = codes.map(([code, count]) => failureRow(code, count, most, onPress));
+  return plot(title, () => [element('ul', { class: 'codes' }, ...rows)]);
 }
 
 function failureRow(code, count, most, onPress) {

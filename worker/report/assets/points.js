@@ -5,7 +5,9 @@ const REACH = 16;
 
 // The colours of the face's points that are a part of a feature.
 const FEATURES = new Map(
-  Object.entries(edges.face).flatMap(([part, pairs]) => pairs.flat().map((number) => [number, colours.face[part]])),
+  Object.entries(edges.face).flatMap(([part, pairs]) =>
+    pairs.flat().map((number) => [number, colours.face[part]]),
+  ),
 );
 
 /** All points of a figure that are drawn: where they are in the photo, and their circles. */
@@ -73,7 +75,8 @@ function pointWords({ name, x, y, z, visibility }) {
 function pointNear(points, matrix, place) {
   let [nearest, least] = [undefined, REACH];
   for (const point of points) {
-    const distance = Math.hypot(point.x * matrix.a + matrix.e - place.x, point.y * matrix.d + matrix.f - place.y);
+    const [x, y] = [point.x * matrix.a + matrix.e, point.y * matrix.d + matrix.f];
+    const distance = Math.hypot(x - place.x, y - place.y);
     if (distance < least) {
       [nearest, least] = [point, distance];
     }

@@ -28,7 +28,8 @@ function sideOf(...joints) {
   return joints[0] % 2 ? colours.left : colours.right;
 }
 
-const isGuessed = (points, number) => points.visibility(number) !== null && points.visibility(number) < VISIBLE;
+/** Only of the pose is it known. */
+const isGuessed = (points, number) => (points.visibility(number) ?? 1) < VISIBLE;
 
 /** Whether a joint of the pose is drawn as a part of a group that shows it better. */
 function isSaidBetter(figure, joint) {
@@ -70,18 +71,24 @@ function lineWidth(points, frame, ofFrame, ofGroup) {
 const place = (points, frame, number) => [points.x(number) * frame.width, points.y(number) * frame.height];
 
 function lines(points, frame, pairs, colour, width, opacity = 1) {
-  return { ends: pairs.flatMap((pair) => pair.flatMap((number) => place(points, frame, number))), colour: rgb(colour), width, opacity };
+  const ends = pairs.flat().flatMap((number) => place(points, frame, number));
+  return { ends, colour: rgb(colour), width, opacity };
 }
 
 function dots(points, frame, numbers, colour, width) {
-  return { at: numbers.flatMap((number) => place(points, frame, number)), colour: rgb(colour), width, opacity: 1 };
+  const at = numbers.flatMap((number) => place(points, frame, number));
+  return { at, colour: rgb(colour), width, opacity: 1 };
 }
 
 function poseStrokes(figure, frame) {
   const width = lineWidth(figure.pose, frame, 160, 120);
   const own = [...Array(figure.pose.count).keys()].filter((joint) => !isSaidBetter(figure, joint));
-  const [head, body] = [own.filter((joint) => POSE_FACE.has(joint)), own.filter((joint) => !POSE_FACE.has(joint))];
-  return [...boneStrokes(figure.pose, frame, body, width), ...boneStrokes(figure.pose, frame, head, width / 2)];
+  const head = own.filter((joint) => POSE_FACE.has(joint));
+  const body = own.filter((joint) => !POSE_FACE.has(joint));
+  return [
+    ...boneStrokes(figure.pose, frame, body, width),
+    ...boneStrokes(figure.pose, frame, head, width / 2),
+  ];
 }
 
 function boneStrokes(pose, frame, joints, width) {
@@ -115,7 +122,9 @@ function handStrokes(hand, frame, side) {
   const all = [...Array(hand.count).keys()];
   return [
     lines(hand, frame, Object.values(edges.hand).flat(), colours.halo, width * 1.9, DARK),
-    ...Object.entries(edges.hand).map(([part, pairs]) => lines(hand, frame, pairs, colours.hand[part], width)),
+    ...Object.entries(edges.hand).map(([part, pairs]) =>
+      lines(hand, frame, pairs, colours.hand[part], width),
+    ),
     dots(hand, frame, all, colours.halo, width * 2),
     dots(hand, frame, all, side, width * 1.4),
   ];

@@ -12,8 +12,16 @@ function fillSummary() {
   byId('shown-words').textContent = shownWords(results.length, summary.total);
   fillOutcomeBar(summary);
   byId('plots').append(
-    histogram('How long it took', summary.durations, { axis: 'total duration', unit: 'ms', words: milliseconds }),
-    histogram('How sure the detector was', summary.scores, { axis: 'pose score, 0 to 1', unit: '', words: (score) => score.toFixed(2) }),
+    histogram('How long it took', summary.durations, {
+      axis: 'total duration, ms',
+      tick: (ms) => integer.format(ms),
+      words: milliseconds,
+    }),
+    histogram('How sure the detector was', summary.scores, {
+      axis: 'pose score, 0 to 1',
+      tick: (score) => score.toFixed(2),
+      words: (score) => score.toFixed(2),
+    }),
     failures('Failed, by error code', summary.codes, (search) => select({ search })),
   );
 }
@@ -37,10 +45,16 @@ function facts() {
 /** Landmarks of several options may not be compared: then that is said, and of how many each. */
 function modelFacts(options) {
   if (options.length === 1) {
-    return [...(options[0].model ? [modelWords(options[0].model)] : []), `options ${visible(options[0].hash)}`];
+    const [{ hash, model }] = options;
+    return [...(model ? [modelWords(model)] : []), `options ${visible(hash)}`];
   }
-  const words = options.map(({ hash, count, model }) => `${visible(hash)} (${integer.format(count)}${model ? `, ${modelWords(model)}` : ''})`);
-  return options.length ? [`${options.length} different options, not to be compared: ${words.join('; ')}`] : [];
+  const words = options.map(optionsWords).join('; ');
+  return options.length ? [`${options.length} different options, not to be compared: ${words}`] : [];
+}
+
+function optionsWords({ hash, count, model }) {
+  const about = [integer.format(count), ...(model ? [modelWords(model)] : [])];
+  return `${visible(hash)} (${about.join(', ')})`;
 }
 
 function modelWords(model) {
@@ -58,14 +72,20 @@ function fillOutcomeBar({ outcomes, total }) {
   selection.listeners.push(() =>
     present.forEach((status, number) => {
       parts[number].classList.toggle('pressed', selection.outcome === status);
-      entries[number].setAttribute('aria-pressed', String(selection.outcome === status));
+      setPressed(entries[number], selection.outcome === status);
     }),
   );
 }
 
 /** For the pointer only: the legend says and does the same. */
 function barPart(status, share) {
-  const part = element('button', { type: 'button', class: `fill ${status}`, tabindex: -1, title: STATUS_WORDS[status], on: { click: () => pressOutcome(status) } });
+  const part = element('button', {
+    type: 'button',
+    class: `fill ${status}`,
+    tabindex: -1,
+    title: STATUS_WORDS[status],
+    on: { click: () => pressOutcome(status) },
+  });
   part.style.setProperty('--share', share);
   return part;
 }
@@ -74,7 +94,7 @@ function legendEntry(status, count, total) {
   return toggle(
     { on: { click: () => pressOutcome(status) } },
     false,
-    element('span', { class: 'label' }, element('span', { class: `dot ${status}` }), STATUS_WORDS[status]),
+    statusLabel(status),
     element('strong', { text: integer.format(count) }),
     element('span', { class: 'muted', text: percent(count, total) }),
   );

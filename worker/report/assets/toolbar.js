@@ -17,24 +17,25 @@ function fillToolbar() {
 
 function fillOutcomes() {
   const choices = [null, ...STATUSES];
-  const counts = new Map(choices.map((status) => [status, results.filter((result) => status === null || result.status === status).length]));
+  const has = (status) => (result) => status === null || result.status === status;
   const buttons = choices.map((status) =>
     toggle(
       { class: status ?? 'all', on: { click: () => select({ outcome: status }) } },
       status === null,
       status === null ? 'All' : STATUS_WORDS[status],
-      element('span', { class: 'number', text: integer.format(counts.get(status)) }),
+      element('span', { class: 'number', text: integer.format(results.filter(has(status)).length) }),
     ),
   );
   byId('outcomes').append(...buttons);
   selection.listeners.push(() =>
-    buttons.forEach((button, number) => button.setAttribute('aria-pressed', String(selection.outcome === choices[number]))),
+    choices.forEach((status, number) => setPressed(buttons[number], selection.outcome === status)),
   );
 }
 
 function fillSorts() {
   const sort = byId('sort');
-  sort.append(...Object.entries(SORTS).map(([name, { words }]) => element('option', { value: name, text: words })));
+  const option = ([value, { words }]) => element('option', { value, text: words });
+  sort.append(...Object.entries(SORTS).map(option));
   sort.addEventListener('change', () => select({ sort: sort.value }));
 }
 
@@ -42,7 +43,10 @@ function fillSorts() {
 
 const systemDark = matchMedia('(prefers-color-scheme: dark)');
 
-const isDark = () => (document.documentElement.dataset.theme ?? (systemDark.matches ? 'dark' : 'light')) === 'dark';
+function isDark() {
+  const system = systemDark.matches ? 'dark' : 'light';
+  return (document.documentElement.dataset.theme ?? system) === 'dark';
+}
 
 function fillTheme() {
   const button = byId('theme');

@@ -4,6 +4,9 @@ const MAX_ZOOM = 24;
 const WHEEL_STEP = 0.0016;
 const BUTTON_STEP = 1.5;
 
+// Touchpads send a pinch as a wheel that turns little, with Ctrl.
+const PINCH_FACTOR = 5;
+
 // Fingers tremble: less than this is a tap.
 const TAP_PIXELS = 6;
 
@@ -87,7 +90,8 @@ class Viewport {
   #wheel(event) {
     event.preventDefault();
     const pixels = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 30 : event.deltaY;
-    this.zoomBy(Math.exp(-pixels * WHEEL_STEP * (event.ctrlKey ? 5 : 1)), { x: event.clientX, y: event.clientY });
+    const step = WHEEL_STEP * (event.ctrlKey ? PINCH_FACTOR : 1);
+    this.zoomBy(Math.exp(-pixels * step), { x: event.clientX, y: event.clientY });
   }
 
   #down(event) {

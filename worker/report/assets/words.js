@@ -6,6 +6,8 @@ const STATUS_WORDS = {
   failed: 'Failed',
 };
 
+const statusWords = (status) => STATUS_WORDS[status] ?? visible(status);
+
 // Why there is no photo: on a card, and in full.
 const PHOTO_WORDS = {
   left_out: ['', 'The report was written without photos.'],
@@ -38,11 +40,15 @@ function visible(text) {
   return String(text).replace(INVISIBLE, (mark) => `\\u{${mark.codePointAt(0).toString(16)}}`);
 }
 
+/** A status with its colour. */
+function statusLabel(status) {
+  const dot = element('span', { class: `dot ${status}` });
+  return element('span', { class: 'label' }, dot, statusWords(status));
+}
+
 const counted = (number, noun) => `${integer.format(number)} ${noun}${number === 1 ? '' : 's'}`;
 
 const milliseconds = (ms) => `${integer.format(Math.round(ms))} ms`;
-
-const decimals = (number, digits) => (number === null ? '–' : number.toFixed(digits));
 
 /** A part of a whole; what is neither none nor all is never written as 0 or 100 %. */
 function percent(part, whole) {
