@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from selenium import webdriver
 from selenium.webdriver import ActionChains
@@ -38,7 +38,7 @@ class Tab:
     def open(self, page: Path, **link: str) -> None:
         """Open a page anew, at a result if its key is named; wait until it is there."""
         self._driver.get("about:blank")
-        fragment = f"#{urlencode(link)}" if link else ""
+        fragment = f"#{urlencode(link, quote_via=quote)}" if link else ""
         self._driver.get(page.as_uri() + fragment)
         self.wait_for(lambda: self.script("return 'ready' in document.documentElement.dataset"))
 

@@ -135,7 +135,7 @@ def test_a_point_says_what_it_is(
     row = getattr(stored, f"{group}_landmarks")[number]
     assert places is not None
 
-    assert tab.one(".tip").is_displayed()
+    tab.wait_for(lambda: tab.one(".tip").is_displayed())
     lines = tab.texts(".tip > *")
     assert lines[0] == words
     assert lines[1].endswith(f" {number}")
@@ -151,6 +151,7 @@ def test_what_a_point_says_stays_beside_it(tab: Tab, page: Path) -> None:
     """While one zooms and drags; out of sight it is not shown."""
     tab.open(page, key=WHOLE)
     tab.point_at(*tab.box(circle("pose", 15)).centre)
+    tab.wait_for(lambda: tab.one(".tip").is_displayed())
     beside = distance(tab, circle("pose", 15))
 
     tab.press("+")
@@ -240,12 +241,23 @@ def test_the_address_names_the_result(tab: Tab, page: Path) -> None:
     tab.click(".card")
     assert tab.script("return new URLSearchParams(location.hash.slice(1)).get('key')") == WHOLE
     tab.click("#close")
-    assert tab.script("return location.hash") == ""
+    tab.wait_for(lambda: tab.script("return location.hash") == "")
 
     tab.open(page, key="no such key")
     assert not tab.one("#detail").is_displayed()
     assert tab.one("#empty").is_displayed()
     assert tab.script("return document.getElementById('search').value") == "no such key"
+
+
+def test_an_address_may_be_written_by_hand(tab: Tab, gallery: Gallery) -> None:
+    """A plus is a plus, a percent sign that escapes nothing is itself."""
+    key = "1+1 100% sure.jpg"
+    gallery.album.add(key, minutes_ago=99)
+    tab.open(gallery.write("by hand"))
+    tab.script("location.hash = arguments[0]", f"#key={key}")
+
+    tab.wait_for(lambda: tab.one("#detail").is_displayed())
+    assert tab.text("#detail-key") == key
 
 
 def test_the_key_is_copied_whole(tab: Tab, page: Path) -> None:

@@ -77,7 +77,7 @@ def test_from_search_to_a_point_and_back(tab: Tab, page: Path) -> None:
 
     tab.press(Keys.ESCAPE)
     assert not tab.one("#detail").is_displayed()
-    assert focused_key(tab) == CHANGED
+    tab.wait_for(lambda: focused_key(tab) == CHANGED)
     tab.press("/", Keys.ESCAPE)
     assert tab.keys() == list(KEYS)
 

@@ -28,6 +28,7 @@ HOSTILE_KEYS = (
     "two\nlines\tand a tab.jpg",
     "👩‍👩‍👧 & \"double\" 'single' `back` ${x}.jpg",
     "javascript:window.harmed = 1",
+    "1+1=2 & 100% of %41?#key=b.jpg",
     "ends with a slash/",
 )
 

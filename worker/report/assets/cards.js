@@ -76,7 +76,9 @@ async function loadCard(card) {
   const photo = new Image();
   photo.src = card.content.photo;
   await photo.decode();
-  card.photo = photo;
+  if (card.content !== null) {
+    card.photo = photo;
+  }
   return card.near;
 }
 

@@ -17,7 +17,7 @@ function openLinked() {
   }
   const result = linkedResult(location.hash);
   if (!result) {
-    select({ search: new URLSearchParams(location.hash.slice(1)).get('key') });
+    select({ search: linkParts(location.hash).key });
   } else if (result !== detail.result) {
     openDetail(result);
   }

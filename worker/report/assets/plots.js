@@ -1,16 +1,16 @@
 // Plots: distributions and counts as drawings, in the pixels of their place.
 
 const HEIGHT = 132;
+const MARGIN = { left: 40, right: 18, top: 10, bottom: 36 };
 
 // A label of the axis needs so much room.
 const TICK_PIXELS = 56;
 
-const MARGIN = { left: 40, right: 18, top: 10, bottom: 36 };
-
 /** A figure with a title; what is in it is drawn anew when its width changes. */
 function plot(title, draw) {
   const place = element('div', { class: 'drawing' });
-  const figure = element('figure', { class: 'panel plot' }, element('figcaption', { text: title }), place);
+  const caption = element('figcaption', { text: title });
+  const figure = element('figure', { class: 'panel plot' }, caption, place);
   let width = 0;
   new ResizeObserver(() => {
     if (place.clientWidth !== width) {

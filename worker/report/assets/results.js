@@ -32,13 +32,29 @@ function pointsOf(encoded, columns) {
 }
 
 /** Its address in this page, the part after `#`. */
-const linkTo = (result) => String(new URLSearchParams({ key: result.key, bucket: result.bucket }));
+const linkTo = ({ key, bucket }) =>
+  `key=${encodeURIComponent(key).replaceAll('%2F', '/')}&bucket=${encodeURIComponent(bucket)}`;
+
+/** What such an address says; written by hand, a plus in it is a plus. */
+function linkParts(fragment) {
+  const parts = fragment.replace(/^#/, '').split('&').map((part) => part.split('='));
+  return Object.fromEntries(parts.map(([name, ...value]) => [name, decoded(value.join('='))]));
+}
+
+const decoded = (text) => text.replace(/(?:%[0-9a-f]{2})+/gi, unescaped);
+
+function unescaped(escapes) {
+  try {
+    return decodeURIComponent(escapes);
+  } catch {
+    return escapes;
+  }
+}
 
 /** The result that such an address names; undefined if it is not here. */
 function linkedResult(fragment) {
-  const wanted = new URLSearchParams(fragment.replace(/^#/, ''));
-  const bucket = wanted.get('bucket');
+  const { key, bucket } = linkParts(fragment);
   return results.find(
-    (result) => result.key === wanted.get('key') && (bucket === null || result.bucket === bucket),
+    (result) => result.key === key && (bucket === undefined || result.bucket === bucket),
   );
 }
