@@ -20,6 +20,7 @@ from tests.browser.gallery import (
 )
 from tests.browser.tab import Tab
 from worker.drawing.overlay import LEFT, RIGHT
+from worker.model import ModelOptions, options_hash
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,30 @@ def test_a_part_is_said(tab: Tab, gallery: Gallery) -> None:
     assert tab.text("#shown-words") == "2 of 6 shown: the newest"
     assert tab.text("#total") == "6"
     assert tab.keys() == [WHOLE, BODY]
+
+
+def test_an_empty_table_has_a_page(tab: Tab, services: Mapping[str, Any], tmp_path: Path) -> None:
+    """It says that there is nothing, and offers nothing to press."""
+    tab.open(Gallery(services, "empty", tmp_path).write("empty"))
+
+    assert tab.text("#total") == "0"
+    assert tab.one("#empty").text == "There are no results."
+    assert tab.count("#outcome-bar button") == 0
+
+
+def test_several_options_are_said(tab: Tab, services: Mapping[str, Any], tmp_path: Path) -> None:
+    """With their hashes and models: such landmarks may not be compared."""
+    gallery, lite = Gallery(services, "models", tmp_path), ModelOptions(model_complexity=0)
+    gallery.album.add("a.jpg")
+    gallery.album.add("b.jpg", model=lite)
+    tab.open(gallery.write("models", with_photos=False))
+
+    (words,) = [words for words in tab.texts("#facts li") if "options" in words]
+
+    assert words.startswith("2 different options, not to be compared: ")
+    for model in (ModelOptions(), lite):
+        assert f"{options_hash(model)} (1, MediaPipe " in words
+        assert f"complexity {model.model_complexity})" in words
 
 
 def test_plots_hold_every_result(tab: Tab, page: Path) -> None:

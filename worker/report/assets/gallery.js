@@ -32,6 +32,8 @@ function fillGallery() {
 function showSelected() {
   byId('gallery').replaceChildren(...selection.results.map((result) => cards[result.index].item));
   byId('empty').hidden = selection.results.length > 0;
+  byId('empty-words').textContent = results.length ? 'Nothing matches.' : 'There are no results.';
+  byId('reset').hidden = results.length === 0;
   byId('count').textContent =
     selection.results.length === results.length
       ? counted(results.length, 'result')

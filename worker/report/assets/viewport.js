@@ -74,8 +74,9 @@ class Viewport {
   /** Lines and dots are finer in a small window, and grow a little on zooming. */
   #setWidths(scale) {
     const side = (Math.max(this.size.width, this.size.height) * scale) / this.zoom;
+    const grow = Math.min(1.2, Math.max(0.6, side / 900)) * this.zoom ** 0.35;
     this.svg.style.setProperty('--unit', 1 / scale);
-    this.svg.style.setProperty('--grow', Math.min(1.2, side / 900) * this.zoom ** 0.35);
+    this.svg.style.setProperty('--grow', grow);
   }
 
   #centre() {
