@@ -19,6 +19,7 @@ from worker.commands.group import RootGroup
 from worker.commands.list import list_results
 from worker.commands.local import local
 from worker.commands.overlay import overlay
+from worker.commands.report import report
 from worker.commands.reprocess import reprocess
 from worker.commands.retry import retry
 from worker.commands.status import status
@@ -49,7 +50,7 @@ def landmarks() -> None:
 landmarks.add_section("Try it", [demo, local])
 landmarks.add_section("Send photographs", [enqueue])
 landmarks.add_section("Run it", [status, dead_letters, retry, reprocess])
-landmarks.add_section("Read results", [get, list_results, export, overlay])
+landmarks.add_section("Read results", [get, list_results, report, export, overlay])
 landmarks.add_section("This command", [completion])
 
 

@@ -23,6 +23,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from tests.integration.report.pages import Page
+
 ROOT: Final = Path(__file__).parents[2]
 ASTRONAUT: Final = Path(str(files("skimage") / "data" / "astronaut.png"))
 ODD_KEY: Final = "photos/Zürich 1+1/caméra.png"
@@ -250,15 +252,25 @@ def test_the_table_says_what_the_results_say(sample_run: Run) -> None:
         assert sample_run.row(key) == ["detected", "pose", "·", "face", f"{score:.2f}", f"{ms:,}"]
     assert sample_run.row("rocket.jpg")[:3] == ["not_detected", "-", "-"]
     assert sample_run.row("shopping list.jpg")[:3] == ["failed", "NOT_AN_IMAGE", "-"]
-    assert max(map(len, sample_run.stdout.split("overlays ")[0].splitlines())) <= 80
+    assert max(map(len, sample_run.stdout.split("\nreport ")[0].splitlines())) <= 80
 
 
 def test_the_paths_that_are_printed_exist(sample_run: Run) -> None:
-    """Overlays, results and log are where the last lines say, each in one piece."""
-    lines = sample_run.stdout.splitlines()[-3:]
+    """Report, overlays, results and log are where the last lines say, each in one piece."""
+    lines = sample_run.stdout.splitlines()[-4:]
     paths = [Path(line[14:]) for line in lines]
-    assert [line[:14].strip() for line in lines] == ["overlays", "results", "worker's log"]
-    assert [path.name for path in paths] == ["overlays", "results.json", "worker.log"]
+    assert [line[:14].strip() for line in lines] == [
+        "report",
+        "overlays",
+        "results",
+        "worker's log",
+    ]
+    assert [path.name for path in paths] == [
+        "report.html",
+        "overlays",
+        "results.json",
+        "worker.log",
+    ]
     assert all(path.exists() and path.parent == sample_run.output for path in paths)
 
 
@@ -275,6 +287,18 @@ def test_who_was_found_has_an_overlay(sample_run: Run) -> None:
             "overlays/photos-Zurich-1-1-camera.png",
         }
     )
+
+
+def test_the_report_has_all_photos(sample_run: Run) -> None:
+    """Every result with its photo, but of what is no image there is none."""
+    page = Page(sample_run.output / "report.html")
+    assert page.photos == {
+        "astronaut.png": "embedded",
+        ODD_KEY: "embedded",
+        "rocket.jpg": "embedded",
+        "shopping list.jpg": "refused",
+    }
+    assert page.report["summary"]["outcomes"] == {"detected": 2, "not_detected": 1, "failed": 1}
 
 
 def test_overlays_are_photos_drawn_on_where_landmarks_are(sample_run: Run) -> None:
@@ -316,6 +340,8 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(sample_run: Run) -> 
         "Sending messages",
         "Finding landmarks",
         "Drawing overlays",
+        "Reading the table",
+        "Embedding photos",
     ]
     assert sample_run.stderr.isascii()
     assert sample_run.stderr.replace("\n", "").isprintable()
@@ -434,7 +460,7 @@ def test_the_worker_does_without_the_demos_packages() -> None:
     code = (
         "import sys, worker.startup, worker.composition, worker.telemetry, worker.detector.child;"
         "print(*{'click', 'rich', 'PIL', 'moto', 'skimage', 'worker.local', 'worker.cli',"
-        "'worker.commands', 'worker.operations'}.intersection(sys.modules))"
+        "'worker.commands', 'worker.operations', 'worker.report'}.intersection(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert ran.stdout.strip() == b""

@@ -22,7 +22,7 @@ _EXISTING_FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Pat
     metavar="FOLDER",
     default=Path("build/demo"),
     show_default=True,
-    help="Where overlays, results.json and the worker's log go.",
+    help="Where report, overlays, results.json and the worker's log go.",
 )
 def demo(images: Path | None, output: Path) -> None:
     """Run the worker on this machine, without an AWS account.
@@ -44,9 +44,9 @@ def demo(images: Path | None, output: Path) -> None:
     with ConsoleProgress(Console(stderr=True)) as progress:
         progress.stage("Starting S3, SQS and DynamoDB")
         from worker.local.demo import run_demo  # noqa: PLC0415
-        from worker.local.report import print_report  # noqa: PLC0415
+        from worker.local.summary_view import print_summary  # noqa: PLC0415
 
         results = run_demo(assignment, files, settings, progress)
-    print_report(Console(), results, files, left_out=assignment.left_out)
+    print_summary(Console(), results, files, left_out=assignment.left_out)
     if results.without_result:
         raise click.ClickException(f"not every photo has a result: {files.log} says why")

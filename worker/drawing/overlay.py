@@ -6,17 +6,16 @@ features. Pillow reads the file: the detector's decoder is `worker/detector/`'s.
 """
 
 import math
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageOps, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
+from worker.drawing.photograph import Size, UnreadablePhotographError, read_upright
 from worker.drawing.topology import Edges, Topology
 from worker.errors import LandmarkError
 from worker.landmarks import VISIBLE, FloatArray, Landmarks
@@ -51,8 +50,8 @@ FACE: Final[dict[str, Colour]] = {
     "lips": (255, 99, 132),
 }
 IRISES: Final[Colour] = (0, 229, 255)
-_MESH: Final[Colour] = (215, 245, 255)
-_HALO: Final[Colour] = (15, 15, 20)
+MESH: Final[Colour] = (215, 245, 255)
+HALO: Final[Colour] = (15, 15, 20)
 _BOX: Final[Colour] = (255, 255, 255)
 
 # Opacity, of 255.
@@ -90,7 +89,10 @@ def draw_overlay(content: bytes, landmarks: Landmarks, topology: Topology) -> Im
     Raises:
         OverlayError: Pillow can't read the file.
     """
-    picture = _read_upright(content)
+    try:
+        picture = read_upright(content, _drawing_size)
+    except UnreadablePhotographError as error:
+        raise OverlayError(str(error)) from error
     sheet = _Sheet(picture.size)
     _draw_box(sheet, landmarks)
     _draw_pose(sheet, landmarks, topology.pose)
@@ -116,29 +118,11 @@ def save_overlay(
 # --- the photograph ------------------------------------------------------------------------------
 
 
-def _read_upright(content: bytes) -> Image.Image:
-    try:
-        with warnings.catch_warnings(), Image.open(BytesIO(content)) as file:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            file.draft(None, _drawing_size(file.size))  # JPEG's decoder can shrink by itself
-            picture = _eight_bit(ImageOps.exif_transpose(file)).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise OverlayError(f"Pillow can't read it: {error}") from error
-    return picture.resize(_drawing_size(picture.size), Image.Resampling.LANCZOS)
-
-
-def _drawing_size(size: tuple[int, int]) -> tuple[int, int]:
+def _drawing_size(size: Size) -> Size:
     side = max(size)
     factor = min(max(side, MIN_SIDE_PIXELS), MAX_SIDE_PIXELS, side * _MAX_ENLARGEMENT) / side
     width, height = (max(1, round(length * factor)) for length in size)
     return width, height
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Grey of 16 bits as OpenCV reads it; Pillow would turn all but the darkest white."""
-    if not picture.mode.startswith("I"):
-        return picture
-    return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
 
 
 # --- the sheet -----------------------------------------------------------------------------------
@@ -226,11 +210,11 @@ def _draw_bones(
     clear = [bone for bone in wanted if seen[list(bone)].all()]
     for bone in sorted(set(wanted).difference(clear)):
         sheet.lines(points, [bone], _Pen(_side(*bone), width * 0.6, _GUESSED))
-    sheet.lines(points, clear, _Pen(_HALO, width * 1.9, _DARK))
+    sheet.lines(points, clear, _Pen(HALO, width * 1.9, _DARK))
     for bone in clear:
         sheet.lines(points, [bone], _Pen(_side(*bone), width))
     for joint in sorted(joints.intersection(np.flatnonzero(seen).tolist())):
-        sheet.dots(points[[joint]], _Pen(_HALO, width * 2.3))
+        sheet.dots(points[[joint]], _Pen(HALO, width * 2.3))
         sheet.dots(points[[joint]], _Pen(_side(joint), width * 1.6))
 
 
@@ -254,7 +238,7 @@ def _side(*joints: int) -> Colour:
 def _draw_face(sheet: _Sheet, face: FloatArray, topology: Topology) -> None:
     points = sheet.points(face)
     width = sheet.line_width(points, of_picture=350, of_group=150)
-    sheet.lines(points, topology.face_mesh, _Pen(_MESH, width * 0.4, _FINE))
+    sheet.lines(points, topology.face_mesh, _Pen(MESH, width * 0.4, _FINE))
     for part, edges in topology.face.items():
         sheet.lines(points, edges, _Pen(FACE[part], width, _FEATURE))
     if len(points) > _UNREFINED_FACE_POINTS:
@@ -265,8 +249,8 @@ def _draw_hand(sheet: _Sheet, hand: FloatArray, topology: Topology, side: Colour
     points = sheet.points(hand)
     width = sheet.line_width(points, of_picture=220, of_group=45)
     for edges in topology.hand.values():
-        sheet.lines(points, edges, _Pen(_HALO, width * 1.9, _DARK))
+        sheet.lines(points, edges, _Pen(HALO, width * 1.9, _DARK))
     for part, edges in topology.hand.items():
         sheet.lines(points, edges, _Pen(HAND[part], width))
-    sheet.dots(points, _Pen(_HALO, width * 2))
+    sheet.dots(points, _Pen(HALO, width * 2))
     sheet.dots(points, _Pen(side, width * 1.4))

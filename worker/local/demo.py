@@ -7,7 +7,7 @@ lets the real poller work, and draws what it stored.
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import boto3
 
@@ -25,6 +25,8 @@ from worker.local.output import SOFTWARE, DemoFiles, overlay_names
 from worker.local.photos import Assignment, Photo
 from worker.local.poller_process import PollerProcess
 from worker.local.stack import MAX_RECEIVE_COUNT, LocalStack, create_stack, embedded_services
+from worker.operations.progress import Progress
+from worker.operations.report import Selection, write_report
 from worker.results.item import LandmarkItem
 from worker.results.reading import landmarks_of
 from worker.results.result import DETECTED
@@ -44,6 +46,9 @@ _RETRYING_SECONDS: Final = _VISIBILITY_SECONDS * MAX_RECEIVE_COUNT
 _SECONDS_A_MESSAGE: Final = 5
 _GLANCE_SECONDS: Final = 0.1
 
+_REPORT_LIMIT: Final = 1000
+_REPORT_TITLE: Final = "The demo's photos"
+
 _NOT_DONE: Final[Sequence["QueueAttributeNameType"]] = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -54,18 +59,6 @@ class UnfinishedError(LandmarkError):
     """Raised when the queue does not become empty."""
 
     code = "UNFINISHED"
-
-
-class Progress(Protocol):
-    """Whoever wants to know how far the demo is."""
-
-    def stage(self, title: str, steps: int | None = None) -> None:
-        """Something new begins, of so many steps."""
-        ...
-
-    def reached(self, step: int) -> None:
-        """So many of its steps are done."""
-        ...
 
 
 def run_demo(
@@ -93,6 +86,13 @@ def run_demo(
             poller.stop()  # it needs a second, which the drawing takes anyway
             items = read_items(stack)
             overlays, not_drawn = run.draw(items, files.overlays)
+            write_report(
+                Selection(stack.table),
+                files.report,
+                progress,
+                limit=_REPORT_LIMIT,
+                title=_REPORT_TITLE,
+            )
             results = DemoResults(
                 settings=settings,
                 messages=assignment.messages,

@@ -41,6 +41,11 @@ class DemoFiles:
         return self.folder / "overlays"
 
     @property
+    def report(self) -> Path:
+        """The page to look at it all."""
+        return self.folder / "report.html"
+
+    @property
     def results(self) -> Path:
         """Every result, as JSON."""
         return self.folder / "results.json"
@@ -54,7 +59,7 @@ class DemoFiles:
         """Remove what an earlier run has left, so that nobody takes it for this one's."""
         self.overlays.mkdir(parents=True, exist_ok=True)
         _remove_overlays(self.overlays)
-        for file in (self.results, self.log):
+        for file in (self.report, self.results, self.log):
             file.unlink(missing_ok=True)
 
 

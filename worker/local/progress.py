@@ -1,4 +1,4 @@
-"""How far the demo is: a bar on a terminal, a line now and then elsewhere."""
+"""How far an operation is: a bar on a terminal, a line now and then elsewhere."""
 
 import time
 from types import TracebackType
@@ -21,7 +21,7 @@ _SECONDS_A_LINE: Final = 5.0
 
 
 class ConsoleProgress:
-    """Shows the stages of the demo while the block runs, and takes the bar away after it."""
+    """Shows the stages of an operation while the block runs, and takes the bar away after it."""
 
     def __init__(self, console: Console) -> None:
         """Show them on `console`."""
@@ -55,19 +55,20 @@ class ConsoleProgress:
         self._bar.stop()
 
     def stage(self, title: str, steps: int | None = None) -> None:
-        """See `demo.Progress`."""
+        """See `operations.progress.Progress`."""
         self._title, self._steps = title, steps or 0
         self._bar.reset(self._task, description=title, total=steps, count=self._count(0))
         self._print_line(title)
 
     def reached(self, step: int) -> None:
-        """See `demo.Progress`."""
+        """See `operations.progress.Progress`."""
         self._bar.update(self._task, completed=step, count=self._count(step))
         if time.monotonic() >= self._next_line_at:
-            self._print_line(f"{self._title}: {step} of {self._steps}")
+            of_all = f" of {self._steps}" if self._steps else ""
+            self._print_line(f"{self._title}: {step}{of_all}")
 
     def _count(self, step: int) -> str:
-        return f"{step}/{self._steps}" if self._steps else ""
+        return f"{step}/{self._steps}" if self._steps else str(step or "")
 
     def _print_line(self, text: str) -> None:
         if not self._console.is_terminal:

@@ -33,7 +33,7 @@ _FOOTNOTE: Final = (
 )
 
 
-def print_report(
+def print_summary(
     console: Console, results: DemoResults, files: DemoFiles, *, left_out: int = 0
 ) -> None:
     """Print a table of the results and, below it, what is not in it.
@@ -49,7 +49,12 @@ def print_report(
     console.print(Text(f"\n{_FOOTNOTE}\n", "dim"))
     console.print(_remarks(results, left_out))
     console.print()
-    paths = {"overlays": files.overlays, "results": files.results, "worker's log": files.log}
+    paths = {
+        "report": files.report,
+        "overlays": files.overlays,
+        "results": files.results,
+        "worker's log": files.log,
+    }
     for label, path in paths.items():
         # In one piece, to be copied.
         console.print(_label(label) + _link(path), soft_wrap=True)

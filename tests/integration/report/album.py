@@ -1,0 +1,91 @@
+"""Results as the worker stores them, of chosen dates and durations, with their photographs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.fakes import Cloud, Version, seen_person
+from worker.errors import ImageError
+from worker.jobs import Job
+from worker.landmarks import Detection
+from worker.model import ModelOptions
+from worker.objects import ObjectIdentity
+from worker.reading.result import LandmarkResult
+from worker.reading.table import LandmarkTable
+from worker.results.item import LandmarkItem
+from worker.results.result import Durations, Result
+from worker.results.table import ResultsTable
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+# Each would do harm, or look like something else, if it were read as anything but text.
+HOSTILE_KEYS = (
+    "</script><script>window.harmed = 1</script>.jpg",
+    "<img src=x onerror='window.harmed = 1'>.jpg",
+    "<!-- <script>.jpg",
+    "line\u2028and paragraph\u2029.jpg",
+    "photo\u202egpj.exe",
+    "two\nlines\tand a tab.jpg",
+    "👩‍👩‍👧 & \"double\" 'single' `back` ${x}.jpg",
+    "javascript:window.harmed = 1",
+    "1+1=2 & 100% of %41?#key=b.jpg",
+    "ends with a slash/",
+)
+
+UNKNOWN = Version(etag="feed", version_id=None)
+
+
+@dataclass(frozen=True)
+class Album:
+    """Fills a stack's bucket and table."""
+
+    cloud: Cloud
+
+    def photo(self, key: str, content: bytes) -> Version:
+        """Upload a photograph."""
+        return self.cloud.put(key, content)
+
+    def add(self, key: str, outcome: Detection | ImageError | None = None, **more: Any) -> None:  # noqa: ANN401, of several types
+        """Store a result, by default of a person with every group; keywords are `item`'s."""
+        self.item(key, outcome, **more).save()
+
+    def item(
+        self,
+        key: str,
+        outcome: Detection | ImageError | None = None,
+        *,
+        version: Version = UNKNOWN,
+        minutes_ago: float = 1,
+        total_ms: int = 100,
+        bucket: str | None = None,
+        model: ModelOptions | None = None,
+    ) -> LandmarkItem:
+        """A result that is not stored yet."""
+        table = ResultsTable(self.cloud.stack.table, model or ModelOptions())
+        item = table._build(
+            Result(
+                job=Job(bucket or self.cloud.stack.bucket, key, job_id="order-7"),
+                identity=ObjectIdentity(version.etag, NOW, 4711, version_id=version.version_id),
+                outcome=outcome or seen_person(),
+                message_id=None,
+                attempts=1,
+                durations=Durations(fetch=5, detect=total_ms - 5, total=total_ms),
+            )
+        )
+        processed_at = NOW - timedelta(minutes=minutes_ago)
+        item.processed_at = processed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return item
+
+    def add_all(self, items: Iterable[LandmarkItem]) -> None:
+        """Store many at once."""
+        waiting = list(items)
+        with type(waiting[0]).batch_write() as batch:
+            for item in waiting:
+                batch.save(item)
+
+    def result(self, key: str) -> LandmarkResult:
+        """As applications read it."""
+        result = LandmarkTable(self.cloud.stack.table).get(key)
+        assert result is not None
+        return result

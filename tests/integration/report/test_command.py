@@ -1,0 +1,64 @@
+"""`landmarks report`, as it is typed."""
+
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from tests.fakes import Cloud, nobody
+from tests.integration.report.album import Album
+from tests.integration.report.pages import Page
+from worker.cli import landmarks
+
+
+def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
+    """Run the command with the stack's settings."""
+    return CliRunner().invoke(
+        landmarks, ["report", *arguments], env={**cloud.stack.environment, **environment}
+    )
+
+
+def test_it_writes_a_page_and_says_where(cloud: Cloud, album: Album, tmp_path: Path) -> None:
+    """The path alone goes to standard output; what is in it to standard error."""
+    album.add("a.png", version=album.photo("a.png", nobody()))
+    album.add("gone.png")
+    album.add("older.png", minutes_ago=5)
+    path = tmp_path / "page.html"
+
+    result = run(cloud, "-o", str(path), "--limit", "2", "--title", "Two of three")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"{path}\n"
+    assert "2 of 3 shown" in result.stderr
+    assert "1 without their photo: 1 gone" in result.stderr
+    assert Page(path).keys == ["a.png", "gone.png"]
+    assert Page(path).report["title"] == "Two of three"
+
+
+def test_an_address_selects(cloud: Cloud, album: Album, tmp_path: Path) -> None:
+    """Keys that begin with the prefix, of that bucket."""
+    album.add("2026/a.png")
+    album.add("2025/a.png")
+    path = tmp_path / "page.html"
+
+    result = run(cloud, f"s3://{cloud.stack.bucket}/2026", "--no-photos", "-o", str(path))
+
+    assert result.exit_code == 0, result.stderr
+    assert Page(path).keys == ["2026/a.png"]
+
+
+def test_no_table_is_one_line(cloud: Cloud, tmp_path: Path) -> None:
+    """The line says what to check, and no file is begun that stays."""
+    result = run(cloud, "--table", "no-such-table", "-o", str(tmp_path / "page.html"))
+
+    assert result.exit_code == 1
+    assert "no such table" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_one_line(cloud: Cloud, tmp_path: Path) -> None:
+    """Before the table is read."""
+    result = run(cloud, "-o", str(tmp_path / "nowhere" / "page.html"))
+
+    assert result.exit_code == 1
+    assert "No such file or directory" in result.stderr
+    assert "Reading" not in result.stderr

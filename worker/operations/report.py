@@ -1,0 +1,192 @@
+"""Some results of the table, as an HTML page."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from worker.drawing import overlay
+from worker.drawing.topology import load_topology
+from worker.landmarks import VISIBLE
+from worker.operations.progress import Progress
+from worker.reading.names import HAND_NAMES, POSE_NAMES
+from worker.reading.result import LandmarkResult
+from worker.reading.table import LandmarkTable
+from worker.report.entries import Entry, columns, iso
+from worker.report.page import PageWriter, open_page
+from worker.report.photos import CLIENT_CONFIG, Photo, PhotoReader, PhotoState
+from worker.report.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which results the page is about.
+
+    Attributes:
+        table: name of the results table.
+        bucket: only of this bucket.
+        prefix: only keys that begin so.
+        status: only with this status.
+        since: only what was processed then or later.
+    """
+
+    table: str
+    bucket: str | None = None
+    prefix: str = ""
+    status: str | None = None
+    since: datetime | None = None
+
+    @property
+    def place(self) -> str | None:
+        """The address; None for the whole table."""
+        return None if self.bucket is None else f"s3://{self.bucket}/{self.prefix}"
+
+    def results(self) -> Iterator[LandmarkResult]:
+        """Read them, in no order.
+
+        Raises:
+            LandmarkError: DynamoDB can't be asked.
+        """
+        found = LandmarkTable(self.table).scan(
+            status=self.status, bucket=self.bucket, prefix=self.prefix
+        )
+        return (result for result in found if self._is_recent(result))
+
+    def _is_recent(self, result: LandmarkResult) -> bool:
+        return self.since is None or (
+            result.processed_at is not None and result.processed_at >= self.since
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenReport:
+    """A page that is there.
+
+    Attributes:
+        selected: how many results its summary is about.
+        photos: of those that are shown, how many photographs are in which state.
+        size_bytes: of the file.
+    """
+
+    selected: int
+    photos: Mapping[PhotoState, int]
+    size_bytes: int
+
+    @property
+    def shown(self) -> int:
+        """How many results can be looked at."""
+        return sum(self.photos.values())
+
+
+def write_report(
+    selection: Selection,
+    path: Path,
+    progress: Progress,
+    *,
+    limit: int,
+    title: str | None = None,
+    with_photos: bool = True,
+) -> WrittenReport:
+    """Write the page.
+
+    Args:
+        selection: what it is about.
+        path: of the file; it appears when it is whole, and replaces one that is there.
+        progress: is told what is being done.
+        limit: how many results are shown, the newest ones; all are counted.
+        title: instead of the address, or the table's name.
+        with_photos: get the photographs from S3 and embed them.
+
+    Raises:
+        LandmarkError: DynamoDB can't be asked. A photograph that can't be had is no error.
+        OSError: the file can't be written.
+    """
+    heading = title or selection.place or selection.table
+    with open_page(path, heading) as page:
+        summary, entries = _read(selection, limit, progress)
+        states = _add_results(page, entries, with_photos=with_photos, progress=progress)
+        page.add_report(
+            {
+                "title": heading,
+                "selection": _selection_as_json(selection),
+                "made": iso(datetime.now(UTC).replace(microsecond=0)),
+                "summary": summary.as_json(),
+                "results": [
+                    {**entry.record, "groups": list(entry.landmarks), "photo": state}
+                    for entry, state in zip(entries, states, strict=True)
+                ],
+                "drawing": _drawing_as_json(),
+            }
+        )
+    return WrittenReport(summary.total, Counter(states), path.stat().st_size)
+
+
+def _read(selection: Selection, limit: int, progress: Progress) -> tuple[Summary, list[Entry]]:
+    """Count all results and keep the newest: never more than twice as many as wanted."""
+    progress.stage("Reading the table")
+    summary, newest = Summary(), list[Entry]()
+    for result in selection.results():
+        summary.add(result)
+        newest.append(Entry.of(result))
+        if len(newest) >= 2 * limit:
+            newest = _newest(newest, limit)
+        progress.reached(summary.total)
+    return summary, _newest(newest, limit)
+
+
+def _newest(entries: list[Entry], limit: int) -> list[Entry]:
+    return sorted(entries, key=lambda entry: entry.newest_first)[:limit]
+
+
+def _add_results(
+    page: PageWriter, entries: Sequence[Entry], *, with_photos: bool, progress: Progress
+) -> list[PhotoState]:
+    progress.stage("Embedding photos" if with_photos else "Writing results", len(entries))
+    photos = _photos(entries) if with_photos else (_left_out(entry) for entry in entries)
+    states = []
+    for entry, photo in zip(entries, photos, strict=True):
+        page.add_result({"photo": photo.address, "landmarks": entry.landmarks})
+        states.append(photo.state)
+        progress.reached(len(states))
+    return states
+
+
+def _photos(entries: Sequence[Entry]) -> Iterator[Photo]:
+    return PhotoReader(boto3.client("s3", config=CLIENT_CONFIG)).read_all(entries)
+
+
+def _left_out(entry: Entry) -> Photo:
+    return Photo(PhotoState.REFUSED if entry.refused else PhotoState.LEFT_OUT)
+
+
+def _selection_as_json(selection: Selection) -> dict[str, Any]:
+    return {
+        "table": selection.table,
+        "place": selection.place,
+        "status": selection.status,
+        "since": iso(selection.since),
+    }
+
+
+def _drawing_as_json() -> dict[str, Any]:
+    """What the page has in common with overlays: edges, colours, names."""
+    return {
+        "edges": load_topology()._asdict(),
+        "colours": {
+            "left": overlay.LEFT,
+            "right": overlay.RIGHT,
+            "middle": overlay.MIDDLE,
+            "hand": overlay.HAND,
+            "face": overlay.FACE,
+            "irises": overlay.IRISES,
+            "mesh": overlay.MESH,
+            "halo": overlay.HALO,
+        },
+        "names": {"pose": POSE_NAMES, "hand": HAND_NAMES},
+        "columns": columns(),
+        "visible": VISIBLE,
+    }

@@ -1,0 +1,95 @@
+// Points: the landmarks of the detail view, each one a circle that says what it is.
+
+// How near the pointer has to be, in pixels of the screen.
+const REACH = 16;
+
+// The colours of the face's points that are a part of a feature.
+const FEATURES = new Map(
+  Object.entries(edges.face).flatMap(([part, pairs]) =>
+    pairs.flat().map((number) => [number, colours.face[part]]),
+  ),
+);
+
+/** All points of a figure that are drawn: where they are in the photo, and their circles. */
+function pointsOfFigure(result, figure) {
+  return Object.entries(figure)
+    .filter(([group]) => isDrawn(group))
+    .flatMap(([group, points]) =>
+      [...Array(points.count).keys()]
+        .filter((number) => layers.guessed || !isGuessed(points, number))
+        .map((number) => pointOf(result, figure, group, number)),
+    );
+}
+
+function pointOf(result, figure, group, number) {
+  const points = figure[group];
+  const point = {
+    group,
+    number,
+    name: pointName(group, number),
+    x: points.x(number) * result.width,
+    y: points.y(number) * result.height,
+    z: points.z(number),
+    visibility: points.visibility(number),
+  };
+  return { ...point, node: circle(point, figure) };
+}
+
+function circle(point, figure) {
+  const kind = point.group.endsWith('hand') ? 'hand' : point.group;
+  const minor = point.group === 'pose' && isSaidBetter(figure, point.number);
+  const guessed = point.visibility !== null && point.visibility < VISIBLE;
+  return shape('circle', {
+    class: ['point', kind, minor && 'minor', guessed && 'guessed'].filter(Boolean).join(' '),
+    cx: point.x,
+    cy: point.y,
+    fill: rgb(pointColour(point)),
+    tabindex: -1,
+    role: 'img',
+    'aria-label': `${GROUP_WORDS[point.group]}, ${pointWords(point).join(', ')}`,
+    'data-group': point.group,
+    'data-number': point.number,
+    'data-name': point.name,
+  });
+}
+
+function pointColour({ group, number }) {
+  if (group === 'pose') {
+    return sideOf(number);
+  }
+  const face = FEATURES.get(number) ?? colours.mesh;
+  return { left_hand: colours.left, right_hand: colours.right, face }[group];
+}
+
+/** Its name, where it is, and what else is known. */
+function pointWords({ name, x, y, z, visibility }) {
+  return [
+    name,
+    `x ${x.toFixed(1)}, y ${y.toFixed(1)} px`,
+    `z ${z.toFixed(3)}`,
+    ...(visibility === null ? [] : [`visibility ${visibility.toFixed(2)}`]),
+  ];
+}
+
+/** The point that is nearest to a place on the screen, near enough to be meant; or undefined. */
+function pointNear(points, matrix, place) {
+  let [nearest, least] = [undefined, REACH];
+  for (const point of points) {
+    const [x, y] = [point.x * matrix.a + matrix.e, point.y * matrix.d + matrix.f];
+    const distance = Math.hypot(x - place.x, y - place.y);
+    if (distance < least) {
+      [nearest, least] = [point, distance];
+    }
+  }
+  return nearest;
+}
+
+/** What is shown beside a point. */
+function fillTip(tip, point) {
+  const [name, ...facts] = pointWords(point);
+  tip.replaceChildren(
+    element('strong', { text: name }),
+    element('span', { text: `${GROUP_WORDS[point.group]} ${point.number}` }),
+    ...facts.map((fact) => element('span', { text: fact })),
+  );
+}

@@ -1,0 +1,60 @@
+// Results: what the file holds. The list is read at once, a result's content when it is wanted.
+
+const report = JSON.parse(byId('report').textContent);
+
+const results = report.results.map((record, index) => ({
+  ...record,
+  index,
+  sought: `${record.key}\n${record.code ?? ''}`.toLowerCase(),
+}));
+
+/** Photo and landmarks of a result: `{photo, figure}`, where figure has what was found, by group. */
+function contentOf(result) {
+  const content = JSON.parse(byId(`result-${result.index}`).textContent);
+  const figure = {};
+  for (const [group, encoded] of Object.entries(content.landmarks)) {
+    figure[group] = pointsOf(encoded, report.drawing.columns[group]);
+  }
+  return { photo: content.photo, figure };
+}
+
+/** Points: x and y normalised by the photo's width and height, z in the scale of x. */
+function pointsOf(encoded, columns) {
+  const bytes = Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
+  const values = new Float32Array(bytes.buffer);
+  return {
+    count: values.length / columns,
+    x: (number) => values[number * columns],
+    y: (number) => values[number * columns + 1],
+    z: (number) => values[number * columns + 2],
+    visibility: (number) => (columns > 3 ? values[number * columns + 3] : null),
+  };
+}
+
+/** Its address in this page, the part after `#`. */
+const linkTo = ({ key, bucket }) =>
+  `key=${encodeURIComponent(key).replaceAll('%2F', '/')}&bucket=${encodeURIComponent(bucket)}`;
+
+/** What such an address says; written by hand, a plus in it is a plus. */
+function linkParts(fragment) {
+  const parts = fragment.replace(/^#/, '').split('&').map((part) => part.split('='));
+  return Object.fromEntries(parts.map(([name, ...value]) => [name, decoded(value.join('='))]));
+}
+
+const decoded = (text) => text.replace(/(?:%[0-9a-f]{2})+/gi, unescaped);
+
+function unescaped(escapes) {
+  try {
+    return decodeURIComponent(escapes);
+  } catch {
+    return escapes;
+  }
+}
+
+/** The result that such an address names; undefined if it is not here. */
+function linkedResult(fragment) {
+  const { key, bucket } = linkParts(fragment);
+  return results.find(
+    (result) => result.key === key && (bucket === undefined || result.bucket === bucket),
+  );
+}
