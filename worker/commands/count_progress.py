@@ -2,13 +2,11 @@
 
 import time
 from datetime import timedelta
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     ProgressColumn,
     SpinnerColumn,
     Task,
@@ -17,13 +15,15 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from worker.commands.bar import Bar
+
 _SECONDS_A_LINE: Final = 5.0
 
 # The first few come all at once: a rate of them would be anything.
 _SETTLING_SECONDS: Final = 1.0
 
 
-class CountProgress:
+class CountProgress(Bar):
     """Shows a count while the block runs, and takes the bar away after it."""
 
     def __init__(self, console: Console, title: str, counted: str, before: int = 0) -> None:
@@ -35,11 +35,8 @@ class CountProgress:
             counted: what the numbers are of.
             before: what had been done by earlier runs.
         """
-        self._console = console
-        self._counted = counted
-        self._before = before
-        self._began_at = self._line_at = time.monotonic()
-        self._bar = Progress(
+        super().__init__(
+            console,
             SpinnerColumn(),
             TextColumn(title),
             BarColumn(28),
@@ -47,25 +44,11 @@ class CountProgress:
             _RateColumn(),
             TimeElapsedColumn(),
             _LeftColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
         )
+        self._counted = counted
+        self._before = before
+        self._began_at = self._line_at = time.monotonic()
         self._task = self._bar.add_task("", total=None, completed=before)
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the terminal as it was."""
-        self._bar.stop()
 
     def total(self, count: int) -> None:
         """Say how many there will be, once that is known; from any thread."""

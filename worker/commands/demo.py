@@ -34,14 +34,14 @@ def demo(images: Path | None, output: Path) -> None:
     # Imported late: --help needs none of it, and the embedded services alone take a second.
     from rich.console import Console  # noqa: PLC0415
 
+    from worker.commands.stage_progress import StageProgress  # noqa: PLC0415
     from worker.local.checks import checked_settings  # noqa: PLC0415
     from worker.local.output import DemoFiles  # noqa: PLC0415
     from worker.local.photos import folder_photos, samples  # noqa: PLC0415
-    from worker.local.progress import ConsoleProgress  # noqa: PLC0415
 
     settings, files = checked_settings(), DemoFiles(output)
     assignment = folder_photos(images, except_below=files.overlays) if images else samples()
-    with ConsoleProgress(Console(stderr=True)) as progress:
+    with StageProgress(Console(stderr=True)) as progress:
         progress.stage("Starting S3, SQS and DynamoDB")
         from worker.local.demo import run_demo  # noqa: PLC0415
         from worker.local.summary_view import print_summary  # noqa: PLC0415

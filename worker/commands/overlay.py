@@ -58,13 +58,13 @@ def _draw(result: "LandmarkResult", image: Path | None, output: Path) -> None:
     from worker.operations.overlay import (  # noqa: PLC0415, the same
         content_of,
         overlay_of,
-        processed_content,
+        photograph_of,
         require_landmarks,
     )
     from worker.operations.whole_file import whole_file  # noqa: PLC0415, the same
 
     require_landmarks(result)
-    content = content_of(image) if image else processed_content(result)
+    content = content_of(image) if image else photograph_of(result)
     if result.image and len(content) != result.image.bytes:
         click.echo(
             f"{image} has {len(content):,} bytes, and what was processed had "

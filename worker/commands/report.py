@@ -75,7 +75,7 @@ def report(  # noqa: PLR0913, click's options
     # Imported late: --help needs none of it.
     from rich.console import Console  # noqa: PLC0415
 
-    from worker.local.progress import ConsoleProgress  # noqa: PLC0415
+    from worker.commands.stage_progress import StageProgress  # noqa: PLC0415
     from worker.operations.report import Selection, write_report  # noqa: PLC0415
 
     selection = Selection(
@@ -85,7 +85,7 @@ def report(  # noqa: PLR0913, click's options
         status=status,
         since=datetime.now(UTC) - since if since else None,
     )
-    with ConsoleProgress(Console(stderr=True)) as progress:
+    with StageProgress(Console(stderr=True)) as progress:
         written = write_report(
             selection, output, progress, title=title, limit=limit, with_photos=not no_photos
         )

@@ -1,6 +1,5 @@
 """The photograph of a result, as it was processed, with its landmarks drawn on it."""
 
-import time
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from worker.jobs import Job
 from worker.objects import ObjectReader
 from worker.operations.lookup import enqueue_command
 from worker.reading import LandmarkResult
+from worker.reading.photograph import processed_content
 
 # The worker's own limit is a setting, and 30 MB if nothing is set.
 MAX_BYTES: Final = 100_000_000
@@ -63,7 +63,7 @@ def require_landmarks(result: LandmarkResult) -> None:
         raise NothingToDrawError(f"nothing to draw for {result.key!r}: {words}")
 
 
-def processed_content(result: LandmarkResult) -> bytes:
+def photograph_of(result: LandmarkResult) -> bytes:
     """The content that was processed, from S3: the very version, or what still has its ETag.
 
     Raises:
@@ -76,14 +76,14 @@ def processed_content(result: LandmarkResult) -> bytes:
     reader = ObjectReader(boto3.client("s3", config=timeouts), MAX_BYTES)
     job = Job(result.bucket, result.key, version_id=result.version_id)
     try:
-        with reader.open(job) as opened:
-            if opened is None or opened.identity.etag != result.etag:
-                raise _changed(result)
-            return opened.read(time.monotonic() + _TIMEOUT_SECONDS)
+        content = processed_content(reader, job, result.etag, seconds=_TIMEOUT_SECONDS)
     except ObjectNotFoundError as error:
         raise _gone(result) from error
     except TooManyBytesError as error:
         raise TooManyBytesError(f"{_address(result)}: {error}") from error
+    if content is None:
+        raise _changed(result)
+    return content
 
 
 def content_of(file: Path) -> bytes:

@@ -13,11 +13,12 @@ from worker.drawing import overlay
 from worker.drawing.topology import load_topology
 from worker.landmarks import VISIBLE
 from worker.operations.progress import Progress
+from worker.operations.whole_file import whole_file
 from worker.reading.names import HAND_NAMES, POSE_NAMES
 from worker.reading.result import LandmarkResult
 from worker.reading.table import LandmarkTable
 from worker.report.entries import Entry, columns, iso
-from worker.report.page import PageWriter, open_page
+from worker.report.page import PageWriter, page_in
 from worker.report.photos import CLIENT_CONFIG, Photo, PhotoReader, PhotoState
 from worker.report.summary import Summary
 
@@ -106,7 +107,11 @@ def write_report(
         OSError: the file can't be written.
     """
     heading = title or selection.place or selection.table
-    with open_page(path, heading) as page:
+    with (
+        whole_file(path) as unfinished,
+        unfinished.open("w", encoding="utf-8", newline="\n") as file,
+        page_in(file, heading) as page,
+    ):
         summary, entries = _read(selection, limit, progress)
         states = _add_results(page, entries, with_photos=with_photos, progress=progress)
         page.add_report(

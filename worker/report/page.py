@@ -5,7 +5,6 @@ it; a policy in the page allows this very style and this very script, and no net
 """
 
 import json
-import os
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from functools import cache
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import Any, Final, TextIO
 
@@ -69,26 +67,20 @@ class PageWriter:
 
 
 @contextmanager
-def open_page(path: Path, title: str) -> Iterator[PageWriter]:
-    """Write a page; it appears at `path` when the block ends, whole, or not at all.
+def page_in(file: TextIO, title: str) -> Iterator[PageWriter]:
+    """Write a page around what the block writes.
 
     Args:
-        path: of the file; one that is there is replaced.
+        file: where to, as UTF-8.
         title: as browsers show it.
 
     Raises:
         OSError: it can't be written.
     """
     head, _, tail = _frame(title).partition(_MARKER)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(head)
-            yield PageWriter(file)
-            file.write(tail)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    file.write(head)
+    yield PageWriter(file)
+    file.write(tail)
 
 
 def escaped_json(content: object) -> str:

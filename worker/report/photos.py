@@ -1,6 +1,5 @@
 """The photographs of a page: out of S3, if they are still what was processed, and small."""
 
-import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from worker.errors import (
 )
 from worker.jobs import Job
 from worker.objects import ObjectReader
+from worker.reading.photograph import processed_content
 from worker.report.entries import Entry
 
 if TYPE_CHECKING:
@@ -112,28 +112,14 @@ class PhotoReader:
         if entry.refused:
             return Photo(PhotoState.REFUSED)
         try:
-            content = self._content(entry)
+            job = Job(entry.bucket, entry.key, version_id=entry.version_id)
+            content = processed_content(self._objects, job, entry.etag, seconds=_SECONDS)
             if content is None:
                 return Photo(PhotoState.CHANGED)
             with self._decoders:
                 return Photo(PhotoState.EMBEDDED, _data_url(content))
         except (TransientError, TooManyBytesError, UnreadablePhotographError) as error:
             return Photo(_STATES.get(type(error), PhotoState.UNAVAILABLE))
-
-    def _content(self, entry: Entry) -> bytes | None:
-        """What was processed; None if the object is another by now."""
-        try:
-            return self._version(entry, entry.version_id)
-        except AccessDeniedError:
-            if entry.version_id is None:
-                raise
-            return self._version(entry, None)  # old versions need a permission of their own
-
-    def _version(self, entry: Entry, version_id: str | None) -> bytes | None:
-        with self._objects.open(Job(entry.bucket, entry.key, version_id=version_id)) as source:
-            if source is None or source.identity.etag != entry.etag:
-                return None
-            return source.read(time.monotonic() + _SECONDS)
 
 
 def _data_url(content: bytes) -> str:

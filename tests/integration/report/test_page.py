@@ -1,17 +1,16 @@
-"""The report's file: whole or not there, and nothing in it that reaches outside."""
+"""The report's page: all data in it, and nothing in it that reaches outside."""
 
 import re
 from base64 import b64encode
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
-
-import pytest
 
 from tests.fakes import person
 from tests.integration.report.album import Album
 from tests.integration.report.conftest import Report
 from tests.integration.report.pages import Page
-from worker.report.page import escaped_json, open_page
+from worker.report.page import escaped_json, page_in
 
 
 def digest(text: str) -> str:
@@ -72,35 +71,22 @@ def test_escaped_json_means_nothing_to_html() -> None:
     assert not re.search("[<>&]", escaped)
 
 
-def test_a_page_appears_when_it_is_whole(tmp_path: Path) -> None:
-    """While it is written, the earlier one stays; then there is no other file."""
+def test_data_stand_inside_of_the_page(tmp_path: Path) -> None:
+    """What is written comes between the page's beginning and its end."""
     path = tmp_path / "report.html"
-    path.write_text("earlier")
-    with open_page(path, "title") as writer:
+    with path.open("w", encoding="utf-8") as file, page_in(file, "title") as writer:
         writer.add_result({"photo": None, "landmarks": {}})
-        assert path.read_text() == "earlier"
         writer.add_report({"results": []})
 
     assert Page(path).report == {"results": []}
-    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text("utf-8").rstrip().endswith("</html>")
 
 
-def test_a_page_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    """Neither half a page nor a temporary file; the earlier one stays."""
-    path = tmp_path / "report.html"
-    path.write_text("earlier")
-    with pytest.raises(RuntimeError), open_page(path, "title"):
-        raise RuntimeError
-
-    assert path.read_text() == "earlier"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_content_is_written_as_it_comes(tmp_path: Path) -> None:
-    """A result is on the disk's way before the next one is there: nothing is collected."""
-    path = tmp_path / "report.html"
-    with open_page(path, "title") as writer:
+def test_content_is_written_as_it_comes() -> None:
+    """A result is on its way before the next one is there: nothing is collected."""
+    file = StringIO()
+    with page_in(file, "title") as writer:
+        before = file.tell()
         writer.add_result({"photo": "x" * 1_000_000, "landmarks": {}})
-        (unfinished,) = tmp_path.iterdir()
-        assert unfinished.stat().st_size >= 1_000_000
+        assert file.tell() >= before + 1_000_000
         writer.add_report({})

@@ -1,17 +1,17 @@
 """How far an operation is: a bar on a terminal, a line now and then elsewhere."""
 
 import time
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
 )
+
+from worker.commands.bar import Bar
 
 _TITLE_CHARACTERS: Final = 29
 _BAR_CHARACTERS: Final = 28
@@ -20,39 +20,22 @@ _BAR_CHARACTERS: Final = 28
 _SECONDS_A_LINE: Final = 5.0
 
 
-class ConsoleProgress:
+class StageProgress(Bar):
     """Shows the stages of an operation while the block runs, and takes the bar away after it."""
 
     def __init__(self, console: Console) -> None:
         """Show them on `console`."""
-        self._console = console
-        self._bar = Progress(
+        super().__init__(
+            console,
             SpinnerColumn(),
             TextColumn(f"{{task.description:<{_TITLE_CHARACTERS}}}"),
             BarColumn(_BAR_CHARACTERS),
             TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("", total=None, count="")
         self._title, self._steps = "", 0
         self._next_line_at = 0.0
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the terminal as it was."""
-        self._bar.stop()
 
     def stage(self, title: str, steps: int | None = None) -> None:
         """See `operations.progress.Progress`."""
