@@ -201,7 +201,7 @@ def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> No
             "--error-code is for what is failed",
         ),
         (("s3://photos",), {"RESULTS_TABLE": ""}, 2, "--table is missing"),
-        (("s3://photos", "--table", "no-such"), {}, 1, "there is no such table"),
+        (("s3://photos", "--table", "no-such"), {}, 1, "no such table: check --table"),
     ],
 )
 def test_what_is_wrong_is_one_line(
