@@ -1,6 +1,7 @@
 """Pages hang together: links lead somewhere, what looks like JSON or YAML is."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,17 @@ def test_every_page_is_linked_from_the_readme() -> None:
     """Nobody has to guess what else there is."""
     linked = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md")}
     assert set(PAGES[1:]) <= linked
+
+
+def test_every_room_is_on_the_plan() -> None:
+    """Files and folders of the package, and what `docs/architecture.md` has a row for."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = page.split("## Rooms")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    planned = {room for row in rows for room in re.findall(r"`([^`]+)`", row)}
+    there = {
+        path.name + "/" * path.is_dir()
+        for path in (ROOT / "worker").iterdir()
+        if path.name not in {"__init__.py", "__pycache__", "py.typed"}
+    }
+    assert planned == there
