@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -11,7 +11,7 @@ from worker.commands.status_view import STATUS_COLOURS, duration
 from worker.commands.terminal import one_line
 from worker.landmarks import GROUPS, VISIBLE, FloatArray
 from worker.operations.result_formats import NAMES
-from worker.reading import LandmarkResult
+from worker.reading import LandmarkResult, ModelInfo
 
 _LABEL_WIDTH: Final = 12
 _NAME_WIDTH: Final = 18
@@ -64,7 +64,7 @@ def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
     yield "processed", _moment(result.processed_at)
     took = result.duration_ms
     yield "took", f"{took.total} ms: fetch {took.fetch}, detect {took.detect}" if took else ""
-    yield "model", _model(result.to_json().get("model", {}))
+    yield "model", _model(result.model)
     yield "job", result.job_id or ""
     yield "version", result.version_id or ""
 
@@ -92,12 +92,11 @@ def _moment(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC, {duration(datetime.now(UTC) - moment)} ago"
 
 
-def _model(model: Mapping[str, Any]) -> str:
-    if not model:
+def _model(model: ModelInfo | None) -> str:
+    if model is None:
         return ""
-    refined = ", refined face" if model.get("refine_face_landmarks") else ""
-    version, complexity = model.get("mediapipe_version"), model.get("model_complexity")
-    return f"MediaPipe {version}, complexity {complexity}{refined}"
+    refined = ", refined face" if model.refine_face_landmarks else ""
+    return f"MediaPipe {model.mediapipe_version}, complexity {model.model_complexity}{refined}"
 
 
 def _listed(result: LandmarkResult, group: str, array: FloatArray | None) -> Iterator[Text]:

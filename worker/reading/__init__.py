@@ -5,22 +5,25 @@
 """
 
 from worker.landmarks import MaskPlace
+from worker.reading.facts import Durations, ImageInfo, ModelInfo
 from worker.reading.faults import SeveralResultsError, TableNotFoundError
 from worker.reading.listing import Listing
 from worker.reading.names import HAND_NAMES, POSE_NAMES, Landmark, NamedLandmarks
-from worker.reading.result import ImageInfo, LandmarkResult
+from worker.reading.result import LandmarkResult
 from worker.reading.summary import ResultSummary
 from worker.reading.table import LandmarkTable
 
 __all__ = [
     "HAND_NAMES",
     "POSE_NAMES",
+    "Durations",
     "ImageInfo",
     "Landmark",
     "LandmarkResult",
     "LandmarkTable",
     "Listing",
     "MaskPlace",
+    "ModelInfo",
     "NamedLandmarks",
     "ResultSummary",
     "SeveralResultsError",

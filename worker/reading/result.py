@@ -4,21 +4,16 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from worker.landmarks import GROUPS, BoundingBox, FloatArray, Landmarks, MaskPlace
+from worker.reading import facts
+from worker.reading.facts import Durations, ImageInfo, ModelInfo
 from worker.reading.names import HAND_NAMES, POSE_NAMES, NamedLandmarks
-from worker.results.item import (
-    BoundingBoxMap,
-    DurationsMap,
-    ImageMap,
-    LandmarkItem,
-    SegmentationMap,
-    bind_item,
-)
+from worker.results.item import LandmarkItem, bind_item
 from worker.results.reading import item_as_json, landmarks_of
 
 # World landmarks are metres: they have no place in the picture.
@@ -26,30 +21,6 @@ _IN_THE_PICTURE = {group.name for group in GROUPS} - {"pose_world_landmarks"}
 
 # PynamoDB reads items only with a class that is bound to a table; which one is all the same.
 _Item = bind_item("any")
-
-
-class ImageInfo(NamedTuple):
-    """The image; of one that could not be read there is only its size in bytes.
-
-    Attributes:
-        width: in pixels, upright; None if it could not be read.
-        height: in pixels, upright; None if it could not be read.
-        format: "jpeg", "png" or "webp"; None if it could not be read.
-        bytes: of the file.
-    """
-
-    width: int | None
-    height: int | None
-    format: str | None
-    bytes: int
-
-
-class Durations(NamedTuple):
-    """How long the parts of the job took, in milliseconds."""
-
-    fetch: int
-    detect: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +42,7 @@ class LandmarkResult:
         source_last_modified: when that content was uploaded.
         processed_at: when the landmarks were computed.
         duration_ms: how long it took.
+        model: what computed the landmarks.
         job_id: the producer's name for the job.
         options_hash: equal where landmarks may be compared: same models, same options.
     """
@@ -89,6 +61,7 @@ class LandmarkResult:
     source_last_modified: datetime | None
     processed_at: datetime | None
     duration_ms: Durations | None
+    model: ModelInfo | None
     job_id: str | None
     options_hash: str | None
     _attributes: Mapping[str, Mapping[str, Any]] = field(repr=False)
@@ -113,14 +86,15 @@ class LandmarkResult:
             error_code=item.error_code,
             error_message=item.error_message,
             landmarks=landmarks_of(item),
-            bounding_box=_box(item.bounding_box),
-            image=_image(item.image),
-            segmentation=_mask_place(item.segmentation),
+            bounding_box=facts.box_of(item.bounding_box),
+            image=facts.image_of(item.image),
+            segmentation=facts.mask_place_of(item.segmentation),
             etag=item.etag,
             version_id=item.version_id,
-            source_last_modified=_moment(item.source_last_modified),
-            processed_at=_moment(item.processed_at),
-            duration_ms=_durations(item.duration_ms),
+            source_last_modified=facts.moment_of(item.source_last_modified),
+            processed_at=facts.moment_of(item.processed_at),
+            duration_ms=facts.durations_of(item.duration_ms),
+            model=facts.model_of(item.model),
             job_id=item.job_id,
             options_hash=item.options_hash,
             _attributes=attributes,
@@ -234,29 +208,3 @@ def _read(attributes: Mapping[str, Mapping[str, Any]]) -> LandmarkItem:
 
 def _named(names: Sequence[str], array: FloatArray | None) -> NamedLandmarks | None:
     return None if array is None else NamedLandmarks(names, array)
-
-
-def _box(stored: BoundingBoxMap | None) -> BoundingBox | None:
-    if stored is None:
-        return None
-    return BoundingBox(*(float(getattr(stored, name)) for name in BoundingBox._fields))
-
-
-def _image(stored: ImageMap | None) -> ImageInfo | None:
-    if stored is None:
-        return None
-    return ImageInfo(*(getattr(stored, name) for name in ImageInfo._fields))
-
-
-def _mask_place(stored: SegmentationMap | None) -> MaskPlace | None:
-    return None if stored is None else MaskPlace(stored.bucket, stored.key)
-
-
-def _durations(stored: DurationsMap | None) -> Durations | None:
-    if stored is None:
-        return None
-    return Durations(*(getattr(stored, name) for name in Durations._fields))
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

@@ -9,7 +9,8 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from worker.landmarks import BoundingBox
-from worker.reading.result import ImageInfo, LandmarkResult
+from worker.reading.facts import ImageInfo
+from worker.reading.result import LandmarkResult
 from worker.results.item import LandmarkItem, bind_item
 from worker.results.prefix import prefix_of
 

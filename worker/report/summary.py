@@ -57,7 +57,7 @@ class Summary:
         if result.options_hash:
             self._options[result.options_hash] += 1
             if result.options_hash not in self._models:  # equal hash, equal model
-                self._models[result.options_hash] = result.to_json().get("model")
+                self._models[result.options_hash] = result.model and result.model._asdict()
 
     def as_json(self) -> dict[str, Any]:
         """All of it, under the names that the page's script knows."""

@@ -17,7 +17,7 @@ from worker import LandmarkTable
 from worker.errors import CorruptImageError, ServiceError
 from worker.jobs import Job
 from worker.landmarks import Detection, Landmarks
-from worker.model import ModelOptions
+from worker.model import ModelOptions, mediapipe_version
 from worker.reading import (
     HAND_NAMES,
     POSE_NAMES,
@@ -86,6 +86,9 @@ def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save:
     np.testing.assert_array_equal(pixels, seen.pose_landmarks[:, :2].astype(float) * [640, 480])
     assert result.pose_score == pytest.approx(0.987654321, abs=1e-6)
     assert result.job_id == "order-7"
+    assert result.model is not None
+    assert result.model[1:] == (2, False, 0.5, 0.5)
+    assert result.model.mediapipe_version == mediapipe_version()
 
 
 @pytest.mark.parametrize("encoding", [LandmarkEncoding.MAPS])

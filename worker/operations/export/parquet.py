@@ -28,6 +28,16 @@ _IMAGE: Final = pa.struct(
 _BOX: Final = pa.struct(dict.fromkeys(("x", "y", "width", "height"), pa.float64()))
 _DURATIONS: Final = pa.struct(dict.fromkeys(("fetch", "detect", "total"), pa.int32()))
 
+_MODEL: Final = pa.struct(
+    {
+        "mediapipe_version": pa.string(),
+        "model_complexity": pa.int32(),
+        "refine_face_landmarks": pa.bool_(),
+        "min_detection_confidence": pa.float64(),
+        "min_landmark_confidence": pa.float64(),
+    }
+)
+
 _TYPES: Final = {
     "key": pa.string(),
     "bucket": pa.string(),
@@ -44,8 +54,9 @@ _TYPES: Final = {
     "duration_ms": _DURATIONS,
     "job_id": pa.string(),
     "options_hash": pa.string(),
+    "model": _MODEL,
 }
-_TUPLES: Final = frozenset({"bounding_box", "image", "duration_ms"})
+_TUPLES: Final = frozenset({"bounding_box", "image", "duration_ms", "model"})
 
 # What MediaPipe calls the landmarks, in the order of the lists.
 _METADATA: Final = {
