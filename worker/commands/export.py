@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import click
 
 from worker.commands.advice import WrongCallError
-from worker.commands.options import REQUIRED_TABLE, Place, S3Place, stack_options
+from worker.commands.options import REQUIRED_TABLE, STATUS, Place, S3Place, stack_options
 from worker.operations.export.formats import FORMATS, format_of
 
 if TYPE_CHECKING:
@@ -50,11 +50,7 @@ class _Request:
     type=click.Choice(FORMATS),
     help="Where FILE does not end in one of them.",
 )
-@click.option(
-    "--status",
-    type=click.Choice(["detected", "not_detected", "failed"]),
-    help="Only results with this status.",
-)
+@STATUS
 @click.option(
     "--segments",
     type=click.IntRange(1, 64),

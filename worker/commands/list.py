@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.commands.options import REQUIRED_TABLE, Place, S3Place, stack_options
+from worker.commands.options import REQUIRED_TABLE, STATUS, Place, S3Place, stack_options
 from worker.commands.terminal import one_line
 
 if TYPE_CHECKING:
     from worker.reading import Listing, ResultSummary
 
-_STATUSES: Final = ("detected", "not_detected", "failed")
 _NOTHING: Final = "-"
 
 # The key, which has no width that would be known before the last one is read, comes last, as in
@@ -22,8 +21,8 @@ _HEADER: Final = _LINE.format("processed", "status", "score or code", "pixels", 
 
 
 @click.command("list")
-@click.argument("place", type=S3Place(), metavar="S3://BUCKET/PREFIX")
-@click.option("--status", type=click.Choice(_STATUSES), help="Only with this status.")
+@click.argument("place", type=S3Place(), metavar="s3://BUCKET/PREFIX")
+@STATUS
 @click.option("--error-code", metavar="CODE", help="Only what failed with this error code.")
 @click.option("--recursive", "-r", is_flag=True, help="What lies below, too.")
 @click.option("--limit", type=click.IntRange(1), metavar="COUNT", help="No more than so many.")

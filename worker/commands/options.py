@@ -151,6 +151,12 @@ REQUIRED_DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS, "The dead-letter q
 TABLE: Final = _name(*_TABLE, "The results table.")
 REQUIRED_TABLE: Final = _name(*_TABLE, "The results table.", _required)
 
+STATUS: Final = click.option(
+    "--status",
+    type=click.Choice(["detected", "not_detected", "failed"]),
+    help="Only results with this status.",
+)
+
 _ENDPOINT_URL: Final = click.option(
     "--endpoint-url",
     metavar="URL",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.commands.options import REQUIRED_TABLE, Duration, Place, S3Place, stack_options
+from worker.commands.options import REQUIRED_TABLE, STATUS, Duration, Place, S3Place, stack_options
 
 if TYPE_CHECKING:
     from worker.operations.report import WrittenReport
@@ -15,12 +15,11 @@ _DEFAULT_LIMIT: Final = 1000
 # 10,000 photos make half a gigabyte: no browser likes that.
 _MAX_LIMIT: Final = 10_000
 
-_STATUSES: Final = ("detected", "not_detected", "failed")
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("place", type=S3Place(), metavar="[S3://BUCKET/PREFIX]", required=False)
+@click.argument("place", type=S3Place(), metavar="[s3://BUCKET/PREFIX]", required=False)
 @click.option(
     "-o",
     "--output",
@@ -30,7 +29,7 @@ _FILE: Final = click.Path(dir_okay=False, path_type=Path)
     metavar="FILE",
     help="The page; a file that is there is replaced.",
 )
-@click.option("--status", type=click.Choice(_STATUSES), help="Only results of this status.")
+@STATUS
 @click.option(
     "--since",
     type=Duration(),
