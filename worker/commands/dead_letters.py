@@ -13,7 +13,7 @@ from worker.commands.options import (
     require_queue_url,
     stack_options,
 )
-from worker.commands.terminal import one_line
+from worker.commands.terminal import counted, one_line
 
 if TYPE_CHECKING:
     from worker.operations.dead_letters import Choice, DeadLetter, Picked
@@ -66,7 +66,9 @@ def list_dead_letters(dead_letter_queue_url: str, limit: int, *, as_json: bool) 
             _print_briefly(letter)
     parts = ", ".join(f"{count} {one_line(code)}" for code, count in codes.most_common())
     more = "; there may be more: --limit" if codes.total() == limit else ""
-    click.echo(f"{_count(codes.total())}{': ' * bool(parts)}{parts}{more}", err=True)
+    click.echo(
+        f"{counted(codes.total(), 'dead letter')}{': ' * bool(parts)}{parts}{more}", err=True
+    )
 
 
 @dead_letters.command("show")
@@ -165,7 +167,7 @@ def _choice(message_ids: tuple[str, ...], code: str | None) -> "Choice":
 
 def _described(choice: "Choice") -> str:
     if choice.ids:
-        return _count(len(choice.ids))
+        return counted(len(choice.ids), "dead letter")
     return f"every dead letter with the code {choice.code}" if choice.code else "ALL dead letters"
 
 
@@ -177,10 +179,6 @@ def _report(picked: "Picked", done: str) -> None:
 
 def _missing(ids: "tuple[str, ...] | list[str]") -> str:
     return f"no such dead letter: {', '.join(ids)} (one that somebody looks at hides for 30 s)"
-
-
-def _count(number: int) -> str:
-    return f"{number:,} dead letter{'' if number == 1 else 's'}"
 
 
 def _print_briefly(letter: "DeadLetter") -> None:

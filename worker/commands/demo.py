@@ -43,8 +43,8 @@ def demo(images: Path | None, output: Path) -> None:
     assignment = folder_photos(images, except_below=files.overlays) if images else samples()
     with StageProgress(Console(stderr=True)) as progress:
         progress.stage("Starting S3, SQS and DynamoDB")
+        from worker.commands.demo_view import print_summary  # noqa: PLC0415
         from worker.local.demo import run_demo  # noqa: PLC0415
-        from worker.local.summary_view import print_summary  # noqa: PLC0415
 
         results = run_demo(assignment, files, settings, progress)
     print_summary(Console(), results, files, left_out=assignment.left_out)

@@ -12,6 +12,7 @@ import click
 
 from worker.commands.advice import WrongCallError
 from worker.commands.options import REQUIRED_TABLE, STATUS, Place, S3Place, stack_options
+from worker.commands.terminal import counted
 from worker.operations.export.formats import FORMATS, format_of
 
 if TYPE_CHECKING:
@@ -154,14 +155,10 @@ def _summarise(output: Path, exported: "Exported", seconds: float) -> None:
     place = "" if output == _STDOUT else f" in {output}"
     rate = f", {exported.items_read / seconds:,.0f}/s" if seconds and exported.items_read else ""
     click.echo(
-        f"{_counted(exported.results, 'result')}, {_size(exported.bytes)}{place}\n"
-        f"{_counted(exported.items_read, 'item')} of the table read in {seconds:,.1f} s{rate}",
+        f"{counted(exported.results, 'result')}, {_size(exported.bytes)}{place}\n"
+        f"{counted(exported.items_read, 'item')} of the table read in {seconds:,.1f} s{rate}",
         err=True,
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _size(count: int) -> str:

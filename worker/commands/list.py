@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from worker.commands.options import REQUIRED_TABLE, STATUS, Place, S3Place, stack_options
-from worker.commands.terminal import one_line
+from worker.commands.terminal import counted, one_line
 
 if TYPE_CHECKING:
     from worker.reading import Listing, ResultSummary
@@ -120,7 +120,7 @@ def _nothing_found(place: Place, *, recursive: bool) -> str:
 
 
 def _what_was_read(listing: "Listing", *, recursive: bool) -> str:
-    read = f"{listing.items_read:,} items of the table read"
+    read = f"{counted(listing.items_read, 'item')} of the table read"
     if recursive:
         return read
     return f"{read}, unsorted: it has no index by-prefix (the template's PrefixIndex=true)"

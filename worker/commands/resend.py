@@ -7,7 +7,7 @@ import click
 
 from worker.commands.options import require_queue_url
 from worker.commands.sending import Sending
-from worker.commands.terminal import one_line
+from worker.commands.terminal import counted, one_line
 
 if TYPE_CHECKING:
     from worker.operations.stored import StoredObjects
@@ -54,4 +54,4 @@ def _send(found: "StoredObjects", queue_url: str, *, force: bool) -> int:
 
 
 def _say_what_was_read(found: "StoredObjects") -> None:
-    click.echo(f"{found.items_read:,} items of the table read", err=True)
+    click.echo(f"{counted(found.items_read, 'item')} of the table read", err=True)

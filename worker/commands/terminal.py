@@ -16,6 +16,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: 1 item, 2,000 items."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def one_line(text: str) -> str:
     """Bounded, and nothing in it that a terminal would obey."""
     line = printable(text)

@@ -10,15 +10,15 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from worker.commands.status_view import STATUS_COLOURS
+from worker.commands.terminal import counted
 from worker.landmarks import Landmarks
 from worker.local.demo_results import DemoResults
 from worker.local.output import DemoFiles
 from worker.model import mediapipe_version
 from worker.results.item import LandmarkItem
 from worker.results.reading import landmarks_of
-from worker.results.result import DETECTED, FAILED, NOT_DETECTED
 
-_COLOURS: Final = {DETECTED: "green", NOT_DETECTED: "yellow", FAILED: "red"}
 _NOTHING: Final = "-"
 _LABEL_CHARACTERS: Final = 14
 
@@ -70,11 +70,11 @@ def printable(text: str) -> str:
 
 def _headline(results: DemoResults) -> tuple[Text, Text]:
     settings, photos = results.settings, len(results.items) + len(results.without_result)
-    messages, seconds = _count(results.messages, "message"), f"{results.seconds:.1f} s"
+    messages, seconds = counted(results.messages, "message"), f"{results.seconds:.1f} s"
     model = f"MediaPipe {mediapipe_version()}, model complexity {settings.model.model_complexity}"
-    detectors = _count(settings.detectors, "detector")
+    detectors = counted(settings.detectors, "detector")
     return (
-        Text(f"{_count(photos, 'photo')} and {messages}, done in {seconds}", "bold"),
+        Text(f"{counted(photos, 'photo')} and {messages}, done in {seconds}", "bold"),
         Text(f"{model}, {detectors}, their start included", "dim"),
     )
 
@@ -94,7 +94,7 @@ def _table(results: DemoResults) -> Table:
 
 
 def _cells(item: LandmarkItem) -> tuple[Text, ...]:
-    colour = _COLOURS[item.status]
+    colour = STATUS_COLOURS[item.status]
     landmarks = landmarks_of(item)
     found = _found(landmarks) or _NOTHING
     score = _NOTHING if landmarks.pose_score is None else f"{landmarks.pose_score:.2f}"
@@ -131,7 +131,7 @@ def _remarks(results: DemoResults, left_out: int) -> Table:
     if results.not_drawn:
         _add_remarks(grid, "not drawn", list(results.not_drawn.items()))
     if left_out:
-        _add_remarks(grid, "left out", [(f"{_count(left_out, 'file')} not named like images", "")])
+        _add_remarks(grid, "left out", [(f"{counted(left_out, 'file')} not named like images", "")])
     return grid
 
 
@@ -164,7 +164,3 @@ def _link(path: Path) -> Text:
 
 def _label(text: str) -> Text:
     return Text(text.ljust(_LABEL_CHARACTERS), "bold")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
