@@ -191,6 +191,24 @@ def test_watch_outlives_what_fails_later(
     assert "no such queue" in result.stdout[last:]
 
 
+@pytest.mark.parametrize("terminal", [{}, {"FORCE_COLOR": "1", "TERM": "xterm"}])
+def test_watch_ends_well_while_it_looks(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, terminal: dict[str, str]
+) -> None:
+    """Ctrl-C is the proper end also while services are being asked."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    interrupt_second_wait(
+        monkeypatch, lambda: monkeypatch.setattr("worker.operations.status._oldest", interrupt)
+    )
+
+    result = run(cloud, "--watch", "2", **terminal)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("environment", "words"),
     [

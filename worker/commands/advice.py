@@ -58,16 +58,28 @@ class WrongCallError(click.ClickException):
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the command with one line; what is a mistake of ours keeps its traceback."""
+    """End the command with one line, and when it is interrupted, too."""
     try:
-        yield
-    except (BrokenPipeError, click.ClickException, click.exceptions.Exit):
-        raise
+        with worded_errors():
+            yield
     except KeyboardInterrupt:
         _stopped()
     except click.Abort as abort:
         if isinstance(abort.__context__, KeyboardInterrupt):
             _stopped()
+        raise
+
+
+@contextmanager
+def worded_errors() -> Iterator[None]:
+    """Errors as one line that says what to do; a mistake of ours keeps its traceback.
+
+    Raises:
+        ClickException: with that line.
+    """
+    try:
+        yield
+    except (BrokenPipeError, click.Abort, click.ClickException, click.exceptions.Exit):
         raise
     except Exception as error:
         exception = _exception(error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.commands.advice import one_line_errors
+from worker.commands.advice import worded_errors
 from worker.commands.options import (
     DEAD_LETTER_QUEUE_URL,
     QUEUE_URL,
@@ -152,7 +152,7 @@ def _watch(read: "Callable[[], Status]", seconds: float, *, as_json: bool) -> No
                 time.sleep(seconds)
                 notes = [footer]
                 try:
-                    with one_line_errors():
+                    with worded_errors():
                         status = read()
                 except click.ClickException as error:
                     notes = [Text(f"{time.strftime('%X')}  {error.message}", "red"), footer]

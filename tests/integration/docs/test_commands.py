@@ -68,7 +68,7 @@ class Shell:
     def run(self, command: str, *, answer: str = "y\n") -> subprocess.CompletedProcess[str]:
         """Run a command line as a shell would; a live view is ended after some seconds."""
         line = (
-            f"timeout --preserve-status --signal=INT 4 {command}"
+            f"timeout --foreground --preserve-status --signal=INT 4 {command}"  # one signal
             if "--watch" in command
             else command
         )
