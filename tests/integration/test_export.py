@@ -20,7 +20,6 @@ from worker import LandmarkTable
 from worker.cli import landmarks
 from worker.errors import CorruptImageError
 from worker.landmarks import GROUPS, Detection, FloatArray, Landmarks
-from worker.operations.export.run import default_segments
 
 KEYS = ["2025/nobody.png", "2026/broken.jpg", '2026/a, "b"\n.jpg']
 
@@ -70,7 +69,8 @@ def test_json_lines_are_the_readers(filled: Cloud, tmp_path: Path) -> None:
 
     lines = [json.loads(line) for line in plain.read_text().splitlines()]
     assert {line["object_key"]: line for line in lines} == read
-    assert gzip.decompress(compressed.read_bytes()) == plain.read_bytes()
+    unpacked = gzip.decompress(compressed.read_bytes()).splitlines()
+    assert sorted(unpacked) == sorted(plain.read_bytes().splitlines())  # they come in no order
 
 
 def test_parquet_has_typed_columns(filled: Cloud, tmp_path: Path) -> None:
@@ -270,12 +270,3 @@ def test_segments_give_each_result_once(cloud: Cloud, tmp_path: Path) -> None:
 
     keys = pq.read_table(file, columns=["key"])["key"].to_pylist()
     assert sorted(keys) == [key_of(number) for number in range(1000)]
-
-
-def test_on_aws_there_are_several_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere one: a stand-in may take no notice of them."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    assert default_segments() == 4
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://amazonaws.com.localhost:8000")
-    assert default_segments() == 1

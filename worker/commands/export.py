@@ -29,7 +29,7 @@ class _Request:
     output: Path
     form: str | None
     status: str | None
-    segments: int | None
+    segments: int
     landmarks: bool
     force: bool
     table: str
@@ -55,8 +55,10 @@ class _Request:
 @click.option(
     "--segments",
     type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
     metavar="COUNT",
-    help="Parts of the table read at once; 4, or 1 where DynamoDB is not AWS's.",
+    help="Parts of the table read at once.",
 )
 @click.option("--landmarks/--no-landmarks", default=True, help="With landmarks, or only the rest.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
@@ -110,15 +112,10 @@ def _run(request: _Request, form: str) -> "Exported":
     from rich.console import Console  # noqa: PLC0415, --help needs none of it
 
     from worker.commands.count_progress import CountProgress  # noqa: PLC0415, the same
-    from worker.operations.export.run import (  # noqa: PLC0415, the same
-        Export,
-        Selection,
-        default_segments,
-    )
+    from worker.operations.export.run import Export, Selection  # noqa: PLC0415, the same
 
     bucket, prefix = request.place or (None, "")
     selection = Selection(bucket, prefix, request.status, request.landmarks)
-    segments = request.segments or default_segments()
     # Where a pipe ends, there may be a terminal that others write to.
     console = Console(stderr=True, quiet=request.output == _STDOUT)
     with (
@@ -127,7 +124,7 @@ def _run(request: _Request, form: str) -> "Exported":
         _opened(request.output) as stream,
     ):
         running = Export(request.table, selection, progress.reached)
-        return running.run(stream, form, segments)
+        return running.run(stream, form, request.segments)
 
 
 @contextmanager

@@ -1,13 +1,13 @@
 """Several paged sources read at the same time, as one stream, in constant memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def merge_pages(sources: Sequence[Iterator[Sequence[T]]]) -> Iterator[T]:
+def merge_pages(sources: Sequence[Iterator[Sequence[T]]]) -> Generator[T, None, None]:
     """What the sources' pages hold, in the order in which they arrive.
 
     While a page is given out, the next one of its source is fetched: at most two of each are in

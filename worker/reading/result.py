@@ -78,7 +78,7 @@ class LandmarkResult:
         """
         if "status" not in attributes:
             return None
-        item = _Item.from_raw_data(dict(attributes))
+        item = _read(attributes)
         return cls(
             key=item.object_key,
             bucket=item.bucket,

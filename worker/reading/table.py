@@ -1,6 +1,6 @@
 """The results table, as applications read it. Nothing is written here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import reduce
 from operator import and_
 from typing import Any, Final
@@ -87,7 +87,7 @@ class LandmarkTable:
         bucket: str | None = None,
         prefix: str = "",
         on_page: Callable[[int], None] | None = None,
-    ) -> Iterator[LandmarkResult]:
+    ) -> Generator[LandmarkResult, None, None]:
         """All results, or some of them, in no order, in constant memory.
 
         DynamoDB reads the whole table for it, and charges for that, whatever is selected.
@@ -149,13 +149,8 @@ class LandmarkTable:
             AccessDeniedError: these credentials may not query the index, or scan the table.
             ServiceError: DynamoDB fails or can't be reached.
         """
-        item = self._item
-        conditions = [
-            *([] if status is None else [item.status == status]),
-            *([] if error_code is None else [item.error_code == error_code]),
-        ]
-        selection = reduce(and_, conditions) if conditions else None
-        return Listing(item, bucket, prefix, selection, recursive=recursive, limit=limit)
+        selection = self._condition(status, error_code=error_code)
+        return Listing(self._item, bucket, prefix, selection, recursive=recursive, limit=limit)
 
     def _query(
         self, key: str, place: Condition | None, *, consistent: bool
@@ -163,10 +158,17 @@ class LandmarkTable:
         pages = _pages(lambda: self._item.query(key, place, consistent_read=consistent))
         return (result for page in pages for result in page)
 
-    def _condition(self, status: str | None, bucket: str | None, prefix: str) -> Condition | None:
+    def _condition(
+        self,
+        status: str | None,
+        bucket: str | None = None,
+        prefix: str = "",
+        error_code: str | None = None,
+    ) -> Condition | None:
         item = self._item
         conditions = [
             *([] if status is None else [item.status == status]),
+            *([] if error_code is None else [item.error_code == error_code]),
             *([] if bucket is None else [item.bucket == bucket]),
             *([item.object_key.startswith(prefix)] if prefix else []),
         ]

@@ -1,15 +1,12 @@
 """Table → file, in constant memory."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from io import RawIOBase
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
-from urllib.parse import urlsplit
-
-import boto3
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from worker.operations.export.formats import open_writer
 from worker.reading import LandmarkResult, LandmarkTable
@@ -18,9 +15,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _BATCH: Final = 100
-
-_SEGMENTS: Final = 4
-_AWS_HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +47,6 @@ class Exported:
     results: int
     bytes: int
     items_read: int
-
-
-def default_segments() -> int:
-    """How many parts of the table are read at once, if nobody says.
-
-    moto takes no notice of segments, and would give each result once a segment; where DynamoDB
-    is not AWS's, it is one.
-    """
-    host = urlsplit(boto3.client("dynamodb").meta.endpoint_url).hostname or ""
-    return _SEGMENTS if host.endswith(_AWS_HOSTS) else 1
 
 
 class Export:
@@ -114,27 +98,20 @@ class Export:
                 self.results += len(batch)
         return Exported(self.results, counted.tell(), self._items_read)
 
-    def _scan(self, segments: int) -> "_Closable":
+    def _scan(self, segments: int) -> Generator[LandmarkResult, None, None]:
         wanted = self._selection
-        return cast(
-            "_Closable",
-            self._table.scan(
-                segments=segments,
-                status=wanted.status,
-                bucket=wanted.bucket,
-                prefix=wanted.prefix,
-                on_page=self._count,
-            ),
+        return self._table.scan(
+            segments=segments,
+            status=wanted.status,
+            bucket=wanted.bucket,
+            prefix=wanted.prefix,
+            on_page=self._count,
         )
 
     def _count(self, items: int) -> None:
         with self._lock:
             self._items_read += items
             self._on_progress(self._items_read)
-
-
-class _Closable(Iterator[LandmarkResult], Protocol):
-    def close(self) -> None: ...
 
 
 class _CountedStream(RawIOBase):
