@@ -27,16 +27,16 @@ class Group(NamedTuple):
     columns: tuple[str, ...]
 
 
-_XYZ = ("x", "y", "z")
-_XYZV = (*_XYZ, "visibility")
+XYZ = ("x", "y", "z")
+XYZV = (*XYZ, "visibility")
 
 # In MediaPipe's order and numbers of landmarks: https://ai.google.dev/edge/mediapipe/solutions
 GROUPS = (
-    Group("pose_landmarks", (33,), _XYZV),
-    Group("pose_world_landmarks", (33,), _XYZV),
-    Group("face_landmarks", (468, 478), _XYZ),  # 478 with refined irises
-    Group("left_hand_landmarks", (21,), _XYZ),
-    Group("right_hand_landmarks", (21,), _XYZ),
+    Group("pose_landmarks", (33,), XYZV),
+    Group("pose_world_landmarks", (33,), XYZV),
+    Group("face_landmarks", (468, 478), XYZ),  # 478 with refined irises
+    Group("left_hand_landmarks", (21,), XYZ),
+    Group("right_hand_landmarks", (21,), XYZ),
 )
 
 # From this visibility on a pose landmark counts as seen, for the bounding box.
@@ -116,7 +116,7 @@ class Detection:
         width: of the upright image, in pixels.
         height: of the upright image, in pixels.
         format: "jpeg", "png" or "webp".
-        segmentation: which pixels are the person's, as a PNG of 8-bit grey values; None
+        mask: which pixels are the person's, as a PNG of 8-bit grey values; None
             where nobody was found, or nobody asked.
     """
 
@@ -124,4 +124,4 @@ class Detection:
     width: int
     height: int
     format: str
-    segmentation: bytes | None = field(default=None, repr=False)
+    mask: bytes | None = field(default=None, repr=False)

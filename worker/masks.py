@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from worker.errors import AccessDeniedError, ServiceError, TransientError
 from worker.jobs import Job
 from worker.landmarks import MaskPlace
-from worker.objects import DENIED_STATUSES, service_errors
+from worker.objects import refusal, service_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,7 +37,7 @@ class MaskStore:
                     Bucket=place.bucket, Key=place.key, Body=png, ContentType="image/png"
                 )
         except ClientError as error:
-            raise _as_transient(error, place) from error
+            raise refusal(error, f"the mask {place.key!r} in bucket {place.bucket!r}") from error
         return place
 
 
@@ -51,12 +50,3 @@ def mask_key(job: Job, etag: str) -> str:
     if len(key.encode()) <= _MAX_KEY_BYTES:
         return key
     return f"{job.bucket}/sha256/{hashlib.sha256(key.encode()).hexdigest()}.png"
-
-
-def _as_transient(error: ClientError, place: MaskPlace) -> TransientError:
-    code = error.response["Error"]["Code"]
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    mask = f"the mask {place.key!r} in bucket {place.bucket!r}"
-    if status in DENIED_STATUSES:
-        return AccessDeniedError(f"S3 refuses {mask} ({code})")
-    return ServiceError(f"S3 answered {status} {code} for {mask}")

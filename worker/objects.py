@@ -39,7 +39,7 @@ CLIENT_CONFIG: Final = Config(
 _CHUNK_BYTES: Final = 32 * 1024
 _NOT_MODIFIED: Final = 304
 _GONE_CODES: Final = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "MethodNotAllowed"}
-DENIED_STATUSES: Final = {401, 403}
+_DENIED_STATUSES: Final = {401, 403}
 
 
 class _Request(TypedDict):
@@ -166,10 +166,16 @@ def service_errors() -> Iterator[None]:
 
 def _as_transient(error: ClientError, job: Job) -> TransientError:
     code = error.response["Error"]["Code"]
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     place = f"{job.key!r} in bucket {job.bucket!r}"
     if code in _GONE_CODES:
         return ObjectNotFoundError(f"S3 has no {place} ({code})")
-    if status in DENIED_STATUSES:
+    return refusal(error, place)
+
+
+def refusal(error: ClientError, place: str) -> TransientError:
+    """What S3 does not do now, and may do later; `place` says with which object."""
+    code = error.response["Error"]["Code"]
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if status in _DENIED_STATUSES:
         return AccessDeniedError(f"S3 refuses {place} ({code})")
     return ServiceError(f"S3 answered {status} {code} for {place}")

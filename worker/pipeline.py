@@ -202,10 +202,10 @@ class Pipeline:
     def _store_mask(self, result: Result) -> Result:
         """Store the mask, if there is one, before an item says where it is; and forget it."""
         outcome = result.outcome
-        if self._masks is None or isinstance(outcome, ImageError) or outcome.segmentation is None:
+        if self._masks is None or isinstance(outcome, ImageError) or outcome.mask is None:
             return result
-        place = self._masks.put(result.job, result.identity.etag, outcome.segmentation)
-        return replace(result, outcome=replace(outcome, segmentation=None), segmentation=place)
+        place = self._masks.put(result.job, result.identity.etag, outcome.mask)
+        return replace(result, outcome=replace(outcome, mask=None), segmentation=place)
 
 
 def _run_all(tasks: list[Callable[[], None]]) -> None:

@@ -354,5 +354,5 @@ def test_a_job_that_is_done_holds_no_mask(cloud: Cloud, bucket: str) -> None:
     assert report.outcome is Outcome.DETECTED
     assert report.result is not None
     assert isinstance(report.result.outcome, Detection)
-    assert report.result.outcome.segmentation is None
+    assert report.result.outcome.mask is None
     assert report.result.outcome.landmarks.person_found

@@ -99,9 +99,9 @@ def test_masks_and_landmarks_are_those_of_a_fresh_stock_holistic(model_complexit
         stock = expected.result()
     for photo, ours, (groups, mask) in zip(images, found, stock, strict=True):
         assert differences(ours.landmarks, groups) == [], photo.name
-        assert are_same(grey(ours.segmentation), in_8_bits(mask)), photo.name
-        assert (ours.segmentation is not None) == ours.landmarks.person_found, photo.name
-    masked = {photo.name for photo, ours in zip(images, found, strict=True) if ours.segmentation}
+        assert are_same(grey(ours.mask), in_8_bits(mask)), photo.name
+        assert (ours.mask is not None) == ours.landmarks.person_found, photo.name
+    masked = {photo.name for photo, ours in zip(images, found, strict=True) if ours.mask}
     assert {"astronaut.png", "camera.png"} <= masked
 
 
@@ -124,7 +124,7 @@ def test_without_segmentation_there_is_no_mask() -> None:
     with detector(ModelOptions(model_complexity=1)) as detect:
         found = detect(photos.astronaut())
     assert found.landmarks.person_found
-    assert found.segmentation is None
+    assert found.mask is None
 
 
 def test_masks_do_not_depend_on_the_photos_before() -> None:
@@ -134,7 +134,7 @@ def test_masks_do_not_depend_on_the_photos_before() -> None:
     masks: dict[str, set[bytes | None]] = {}
     with detector(ModelOptions(model_complexity=2, segmentation=True)) as detect:
         for photo in (*sequence, *reversed(sequence)):
-            masks.setdefault(photo.name, set()).add(detect(photo).segmentation)
+            masks.setdefault(photo.name, set()).add(detect(photo).mask)
     assert {name: len(different) for name, different in masks.items()} == dict.fromkeys(masks, 1)
     assert masks["nobody"] == {None}
     assert len(set.union(*masks.values())) == len(masks)
@@ -144,7 +144,7 @@ def test_the_mask_covers_the_person() -> None:
     """It is high where the nose is, and low in the corner that is farthest from the person."""
     with detector(ModelOptions(model_complexity=2, segmentation=True)) as detect:
         found = detect(photos.astronaut())
-    mask = grey(found.segmentation)
+    mask = grey(found.mask)
     assert mask is not None
     assert found.landmarks.pose_landmarks is not None
     assert mask.shape == (found.height, found.width)
@@ -163,7 +163,7 @@ def test_the_mask_has_the_size_that_an_image_is_reduced_to(size: tuple[int, int]
     model = ModelOptions(1, min_detection_confidence=0.05, max_image_side=300, segmentation=True)
     with detector(model) as detect:
         found = detect(Photo("enlarged", file.getvalue()))
-    mask = grey(found.segmentation)
+    mask = grey(found.mask)
     assert mask is not None
     assert (found.width, found.height) == size
     assert max(mask.shape) == 300
@@ -185,7 +185,7 @@ def test_masks_of_the_largest_images_do_not_pile_up() -> None:
     with closing(DetectorPool(child_options(settings), 1)) as pool:
         for content in (large, photos.astronaut().content, *[large] * 4):
             found = pool.detect(content, time.monotonic() + 120)
-            mask = grey(found.segmentation)
+            mask = grey(found.mask)
             assert mask is not None
             assert mask.shape == (found.height, found.width)
         assert pool.restarts == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from pynamodb.exceptions import AttributeDeserializationError
 
-from worker.landmarks import GROUPS, FloatArray
+from worker.landmarks import GROUPS, XYZ, XYZV, FloatArray
 from worker.results.item import bind_item
 from worker.results.landmarks import LandmarkMapsAttribute, LandmarksAttribute
 
@@ -25,7 +25,7 @@ PLAIN = re.compile(r"0|-?(0|[1-9][0-9]*)\.[0-9]{0,5}[1-9]|-?[1-9][0-9]*")
 
 def encode(array: FloatArray) -> list[dict[str, Any]]:
     """A group as the item has it."""
-    encoded: list[dict[str, Any]] = LandmarkMapsAttribute(array.shape[1]).serialize(array)
+    encoded: list[dict[str, Any]] = LandmarkMapsAttribute(XYZV[: array.shape[1]]).serialize(array)
     return encoded
 
 
@@ -58,8 +58,8 @@ def test_numbers_are_within_half_of_the_sixth_decimal(value: float) -> None:
 @given(arrays(np.float32, array_shapes(min_dims=1, max_dims=1, max_side=40), elements=FINITE))
 def test_arrays_come_back(numbers: FloatArray) -> None:
     """As float32, of the same shape, which nobody can change."""
-    for columns in (3, 4):
-        array = np.resize(numbers, (7, columns))
+    for columns in (XYZ, XYZV):
+        array = np.resize(numbers, (7, len(columns)))
         attribute = LandmarkMapsAttribute(columns)
 
         read = attribute.deserialize(attribute.get_value({"L": attribute.serialize(array)}))
@@ -95,7 +95,7 @@ def test_maps_have_the_names_of_the_columns() -> None:
     assert list(encode(hand)[0]["M"]) == ["x", "y", "z"]
     assert list(encode(pose)[0]["M"]) == ["x", "y", "z", "visibility"]
     shuffled = {"L": [{"M": {name: {"N": str(ord(name[0]))} for name in ("visibility", *"zyx")}}]}
-    attribute = LandmarksAttribute(4)
+    attribute = LandmarksAttribute(XYZV)
     assert attribute.deserialize(attribute.get_value(shuffled)).tolist() == [[120, 121, 122, 118]]
 
 
@@ -104,10 +104,10 @@ def test_each_encoding_reads_the_other(attribute: type[LandmarksAttribute]) -> N
     """And says so of what is neither."""
     array = np.arange(12, dtype=np.float32).reshape(4, 3)
     for stored in ({"B": array.tobytes()}, {"L": encode(array)}):
-        reader = attribute(3)
+        reader = attribute(XYZ)
         np.testing.assert_array_equal(reader.deserialize(reader.get_value(stored)), array)
     with pytest.raises(AttributeDeserializationError):
-        attribute(3).get_value({"S": "somebody else's"})
+        attribute(XYZ).get_value({"S": "somebody else's"})
 
 
 def test_item_has_the_columns_of_every_group() -> None:

@@ -253,7 +253,7 @@ class TestDetection:
 
 def masked(names: tuple[str, ...], mask: bytes) -> bytes:
     """A DETECTION's payload with these groups and this mask."""
-    return encode_detection(replace(detection(names), segmentation=mask))
+    return encode_detection(replace(detection(names), mask=mask))
 
 
 class TestMask:
@@ -268,14 +268,14 @@ class TestMask:
         """Behind any groups, and these are what they were."""
         payload = masked(names, self.MASK)
         received = decode_detection(payload, face_points=468, masks=self.BOUNDS)
-        assert received.segmentation == self.MASK
+        assert received.mask == self.MASK
         assert facts(received) == facts(detection(names))
 
     def test_of_nobody_is_none(self) -> None:
         """Where nobody was found there is none, and one that comes is refused."""
         nobody = encode_detection(detection(()))
         received = decode_detection(nobody, face_points=468, masks=self.BOUNDS)
-        assert received.segmentation is None
+        assert received.mask is None
         with pytest.raises(ProtocolError, match="size"):
             decode_detection(masked((), self.MASK), face_points=468, masks=self.BOUNDS)
 

@@ -101,7 +101,7 @@ def encode_detection(detection: Detection) -> bytes:
         math.nan if score is None else score,
     )
     arrays = (array.astype("<f4").tobytes() for array in found.values())
-    return b"".join((head, *arrays, detection.segmentation or b""))
+    return b"".join((head, *arrays, detection.mask or b""))
 
 
 def decode_detection(
@@ -137,7 +137,7 @@ def decode_detection(
         width=width,
         height=height,
         format=FORMATS[format_index],
-        segmentation=mask,
+        mask=mask,
     )
 
 

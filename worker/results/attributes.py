@@ -1,16 +1,14 @@
 """A result → the attributes of its item."""
 
-from typing import Any, Final
+from typing import Any
 
 from worker.errors import ImageError
 from worker.landmarks import Landmarks, MaskPlace
 from worker.results.item import BoundingBoxMap, DurationsMap, ImageMap, SegmentationMap
+from worker.results.landmarks import DECIMALS
 from worker.results.prefix import prefix_of
 from worker.results.result import Result
 from worker.results.stored import normalised, timestamp
-
-# Of scores and boxes: a position at 10,000 pixels is exact to a hundredth of one.
-_DECIMALS: Final = 6
 
 
 def result_attributes(result: Result) -> dict[str, Any]:
@@ -55,9 +53,9 @@ def _segmentation(place: MaskPlace | None) -> SegmentationMap | None:
 def _landmark_attributes(landmarks: Landmarks) -> dict[str, Any]:
     attributes: dict[str, Any] = {group.name: array for group, array in landmarks.found()}
     if landmarks.pose_score is not None:
-        attributes["pose_score"] = round(landmarks.pose_score, _DECIMALS)
+        attributes["pose_score"] = round(landmarks.pose_score, DECIMALS)
     box = landmarks.bounding_box()
     if box is not None:
-        rounded = {name: round(value, _DECIMALS) for name, value in box._asdict().items()}
+        rounded = {name: round(value, DECIMALS) for name, value in box._asdict().items()}
         attributes["bounding_box"] = BoundingBoxMap(**rounded)
     return attributes

@@ -12,7 +12,7 @@ from pynamodb.attributes import (
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
 from pynamodb.models import Model
 
-from worker.landmarks import GROUPS
+from worker.landmarks import GROUPS, XYZ, XYZV
 from worker.results.encoding import LandmarkEncoding
 from worker.results.landmarks import ATTRIBUTES, LandmarksAttribute
 
@@ -79,11 +79,11 @@ class LandmarkItem(Model):
     error_code = UnicodeAttribute(null=True)
     error_message = UnicodeAttribute(null=True)
 
-    pose_landmarks = LandmarksAttribute(columns=4)
-    pose_world_landmarks = LandmarksAttribute(columns=4)
-    face_landmarks = LandmarksAttribute(columns=3)
-    left_hand_landmarks = LandmarksAttribute(columns=3)
-    right_hand_landmarks = LandmarksAttribute(columns=3)
+    pose_landmarks = LandmarksAttribute(XYZV)
+    pose_world_landmarks = LandmarksAttribute(XYZV)
+    face_landmarks = LandmarksAttribute(XYZ)
+    left_hand_landmarks = LandmarksAttribute(XYZ)
+    right_hand_landmarks = LandmarksAttribute(XYZ)
     pose_score = NumberAttribute(null=True)
     bounding_box = BoundingBoxMap(null=True)
     segmentation = SegmentationMap(null=True)
@@ -125,5 +125,5 @@ def bind_item(
     Meta.table_name = table_name  # type: ignore[attr-defined]
     # DynamoDB's type belongs to the attribute, not to its value: each encoding has its own.
     attribute = ATTRIBUTES[encoding]
-    groups = {group.name: attribute(columns=len(group.columns)) for group in GROUPS}
+    groups = {group.name: attribute(group.columns) for group in GROUPS}
     return type("LandmarkItem", (LandmarkItem,), {"Meta": Meta, **groups})

@@ -10,11 +10,8 @@ from pynamodb.constants import BINARY, LIST, MAP, NUMBER
 from worker.landmarks import FloatArray
 from worker.results.encoding import LandmarkEncoding
 
-# Of a landmark, in the order of an array's columns; hands and faces have no visibility.
-_NAMES: Final = ("x", "y", "z", "visibility")
-
 # A position at 10,000 pixels is exact to a hundredth of one.
-_DECIMALS: Final = 6
+DECIMALS: Final = 6
 
 # From here on float32 has no decimals, and would soon need more digits than DynamoDB's 38.
 _WHOLE: Final = float(2**23)
@@ -28,8 +25,8 @@ class LandmarksAttribute(Attribute[FloatArray]):
 
     attr_type = BINARY
 
-    def __init__(self, columns: int) -> None:
-        """Hold rows of `columns` numbers."""
+    def __init__(self, columns: Sequence[str]) -> None:
+        """Hold rows of numbers that are called so, in this order."""
         super().__init__(null=True)
         self._columns = columns
 
@@ -51,10 +48,9 @@ class LandmarksAttribute(Attribute[FloatArray]):
     def deserialize(self, value: bytes | Sequence[Mapping[str, Any]]) -> FloatArray:
         """A read-only array of shape (n, columns), of either form."""
         if isinstance(value, bytes):
-            return np.frombuffer(value, dtype="<f4").reshape(-1, self._columns)
-        names = _NAMES[: self._columns]
-        rows = [[float(point[MAP][name][NUMBER]) for name in names] for point in value]
-        array = np.array(rows, dtype="<f4").reshape(-1, self._columns)
+            return np.frombuffer(value, dtype="<f4").reshape(-1, len(self._columns))
+        rows = [[float(point[MAP][name][NUMBER]) for name in self._columns] for point in value]
+        array = np.array(rows, dtype="<f4").reshape(-1, len(self._columns))
         array.flags.writeable = False
         return array
 
@@ -66,8 +62,10 @@ class LandmarkMapsAttribute(LandmarksAttribute):
 
     def serialize(self, value: FloatArray) -> Any:  # noqa: ANN401, bytes or a list
         """A map for each row of an array of shape (n, columns)."""
-        names = _NAMES[: self._columns]
-        return [{MAP: dict(zip(names, map(_number, row), strict=True))} for row in value.tolist()]
+        return [
+            {MAP: dict(zip(self._columns, map(_number, row), strict=True))}
+            for row in value.tolist()
+        ]
 
 
 ATTRIBUTES: Final[Mapping[LandmarkEncoding, type[LandmarksAttribute]]] = {
@@ -80,5 +78,5 @@ def _number(number: float) -> Mapping[str, str]:
     """A float32 as DynamoDB's number: no exponent, no zeros at the end, no negative zero."""
     if abs(number) >= _WHOLE:
         return {NUMBER: np.format_float_positional(np.float32(number), trim="-")}
-    text = f"{number:.{_DECIMALS}f}".rstrip("0").rstrip(".")
+    text = f"{number:.{DECIMALS}f}".rstrip("0").rstrip(".")
     return {NUMBER: "0" if text == "-0" else text}
