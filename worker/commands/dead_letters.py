@@ -13,7 +13,7 @@ from worker.commands.options import (
     require_queue_url,
     stack_options,
 )
-from worker.commands.terminal import counted, one_line
+from worker.commands.terminal import counted, escaped, one_line
 
 if TYPE_CHECKING:
     from worker.operations.dead_letters import Choice, DeadLetter, Picked
@@ -203,15 +203,12 @@ def _print_fully(letter: "DeadLetter") -> None:
     width = max(map(len, facts))
     for name, value in facts.items():
         if value is not None:
-            click.echo(f"{click.style(one_line(name.ljust(width)), dim=True)}  {_safe(str(value))}")
+            click.echo(
+                f"{click.style(one_line(name.ljust(width)), dim=True)}  {escaped(str(value))}"
+            )
     click.echo()
     for line in _pretty(letter.body).splitlines():
-        click.echo(_safe(line))
-
-
-def _safe(text: str) -> str:
-    """All of it, and nothing in it that a terminal would obey."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+        click.echo(escaped(line))
 
 
 def _pretty(body: str) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.commands.status_view import STATUS_COLOURS
-from worker.commands.terminal import counted
+from worker.commands.terminal import counted, escaped
 from worker.landmarks import Landmarks
 from worker.local.demo_results import DemoResults
 from worker.local.output import DemoFiles
@@ -60,9 +60,9 @@ def print_summary(
         console.print(_label(label) + _link(path), soft_wrap=True)
 
 
-def printable(text: str) -> str:
+def _shown(text: str) -> str:
     """Text from outside, without what could move a terminal's cursor; of long text, both ends."""
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    shown = escaped(text)
     if len(shown) <= _MAX_CHARACTERS:
         return shown
     return f"{shown[: _MAX_CHARACTERS - _END_CHARACTERS]} ... {shown[-_END_CHARACTERS:]}"
@@ -89,7 +89,7 @@ def _table(results: DemoResults) -> Table:
     rows = [(item.object_key, _cells(item)) for item in results.items]
     rows += [(key, (Text("no result", "red"),)) for key in results.without_result]
     for key, cells in sorted(rows, key=lambda row: row[0]):
-        table.add_row(Text(printable(key)), *cells)
+        table.add_row(Text(_shown(key)), *cells)
     return table
 
 
@@ -138,7 +138,7 @@ def _remarks(results: DemoResults, left_out: int) -> Table:
 def _add_remarks(grid: Table, label: str, remarks: Sequence[tuple[str, str]]) -> None:
     """Add rows of one label: what it is about, and below it the reason."""
     lines = [
-        Text(printable(line), style)
+        Text(_shown(line), style)
         for about, reason in remarks[:_MAX_LISTED]
         for line, style in ((about, ""), (reason, "dim"))
         if line
@@ -159,7 +159,7 @@ def _link(path: Path) -> Text:
     full = path.resolve()
     here = Path.cwd()
     shown = full.relative_to(here) if full.is_relative_to(here) else full
-    return Text(printable(str(shown)), Style(link=full.as_uri()))
+    return Text(_shown(str(shown)), Style(link=full.as_uri()))
 
 
 def _label(text: str) -> Text:

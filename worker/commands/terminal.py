@@ -16,6 +16,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def escaped(text: str) -> str:
+    """All of it, and nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def counted(count: int, noun: str) -> str:
     """A number with its noun: 1 item, 2,000 items."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -87,11 +87,11 @@ def _record(result: LandmarkResult) -> dict[str, Any]:
         "status": result.status,
         "code": result.error_code,
         "message": result.error_message,
-        "width": image and _whole(image.width),
-        "height": image and _whole(image.height),
+        "width": image and image.width,
+        "height": image and image.height,
         "format": image and image.format,
-        "bytes": image and _whole(image.bytes),
-        "ms": durations and {part: round(ms) for part, ms in durations._asdict().items()},
+        "bytes": image and image.bytes,
+        "ms": durations and durations._asdict(),
         "score": result.pose_score,
         "etag": result.etag,
         "version": result.version_id,
@@ -100,7 +100,3 @@ def _record(result: LandmarkResult) -> dict[str, Any]:
         "job": result.job_id,
         "options": result.options_hash,
     }
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)
