@@ -6,7 +6,7 @@ import pytest
 from pynamodb.attributes import TTLAttribute
 
 from tests.infra.cloudformation import STACK_GUID, Node, render
-from worker.reading.summary import bind_indexed_item
+from worker.reading.item import bind_reader_item
 from worker.results.item import LandmarkItem
 
 NAMES_OF_OUTPUTS = {
@@ -99,7 +99,7 @@ def test_the_index_is_the_readers() -> None:
     """Keys, projection and name are those by which the reader asks."""
     stack = render(PrefixIndex="true")
     table = stack.properties("ResultsTable")
-    (index,) = bind_indexed_item("any")._indexes.values()
+    (index,) = bind_reader_item("any")._indexes.values()
     schema = index._get_schema()
 
     assert table["GlobalSecondaryIndexes"] == [

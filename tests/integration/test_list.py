@@ -17,7 +17,7 @@ from tests.integration.reading.conftest import Save, saving
 from worker.cli import landmarks
 from worker.errors import CorruptImageError, NotAnImageError
 from worker.model import ModelOptions
-from worker.reading.summary import bind_indexed_item
+from worker.reading.item import bind_reader_item
 from worker.results.table import ResultsTable
 
 WITHOUT_INDEX = (
@@ -30,7 +30,7 @@ WITHOUT_INDEX = (
 def indexed(cloud: Cloud) -> Cloud:
     """A stack whose table has the index."""
     name = f"{cloud.stack.table}-indexed"
-    bind_indexed_item(name).create_table(wait=True)
+    bind_reader_item(name).create_table(wait=True)
     return replace(cloud, stack=replace(cloud.stack, table=name))
 
 

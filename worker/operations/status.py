@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.operations.queues import queue_name
-from worker.operations.stored import patient_item
+from worker.reading.item import bind_reader_item
 from worker.results.item import LandmarkItem
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
     Raises:
         PynamoDBException: DynamoDB can't be asked.
     """
-    found = patient_item(table).scan(
+    found = bind_reader_item(table).scan(
         limit=max_items, page_size=min(max_items, _PAGE), attributes_to_get=_ATTRIBUTES
     )
     since = _timestamp(datetime.now(UTC) - window)

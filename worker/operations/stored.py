@@ -7,17 +7,14 @@ from typing import Any, Final
 from pynamodb.expressions.condition import Condition
 
 from worker.operations.enqueue.entries import Entry
-from worker.results.item import LandmarkItem, bind_item
+from worker.reading.item import bind_reader_item
+from worker.results.item import LandmarkItem
 from worker.results.result import FAILED
 
 _ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code"]
 
 # What is in memory at a time. DynamoDB's own pages end at 1 MB, 130 items with landmarks.
 _PAGE: Final = 500
-
-# The worker has to answer in seconds; a scan of everything has time.
-_READ_TIMEOUT_SECONDS: Final = 20
-_RETRIES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +74,6 @@ class StoredObjects:
         return self._found.page_iter.total_scanned_count
 
 
-def patient_item(table: str) -> type[LandmarkItem]:
-    """The table's item class, for reading more of it than one item."""
-    item = bind_item(table)
-    meta: Any = item.Meta
-    meta.read_timeout_seconds = _READ_TIMEOUT_SECONDS
-    meta.max_retry_attempts = _RETRIES
-    return item
-
-
 def failed_objects(
     table: str, *, bucket: str | None = None, prefix: str = "", code: str | None = None
 ) -> StoredObjects:
@@ -97,7 +85,7 @@ def failed_objects(
         prefix: only keys that begin so.
         code: only with this error code.
     """
-    item = patient_item(table)
+    item = bind_reader_item(table)
     condition = item.status == FAILED
     if code is not None:
         condition &= item.error_code == code
@@ -113,7 +101,7 @@ def outdated_objects(table: str, *, bucket: str, prefix: str, options_hash: str)
         prefix: only keys that begin so.
         options_hash: the current one.
     """
-    item = patient_item(table)
+    item = bind_reader_item(table)
     return StoredObjects(item, (item.options_hash != options_hash) & _placed(item, bucket, prefix))
 
 

@@ -1,7 +1,7 @@
 """Results for the applications that use them; needs boto3, NumPy and PynamoDB, no MediaPipe.
 
-`table.py` finds results, `result.py` is one of them, `summary.py` one without its landmarks;
-`names.py` knows what landmarks are called.
+`table.py` finds results, `result.py` is one of them, `summary.py` one without its landmarks,
+`item.py` the item that they are read from; `names.py` knows what landmarks are called.
 """
 
 from worker.landmarks import MaskPlace

@@ -9,7 +9,8 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.pagination import PageIterator
 
 from worker.reading.faults import lacks_index, service_errors
-from worker.reading.summary import KEYS, PREFIX_INDEX, SUMMARY_ATTRIBUTES, ResultSummary
+from worker.reading.item import PREFIX_INDEX
+from worker.reading.summary import KEYS, SUMMARY_ATTRIBUTES, ResultSummary
 from worker.results.item import LandmarkItem
 from worker.results.prefix import prefix_of
 

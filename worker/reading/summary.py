@@ -1,17 +1,13 @@
-"""A result without its landmarks, and the index that holds such summaries by directory."""
+"""A result without its landmarks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final, Self
 
-from pynamodb.attributes import UnicodeAttribute
-from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
-
 from worker.landmarks import BoundingBox
 from worker.reading.facts import ImageInfo
 from worker.reading.result import LandmarkResult
-from worker.results.item import LandmarkItem, bind_item
 from worker.results.prefix import prefix_of
 
 # Beside the keys. An index has to be made anew to hold more; less than 1 kB of it all costs
@@ -30,27 +26,6 @@ SUMMARY_ATTRIBUTES: Final = (
     "processed_at",
 )
 KEYS: Final = ("object_key", "bucket")
-
-PREFIX_INDEX: Final = "by-prefix"
-
-
-class PrefixIndex(GlobalSecondaryIndex[LandmarkItem]):  # type: ignore[no-untyped-call]
-    """The summaries of a directory, in the order of their keys."""
-
-    class Meta:
-        """How DynamoDB knows it."""
-
-        index_name = PREFIX_INDEX
-        projection = IncludeProjection(list(SUMMARY_ATTRIBUTES))
-
-    prefix = UnicodeAttribute(hash_key=True)
-    object_key = UnicodeAttribute(range_key=True)
-
-
-def bind_indexed_item(table_name: str) -> type[LandmarkItem]:
-    """The item class of one table, which may have the index, or not."""
-    item = bind_item(table_name)
-    return type(item.__name__, (item,), {"by_prefix": PrefixIndex()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,16 @@
 from collections.abc import Callable, Generator, Iterator
 from functools import reduce
 from operator import and_
-from typing import Any, Final
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.pagination import ResultIterator
 
 from worker.reading.faults import SeveralResultsError, service_errors
+from worker.reading.item import bind_reader_item
 from worker.reading.listing import Listing
 from worker.reading.pages import merge_pages
 from worker.reading.result import LandmarkResult
-from worker.reading.summary import bind_indexed_item
 from worker.results.item import LandmarkItem
-
-# The worker has to answer in seconds; an application may be far away, and has time.
-_CONNECT_TIMEOUT_SECONDS: Final = 5
-_READ_TIMEOUT_SECONDS: Final = 20
-_RETRIES: Final = 5
 
 
 class LandmarkTable:
@@ -37,12 +31,7 @@ class LandmarkTable:
             region: another one than the environment's.
             endpoint_url: another DynamoDB than AWS's, for tests.
         """
-        self._item = bind_indexed_item(table_name)
-        meta: Any = self._item.Meta
-        meta.region, meta.host = region, endpoint_url
-        meta.connect_timeout_seconds = _CONNECT_TIMEOUT_SECONDS
-        meta.read_timeout_seconds = _READ_TIMEOUT_SECONDS
-        meta.max_retry_attempts = _RETRIES
+        self._item = bind_reader_item(table_name, region, endpoint_url)
 
     def get(
         self, key: str, bucket: str | None = None, *, consistent: bool = False

@@ -15,7 +15,8 @@ from worker import LandmarkTable
 from worker.errors import CorruptImageError, NotAnImageError, ServiceError
 from worker.model import ModelOptions
 from worker.reading import ResultSummary, TableNotFoundError
-from worker.reading.summary import PREFIX_INDEX, SUMMARY_ATTRIBUTES, bind_indexed_item
+from worker.reading.item import PREFIX_INDEX, bind_reader_item
+from worker.reading.summary import SUMMARY_ATTRIBUTES
 from worker.results.item import bind_item
 from worker.results.table import ResultsTable
 
@@ -60,7 +61,7 @@ def make_table(chosen_dynamodb: None) -> MakeTable:
 
     def make(*, index: bool) -> Stored:
         name = f"listed-{next(_NUMBERS)}"
-        item = bind_indexed_item(name) if index else bind_item(name)
+        item = bind_reader_item(name) if index else bind_item(name)
         item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite knows no TTL
         return Stored(name, saving(ResultsTable(name, ModelOptions())), LandmarkTable(name))
 
