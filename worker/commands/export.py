@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import click
 
 from worker.commands.advice import WrongCallError
-from worker.commands.options import REQUIRED_TABLE, STATUS, Place, S3Place, stack_options
+from worker.commands.options import (
+    REQUIRED_TABLE,
+    STATUS,
+    Place,
+    S3Place,
+    output_option,
+    stack_options,
+)
 from worker.commands.terminal import counted
 from worker.operations.export.formats import FORMATS, format_of
 
@@ -37,14 +44,7 @@ class _Request:
 
 @click.command()
 @click.argument("place", required=False, type=S3Place(), metavar="[s3://BUCKET/PREFIX]")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where to; - is JSON Lines to standard output.",
-)
+@output_option("Where to; - is JSON Lines to standard output.", required=True)
 @click.option(
     "--format",
     "form",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from worker.commands.one_result import key_options, read_result
-from worker.commands.options import REQUIRED_TABLE, stack_options
+from worker.commands.options import REQUIRED_TABLE, output_option, stack_options
 from worker.commands.terminal import one_line
 
 if TYPE_CHECKING:
@@ -23,13 +23,7 @@ _VIEW_COLUMNS: Final = 100
 @click.option("--json", "kind", flag_value="json", help="All that is stored, as one JSON object.")
 @click.option("--csv", "kind", flag_value="csv", help="A row a landmark.")
 @click.option("--npz", "kind", flag_value="npz", help="NumPy's archive: an array a group.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write it there; .json, .csv and .npz say which form.",
-)
+@output_option("Write it there; .json, .csv and .npz say which form.")
 @stack_options(REQUIRED_TABLE)
 def get(
     key: str,

@@ -157,6 +157,27 @@ STATUS: Final = click.option(
     help="Only results with this status.",
 )
 
+
+def output_option(words: str, *, default: Path | None = None, required: bool = False) -> Option:
+    """The file that a command writes.
+
+    Args:
+        words: what it is, for `--help`.
+        default: where to if nothing is said.
+        required: whether something has to be said.
+    """
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        default=default,
+        show_default=default is not None,
+        required=required,
+        help=words,
+    )
+
+
 _ENDPOINT_URL: Final = click.option(
     "--endpoint-url",
     metavar="URL",

@@ -7,7 +7,7 @@ import click
 
 from worker.commands.advice import WrongCallError
 from worker.commands.one_result import key_options, read_result
-from worker.commands.options import REQUIRED_TABLE, stack_options
+from worker.commands.options import REQUIRED_TABLE, output_option, stack_options
 
 if TYPE_CHECKING:
     from worker.reading import LandmarkResult
@@ -17,14 +17,7 @@ _SUFFIX: Final = ".png"
 
 @click.command()
 @key_options
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The PNG to write; replaced if it is there.",
-)
+@output_option("The PNG to write; replaced if it is there.", required=True)
 @click.option(
     "--image",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.commands.options import REQUIRED_TABLE, STATUS, Duration, Place, S3Place, stack_options
+from worker.commands.options import (
+    REQUIRED_TABLE,
+    STATUS,
+    Duration,
+    Place,
+    S3Place,
+    output_option,
+    stack_options,
+)
 
 if TYPE_CHECKING:
     from worker.operations.report import WrittenReport
@@ -15,20 +23,10 @@ _DEFAULT_LIMIT: Final = 1000
 # 10,000 photos make half a gigabyte: no browser likes that.
 _MAX_LIMIT: Final = 10_000
 
-_FILE: Final = click.Path(dir_okay=False, path_type=Path)
-
 
 @click.command()
 @click.argument("place", type=S3Place(), metavar="[s3://BUCKET/PREFIX]", required=False)
-@click.option(
-    "-o",
-    "--output",
-    type=_FILE,
-    default=Path("report.html"),
-    show_default=True,
-    metavar="FILE",
-    help="The page; a file that is there is replaced.",
-)
+@output_option("The page; a file that is there is replaced.", default=Path("report.html"))
 @STATUS
 @click.option(
     "--since",
