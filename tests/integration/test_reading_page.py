@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,7 @@ from tests.fakes import Cloud, person, seen_nobody, seen_person
 from tests.results import save_result
 from worker.cli import landmarks
 from worker.errors import NotAnImageError
-from worker.landmarks import Detection
+from worker.landmarks import Detection, FloatArray
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reading.md").read_text("utf-8")
 KEY = "new/astronaut.jpg"
@@ -38,18 +39,47 @@ def folder(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path
 
 
-def test_the_pages_python_reads_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The left wrist is printed, and the poses are those that were found."""
+@pytest.fixture
+def pose(folder: Path) -> FloatArray:
+    """What is stored of the photograph with a person, once all results are in a file."""
     assert CliRunner().invoke(landmarks, ["export", "-o", "results.parquet"]).exit_code == 0
-    (code,) = (block for block in blocks("python") if "pq." in block)
+    assert (folder / "results.parquet").exists()
+    stored = seen_person().landmarks.pose_landmarks
+    assert stored is not None
+    return stored
+
+
+def run(library: str) -> dict[str, Any]:
+    """The names that the page's Python with this library has bound when it is through."""
+    (code,) = (block for block in blocks("python") if f"import {library}" in block)
     scope: dict[str, Any] = {}
-
     exec(code, scope)  # noqa: S102, the page's
+    return scope
 
-    pose = seen_person().landmarks.pose_landmarks
-    assert pose is not None
-    assert scope["poses"].tobytes() == pose.tobytes()
-    assert scope["poses"].dtype == np.float32
+
+def test_the_pages_python_reads_the_file(
+    pose: FloatArray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The left wrist is printed, and the poses are those that were found."""
+    poses = run("pyarrow.parquet")["poses"]
+
+    assert poses.tobytes() == pose.tobytes()
+    assert poses.dtype == np.float32
     key, *numbers = capsys.readouterr().out.split()
     assert (key, np.array(numbers, np.float32).tolist()) == (KEY, pose[15, [0, 1, 3]].tolist())
-    assert (folder / "results.parquet").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_pages_sql_reads_the_file(pose: FloatArray) -> None:
+    """DuckDB finds the left wrist's x of whoever was detected."""
+    (query,) = blocks("sql")
+
+    assert duckdb.execute(query).fetchall() == [(KEY, pose[15, 0])]
+
+
+def test_the_pages_pandas_reads_the_file(pose: FloatArray) -> None:
+    """A row a landmark, a column a number."""
+    frame = run("pandas")["pose"]
+
+    assert list(frame.columns) == ["x", "y", "z", "visibility"]
+    assert frame.to_numpy(np.float32).tobytes() == pose.tobytes()
