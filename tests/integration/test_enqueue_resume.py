@@ -18,6 +18,7 @@ import pytest
 from bench.enqueue_million import arrivals, services, start_command
 from tests.fakes import Cloud
 from tests.integration.enqueueing import keys, run
+from tests.signals import hang_ups
 
 KEYS = 6_000
 IN_FLIGHT = 160  # 8 threads, 2 batches each, 10 messages a batch
@@ -46,14 +47,17 @@ def stop(process: subprocess.Popen[str], state: Path, number: signal.Signals) ->
     return process.returncode, errors
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_an_interrupted_run_goes_on_without_sending_twice(
     endpoint: str, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    """After Ctrl-C or SIGTERM every key arrives exactly once."""
+    """After Ctrl-C, SIGTERM or a closed terminal every key arrives exactly once."""
     state = tmp_path / "state.json"
 
-    process = start_command(endpoint, tmp_path, "--resume", "state.json")
+    with hang_ups(signal.SIG_DFL):
+        process = start_command(endpoint, tmp_path, "--resume", "state.json")
     ended, errors = stop(process, state, number)
     assert ended == status
     assert "Repeat the command with --resume state.json" in errors
@@ -63,6 +67,17 @@ def test_an_interrupted_run_goes_on_without_sending_twice(
     _, errors = again.communicate(timeout=60)
     assert again.returncode == 0
     assert f"{KEYS:,} with earlier runs" in errors
+    assert arrivals(endpoint) == {"once": KEYS, "never": 0}
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(endpoint: str, tmp_path: Path) -> None:
+    """Who walks away finds everything sent."""
+    with hang_ups(signal.SIG_IGN):
+        process = start_command(endpoint, tmp_path, "--resume", "state.json")
+
+    ended, _ = stop(process, tmp_path / "state.json", signal.SIGHUP)
+
+    assert ended == 0
     assert arrivals(endpoint) == {"once": KEYS, "never": 0}
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.big_table import big_table
 from tests.integration.test_poller import ROOT, wait_until
+from tests.signals import hang_ups
 
 # Says at the end, in kB, what it took at most.
 _PROGRAM = """
@@ -96,6 +97,7 @@ def test_what_is_stopped_leaves_no_half_file(
     go_on = threading.Event()
     with (
         big_table(2000, pause=go_on) as address,
+        hang_ups(signal.SIG_DFL),
         start(address, "-o", str(file), "--force") as process,
     ):
         wait_until(lambda: part.exists() or process.poll() is not None)

@@ -33,8 +33,12 @@ class Interruption:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Take signals in this block: the first stops orderly, a second one at once."""
-        former = {number: signal.signal(number, self._take) for number in _SIGNALS}
+        """Take signals in this block: the first stops orderly, a second one at once.
+
+        What is ignored stays so: whoever says `nohup` wants to walk away.
+        """
+        heeded = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+        former = {number: signal.signal(number, self._take) for number in heeded}
         try:
             yield
         finally:
