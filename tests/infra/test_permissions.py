@@ -18,6 +18,9 @@ VARIANTS = [
     {"PrefixIndex": "true"},
     {"SegmentationBucket": "masks"},
 ]
+# Actions for which IAM knows no resources, so that "*" is all that can be said:
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+WITHOUT_RESOURCES = {"cloudwatch:GetMetricStatistics"}
 CREATED_BUCKET = f"landmark-images-{STACK_GUID}"
 
 
@@ -46,6 +49,11 @@ def granted(document: Node) -> set[tuple[str, str]]:
     return {(statement["Action"], statement["Resource"]) for statement in document["Statement"]}
 
 
+def operator_permissions(**values: str) -> set[tuple[str, str]]:
+    """What the policy for operators allows."""
+    return granted(render(**values).properties("OperatorPolicy")["PolicyDocument"])
+
+
 def worker_permissions(**values: str) -> set[tuple[str, str]]:
     """What the function's role allows."""
     (policy,) = render(**values).properties("WorkerRole")["Policies"]
@@ -56,7 +64,8 @@ def worker_permissions(**values: str) -> set[tuple[str, str]]:
 def test_one_action_on_one_resource(values: dict[str, str]) -> None:
     """Whatever is allowed is one action, spelt out, on one resource.
 
-    The only wildcard is the one that cannot be had otherwise: a bucket's objects.
+    The only wildcards are those that cannot be had otherwise: a bucket's objects, and the
+    resource of an action that knows none.
     """
     allowing = statements(render(**values), "Allow")
     assert len(allowing) > 10, "the policies have not been found"
@@ -66,6 +75,9 @@ def test_one_action_on_one_resource(values: dict[str, str]) -> None:
         assert isinstance(action, str)
         assert "*" not in action
         assert isinstance(resource, str)
+        if action in WITHOUT_RESOURCES:
+            assert resource == "*"
+            continue
         assert "*" not in resource.removesuffix("/*")
         assert not resource.endswith("/*") or action.startswith(("s3:GetObject", "s3:PutObject"))
         assert statement.get("Principal") != "*"
@@ -136,6 +148,48 @@ def test_readers_may_query_the_index_where_there_is_one() -> None:
         ("dynamodb:Query", "ResultsTable.Arn/index/by-prefix"),
     }
     assert worker_permissions(PrefixIndex="true") == worker_permissions()
+
+
+@pytest.mark.parametrize(
+    ("values", "bucket"),
+    [({}, "ImageBucket"), ({"ExistingImageBucket": "camera-roll"}, "camera-roll")],
+)
+def test_operators_may_what_the_command_does(values: dict[str, str], bucket: str) -> None:
+    """They may look at everything, and send and bring back jobs; they write no photographs.
+
+    That the command needs all of this, and nothing else, is tested by running it:
+    tests/integration/test_command_permissions.py.
+    """
+    assert operator_permissions(**values) == {
+        ("sqs:GetQueueAttributes", "Queue.Arn"),
+        ("sqs:SendMessage", "Queue.Arn"),
+        ("sqs:GetQueueAttributes", "DeadLetterQueue.Arn"),
+        ("sqs:GetQueueUrl", "DeadLetterQueue.Arn"),
+        ("sqs:ReceiveMessage", "DeadLetterQueue.Arn"),
+        ("sqs:ChangeMessageVisibility", "DeadLetterQueue.Arn"),
+        ("sqs:DeleteMessage", "DeadLetterQueue.Arn"),
+        ("sqs:StartMessageMoveTask", "DeadLetterQueue.Arn"),
+        ("dynamodb:Query", "ResultsTable.Arn"),
+        ("dynamodb:Query", "ResultsTable.Arn/index/by-prefix"),
+        ("dynamodb:Scan", "ResultsTable.Arn"),
+        ("s3:GetObject", f"arn:aws:s3:::{bucket}/*"),
+        ("s3:GetObjectVersion", f"arn:aws:s3:::{bucket}/*"),
+        ("s3:ListBucket", f"arn:aws:s3:::{bucket}"),
+        ("cloudwatch:GetMetricStatistics", "*"),
+    }
+
+
+def test_operators_may_decrypt_where_the_bucket_has_a_key() -> None:
+    """Photographs are read with the key of an existing bucket."""
+    without = operator_permissions(ExistingImageBucket="camera-roll")
+    values = {"ExistingImageBucket": "camera-roll", "ExistingImageBucketKeyArn": KEY_ARN}
+    assert operator_permissions(**values) - without == {("kms:Decrypt", KEY_ARN)}
+
+
+@pytest.mark.parametrize("values", [{"PrefixIndex": "true"}, {"SegmentationBucket": "masks"}])
+def test_operators_need_no_more_with_an_index_or_masks(values: dict[str, str]) -> None:
+    """The index is asked for in any case, and no command reads masks."""
+    assert operator_permissions(**values) == operator_permissions()
 
 
 def test_nothing_needs_more_than_the_capability_to_create_roles() -> None:
