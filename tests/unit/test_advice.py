@@ -11,7 +11,7 @@ from botocore.exceptions import (
 from pynamodb.exceptions import ScanError
 
 from worker.commands.advice import one_line_errors
-from worker.errors import SettingsError
+from worker.errors import AccessDeniedError, SettingsError
 from worker.operations.enqueue.entries import OrderError
 
 
@@ -26,7 +26,11 @@ def refused(
     ("error", "words"),
     [
         (refused("AccessDenied"), "may not ReceiveMessage"),
-        (refused("AccessDeniedException", "Scan"), "may not Scan"),
+        (
+            refused("AccessDeniedException", "Scan"),
+            "may not Scan: attach the stack's OperatorPolicy",
+        ),
+        (refused("AccessDenied", "PutObject"), "may not PutObject: allow s3:PutObject"),
         (refused("ExpiredToken"), "log in again"),
         (refused("InvalidClientTokenId"), "get-caller-identity"),
         (refused("QueueDoesNotExist"), "QueueUrl"),
@@ -56,6 +60,14 @@ def test_each_error_is_one_line(error: Exception, words: str) -> None:
 
     assert words in raised.value.message
     assert len(raised.value.message.splitlines()) == 1
+
+
+def test_an_object_that_may_not_be_read_is_named() -> None:
+    """What we say of it stays, and what to do about it is added, as where S3 itself says it."""
+    with pytest.raises(click.ClickException) as raised, one_line_errors():
+        raise AccessDeniedError("S3 refuses 'a.jpg'") from refused("AccessDenied", "GetObject")
+
+    assert raised.value.message.startswith("S3 refuses 'a.jpg': attach the stack's OperatorPolicy")
 
 
 def test_an_order_that_makes_no_sense_is_wrong_usage() -> None:

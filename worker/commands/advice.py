@@ -29,6 +29,11 @@ _NO_CREDENTIALS: Final = (
     "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
     "or run `aws configure`"
 )
+_NOT_ALLOWED: Final = (
+    "attach the stack's OperatorPolicy (output OperatorPolicyArn) to their role, or "
+    "allow what docs/operations.md says that the command needs"
+)
+_NO_UPLOADS: Final = "allow s3:PutObject on the bucket; OperatorPolicy does not"
 _NO_MOVE_TASK: Final = "SQS's move task failed; --one-by-one does without it: {error}"
 
 _BY_CODE: Final = {
@@ -48,6 +53,7 @@ _BY_CODE: Final = {
 # What brings a package that few need.
 _EXTRAS: Final = {"pyarrow": "parquet"}
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
+_UPLOADS: Final = frozenset({"PutObject", "CreateMultipartUpload", "UploadPart"})
 
 
 class WrongCallError(click.ClickException):
@@ -115,15 +121,20 @@ def _own(error: LandmarkError) -> click.ClickException:
 
     kind = WrongCallError if isinstance(error, OrderError) else click.ClickException
     words = "\n".join(map(printable, str(error).split("\n")))  # some end with a log's last lines
-    return kind(_table_words(error) or words)
+    return kind(_cause_words(error) or words)
 
 
-def _table_words(error: LandmarkError) -> str | None:
-    """What DynamoDB refuses to a reader of results, who has an error of ours for it."""
-    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, only for errors
+def _cause_words(error: LandmarkError) -> str | None:
+    """What DynamoDB or S3 refuses to whoever has an error of ours for it."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415, only for errors
+    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, the same
 
     cause = error.__cause__
-    return _service_words(cause) if isinstance(cause, PynamoDBException) else None
+    if isinstance(cause, PynamoDBException):
+        return _service_words(cause)
+    if isinstance(cause, ClientError) and cause.response["Error"].get("Code") in _DENIED:
+        return f"{one_line(str(error))}: {_NOT_ALLOWED}"
+    return None
 
 
 def _service_words(error: BaseException) -> str | None:
@@ -154,7 +165,8 @@ def _refusal(error: "ClientError") -> str:
     answer = error.response["Error"]
     code, message = answer.get("Code", ""), one_line(answer.get("Message", ""))
     if code in _DENIED:
-        return f"these credentials may not {error.operation_name}: {message}"
+        allowing = _NO_UPLOADS if error.operation_name in _UPLOADS else _NOT_ALLOWED
+        return f"these credentials may not {error.operation_name}: {allowing} ({message})"
     if code in _BY_CODE:
         bucket = answer.get("BucketName")
         return f"{bucket}: {_BY_CODE[code]}" if bucket else _BY_CODE[code]
