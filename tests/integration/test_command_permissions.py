@@ -1,0 +1,158 @@
+"""Who may run which command: what it asks of AWS, what the page says, what the policies grant.
+
+These tests look at calls, where others look at what came of them: AWS allows or refuses calls,
+and the embedded services refuse none. What they can't show is written down in
+`tests/permissions.py`: what SQS's move task does by itself, and what S3 asks of KMS.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tests.fakes import Cloud, nobody, person, seen_person
+from tests.infra.cloudformation import render
+from tests.infra.test_permissions import KEY_ARN
+from tests.integration.docs.pages import ROOT
+from tests.integration.test_enqueue_sources import put_inventory, row
+from tests.items import store
+from tests.permissions import EVERYTHING, Permission, granted, recorded, said
+from tests.results import save_result
+from worker.cli import landmarks
+from worker.dead_letters import DeadLetterQueue
+from worker.errors import MessageError, ObjectNotFoundError
+from worker.landmarks import Detection
+
+PAGE: Final = ROOT / "docs" / "operations.md"
+BUCKET: Final = "s3://BUCKET"  # the stack's
+
+# Each row of the page's table, and command lines that together take all of its ways.
+RUNS: Final = {
+    "enqueue": [f"enqueue {BUCKET}/photos", f"enqueue {BUCKET}/photos/a.jpg"],
+    "enqueue --inventory": [f"enqueue {BUCKET}/inventory/manifest.json --inventory"],
+    "enqueue --upload": [f"enqueue folder --upload {BUCKET}/new"],
+    "status": ["status", "status --dead-letter-queue-url="],
+    "dead-letters list": ["dead-letters list"],
+    "dead-letters show": ["dead-letters show id-0"],
+    "dead-letters redrive": ["dead-letters redrive --code INVALID_MESSAGE", "dead-letters redrive"],
+    "dead-letters drop": ["dead-letters drop --code INVALID_MESSAGE --yes"],
+    "retry": ["retry --failed"],
+    "reprocess": [f"reprocess {BUCKET} --options-changed --options-hash 0"],
+    "get": ["get photos/a.jpg", "get photos%2Fa.jpg --bucket elsewhere"],
+    "list": [f"list {BUCKET}/photos/", f"list {BUCKET}/photos/ --recursive"],
+    "report": ["report"],
+    "export": ["export -o all.jsonl"],
+    "overlay": ["overlay photos/a.jpg -o a.png", "overlay photos/b.jpg -o b.png"],
+}
+# What ends with an error here: the embedded services have no move task, and there is no result.
+REFUSED: Final = {"dead-letters redrive": 1, "get photos%2Fa.jpg --bucket elsewhere": 1}
+
+# Commands that bring their services along, or ask none.
+AT_HOME: Final = {"demo", "local", "completion"}
+
+# Whoever may write photographs is a producer, and the stack can't know which.
+NOT_GRANTED: Final = {Permission("s3:PutObject", "bucket")}
+
+PLACES: Final = {
+    "Queue.Arn": "queue",
+    "DeadLetterQueue.Arn": "dead-letter queue",
+    "ResultsTable.Arn": "table",
+    "ResultsTable.Arn/index/by-prefix": "index",
+    "arn:aws:s3:::camera-roll": "bucket",
+    "arn:aws:s3:::camera-roll/*": "bucket",
+    KEY_ARN: "key",
+    "*": EVERYTHING,
+}
+
+
+@pytest.fixture
+def filled(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """Photographs with and without versions, results, letters, an inventory, a folder."""
+    monkeypatch.chdir(tmp_path)
+    detection = Detection(seen_person().landmarks, 512, 512, "jpeg")
+    for key in ("photos/a.jpg", "photos/b.jpg"):
+        save_result(cloud, key, detection, version=cloud.put(key, person()))
+        cloud.keep_versions()
+    store(cloud, "photos/list.txt", "failed", code="NOT_AN_IMAGE")
+    letters = DeadLetterQueue(cloud.clients["sqs"], cloud.stack.dead_letter_queue_url)
+    for number, error in enumerate([MessageError("no key"), ObjectNotFoundError("no object")]):
+        letters.put("?", message_id=f"id-{number}", attempts=1, error=error, deadline=float("inf"))
+    put_inventory(cloud, [row("a.jpg")])
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "small.png").write_bytes(nobody())
+    (tmp_path / "folder" / "in parts.jpg").write_bytes(bytes(9_000_000))
+    return cloud
+
+
+def run(cloud: Cloud, line: str, *, text: str | None = None) -> None:
+    """Run a command line, with the stack's settings and bucket."""
+    arguments = line.replace("BUCKET", cloud.stack.bucket).split()
+    result = CliRunner().invoke(landmarks, arguments, env=cloud.stack.environment, input=text)
+    assert result.exit_code == REFUSED.get(line, 0), result.output
+
+
+def commands(group: click.Group, before: str = "") -> Iterator[str]:
+    """Every command, by its full name."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}"
+
+
+def policy(name: str, *, with_key: bool = True) -> set[Permission]:
+    """What a policy of the stack grants, by the page's words."""
+    key = {"ExistingImageBucketKeyArn": KEY_ARN} if with_key else {}
+    stack = render(ExistingImageBucket="camera-roll", **key)
+    return granted(stack.properties(name)["PolicyDocument"], PLACES)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_command_needs_what_the_page_says(filled: Cloud, name: str) -> None:
+    """What it asks of AWS is allowed by what its row lists, and needs all of that."""
+    with recorded(filled.stack) as needed:
+        for line in RUNS[name]:
+            run(filled, line)
+
+    assert needed == said(PAGE)[name]
+
+
+def test_the_page_has_every_command() -> None:
+    """A new command has to say what it needs; and every row is run above."""
+    rows = said(PAGE).keys()
+
+    assert rows == RUNS.keys()
+    without_options = {name.partition(" --")[0] for name in rows}
+    assert without_options == set(commands(landmarks)) - AT_HOME
+
+
+def test_operators_may_what_commands_need_and_nothing_else() -> None:
+    """Every row of the page's table, but for uploads."""
+    rows = said(PAGE)
+    needed = set().union(*rows.values())
+
+    assert policy("OperatorPolicy") == needed - NOT_GRANTED
+    assert [name for name in rows if rows[name] & NOT_GRANTED] == ["enqueue --upload"]
+    without_key = policy("OperatorPolicy", with_key=False)
+    assert without_key == needed - NOT_GRANTED - {Permission("kms:Decrypt", "key")}
+
+
+def test_a_producer_may_enqueue_what_it_names(filled: Cloud) -> None:
+    """Keys on standard input need no more than the policy for producers."""
+    with recorded(filled.stack) as needed:
+        run(filled, "enqueue -", text="photos/a.jpg\n")
+
+    assert needed == policy("ProducerPolicy")
+
+
+def test_a_reader_may_get_a_result(filled: Cloud) -> None:
+    """One result needs no more than the policy for readers, and so does a drawing on a copy."""
+    (Path.cwd() / "copy.jpg").write_bytes(person())
+    with recorded(filled.stack) as needed:
+        run(filled, "get photos/a.jpg")
+        run(filled, "overlay photos/a.jpg -o a.png --image copy.jpg")
+
+    assert needed == policy("ReaderPolicy")
