@@ -3,15 +3,24 @@ import { DynamoDBDocumentClient, QueryCommand } from "@aws-sdk/lib-dynamodb";
 
 const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient());
 
-// LANDMARK_ENCODING=binary: bytes, a slice of a larger buffer, so that its offset matters.
-// LANDMARK_ENCODING=maps: a list of { x, y, z, visibility }, of which only the pose has the last.
+/** @typedef {{ x: number, y: number, z: number, visibility?: number }} Landmark */
+
+/**
+ * LANDMARK_ENCODING=binary: bytes, a slice of a larger buffer, so that its offset matters.
+ * LANDMARK_ENCODING=maps: a list of { x, y, z, visibility }, of which only the pose has the last.
+ * @param {Uint8Array | Landmark[]} group
+ */
 const numbers = (group) => group instanceof Uint8Array
   ? new Float32Array(group.buffer, group.byteOffset, group.byteLength / 4)
   : Float32Array.from(group.flatMap(({ x, y, z, ...more }) => [x, y, z, ...Object.values(more)]));
 
-/** The results of a key, one for each bucket that has it; groups of landmarks as Float32Array. */
+/**
+ * The results of a key, one for each bucket that has it; groups of landmarks as Float32Array.
+ * @param {string} table
+ * @param {string} key
+ */
 export async function readLandmarks(table, key) {
-  const { Items } = await dynamodb.send(new QueryCommand({
+  const { Items = [] } = await dynamodb.send(new QueryCommand({
     TableName: table,
     KeyConditionExpression: "object_key = :key",
     ExpressionAttributeValues: { ":key": key },

@@ -3,5 +3,8 @@
 import dynalite from "dynalite";
 
 const server = dynalite({ createTableMs: 0, deleteTableMs: 0 });
-server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+server.listen(0, "127.0.0.1", () => {
+  const { port } = /** @type {import("node:net").AddressInfo} as it has a port */ (server.address());
+  console.log(port);
+});
 process.stdin.on("end", () => process.exit()).resume();

@@ -3,6 +3,8 @@
 const [, , folder, table, key] = process.argv;
 const { readLandmarks } = await import(`${folder}/read-landmarks.mjs`);
 
+/** @param {Float32Array} value */
 const hexadecimal = (value) => Buffer.from(Float64Array.from(value).buffer).toString("hex");
+/** @type {(name: string, value: unknown) => unknown} */
 const printed = (_, value) => (value instanceof Float32Array ? hexadecimal(value) : value);
 console.log(JSON.stringify(await readLandmarks(table, key), printed));

@@ -1,5 +1,6 @@
 // About: what is known about the result that the detail view shows.
 
+/** @type {(result: Result, figure: Figure) => Node[]} */
 function aboutResult(result, figure) {
   return [
     element('p', { class: 'muted place' }, element('span', { id: 'detail-place' })),
@@ -22,16 +23,20 @@ const layerGroup = element(
   ...layerButtons(),
 );
 
+/** @param {string} key */
 function copyButton(key) {
   const says = { text: 'Copy key', 'aria-live': 'polite' };
-  const button = element('button', { type: 'button', class: 'quiet', ...says });
+  const button = element('button', { type: 'button', id: 'copy', class: 'quiet', ...says });
   button.addEventListener('click', async () => {
     button.textContent = (await copy(key)) ? 'Copied' : 'Not copied';
-    setTimeout(() => { button.textContent = 'Copy key'; }, 1500);
+    setTimeout(() => {
+      button.textContent = 'Copy key';
+    }, 1500);
   });
   return button;
 }
 
+/** @param {string} text */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -41,7 +46,10 @@ async function copy(text) {
   }
 }
 
-/** Where a browser keeps the clipboard from files. */
+/**
+ * Where a browser keeps the clipboard from files.
+ * @param {string} text
+ */
 function copyFromField(text) {
   const field = element('textarea', { class: 'hidden' });
   field.value = text;
@@ -52,19 +60,16 @@ function copyFromField(text) {
   return copied;
 }
 
+/** @param {Fact[]} facts */
 function factList(facts) {
-  const rows = facts.filter(([, value]) => value !== null && value !== undefined && value !== '');
-  return element(
-    'dl',
-    {},
-    ...rows.flatMap(([name, value]) => [
-      element('dt', { text: name }),
-      element('dd', { text: value }),
-    ]),
-  );
+  /** @param {Fact} fact */
+  const row = ([name, text]) => (text ? [element('dt', { text: name }), element('dd', { text })] : []);
+  return element('dl', {}, ...facts.flatMap(row));
 }
 
+/** @type {(result: Result, figure: Figure) => Fact[]} */
 function aboutFacts(result, figure) {
+  /** @param {string | null} value */
   const text = (value) => (value === null ? null : visible(value));
   return [
     ['Error', text(result.code)],
@@ -83,29 +88,36 @@ function aboutFacts(result, figure) {
   ];
 }
 
+/** @param {NonNullable<Result['ms']>} ms */
 const tookWords = ({ total, fetch, detect }) =>
   `${milliseconds(total)}: fetch ${milliseconds(fetch)}, detect ${milliseconds(detect)}`;
 
+/** @param {Figure} figure */
 function foundWords(figure) {
-  return Object.entries(figure)
+  return entriesOf(figure)
     .map(([group, points]) => `${GROUP_WORDS[group]} ${points.count}`)
     .join(', ');
 }
 
+/** @param {Result} result */
 function imageWords({ width, height, format, bytes }) {
   return [
-    ...(width ? [`${integer.format(width)} × ${integer.format(height)} px`] : []),
+    ...(width && height ? [`${integer.format(width)} × ${integer.format(height)} px`] : []),
     ...(format ? [visible(format)] : []),
     ...(bytes === null ? [] : [fileSize(bytes)]),
   ].join(', ');
 }
 
-/** What is said over the picture where the photo is missing. */
+/**
+ * What is said over the picture where the photo is missing.
+ * @param {Result} result
+ */
 function missingNote(result) {
   const words = PHOTO_WORDS[result.photo];
   return words ? [element('p', { class: 'note', text: words[1] })] : [];
 }
 
+/** @param {Result} result */
 function reasonNote(result) {
   return element(
     'div',

@@ -1,8 +1,13 @@
 // Cards: one result in the gallery. A card far from the window has no picture in memory.
 
-/** A card: its place in the gallery, and how it stands. */
+/**
+ * A card: its place in the gallery, and how it stands.
+ * @param {Result} result
+ * @returns {Card}
+ */
 function cardOf(result) {
-  const canvas = result.width ? element('canvas', { 'aria-hidden': 'true' }) : null;
+  const size = sizeOf(result);
+  const canvas = element('canvas', { 'aria-hidden': 'true' });
   const button = element(
     'button',
     {
@@ -11,17 +16,20 @@ function cardOf(result) {
       tabindex: -1,
       'aria-haspopup': 'dialog',
       'aria-label': cardWords(result),
-      'data-index': result.index,
     },
-    element('span', { class: 'picture' }, canvas, ...pictureWords(result)),
+    element('span', { class: 'picture' }, size && canvas, ...pictureWords(result)),
     element('span', { class: 'caption' }, keyLine(result), factsLine(result)),
   );
-  return { result, canvas, button, item: element('li', {}, button), near: false, content: null, photo: null };
+  const item = element('li', {}, button);
+  return { result, size, canvas, button, item, near: false, content: null, photo: null };
 }
 
-/** Long keys are cut in their folder first, and never at their end, which tells them apart. */
+/**
+ * Long keys are cut in their folder first, and never at their end, which tells them apart.
+ * @param {Result} result
+ */
 function keyLine(result) {
-  const parts = Object.entries(keyParts(result.key)).filter(([, text]) => text);
+  const parts = entriesOf(keyParts(result.key)).filter(([, text]) => text);
   return element(
     'span',
     { class: 'key', title: visible(result.key) },
@@ -29,6 +37,7 @@ function keyLine(result) {
   );
 }
 
+/** @param {Result} result */
 function factsLine(result) {
   const numbers = [
     ...(result.score === null ? [] : [result.score.toFixed(2)]),
@@ -42,6 +51,7 @@ function factsLine(result) {
   );
 }
 
+/** @param {Result} result */
 function pictureWords(result) {
   if (result.status === 'failed') {
     return [
@@ -57,6 +67,7 @@ function pictureWords(result) {
   return short ? [element('span', { class: 'missing', text: short })] : [];
 }
 
+/** @param {Result} result */
 function cardWords(result) {
   return [
     visible(result.key),
@@ -67,7 +78,10 @@ function cardWords(result) {
   ].join(', ');
 }
 
-/** Read what the card shows; true once it is there, unless the card has left in the meantime. */
+/**
+ * Read what the card shows; true once it is there, unless the card has left in the meantime.
+ * @param {Card} card
+ */
 async function loadCard(card) {
   card.content = contentOf(card.result);
   if (card.content.photo === null) {
@@ -82,14 +96,18 @@ async function loadCard(card) {
   return card.near;
 }
 
-function paintCard({ canvas, result, photo, content }) {
-  paint(canvas, result, photo, content.figure);
-  canvas.classList.add('painted');
+/** @param {Card} card */
+function paintCard({ canvas, size, photo, content }) {
+  if (size && content) {
+    paint(canvas, size, photo, content.figure);
+    canvas.classList.add('painted');
+  }
 }
 
+/** @param {Card} card */
 function unloadCard(card) {
   card.content = null;
   card.photo = null;
   card.canvas.classList.remove('painted');
-  clear(card.canvas);
+  release(card.canvas);
 }

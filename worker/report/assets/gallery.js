@@ -2,22 +2,27 @@
 
 const cards = results.map(cardOf);
 
+/** @type {Map<Element | null, Card>} */
+const cardsByElement = new Map();
+cards.forEach((card) => cardsByElement.set(card.item, card).set(card.button, card));
+
 // How far outside of the window cards are painted already.
 const AHEAD = '600px 0px';
 
 // Of a frame's 16 ms; the rest is the browser's.
 const PAINTING_MS = 7;
 
+/** @type {Set<Card>} */
 const waiting = new Set();
 
 const observer = new IntersectionObserver((changes) => changes.forEach(noticeCard), { rootMargin: AHEAD });
 
 function fillGallery() {
-  cards.filter((card) => card.canvas).forEach((card) => observer.observe(card.item));
+  cards.filter((card) => card.size).forEach((card) => observer.observe(card.item));
   const gallery = byId('gallery');
-  gallery.addEventListener('click', (event) => openFrom(event.target.closest('.card')));
+  gallery.addEventListener('click', (event) => openFrom(cardAround(event)));
   gallery.addEventListener('keydown', moveFocus);
-  gallery.addEventListener('focusin', (event) => makeStop(event.target.closest('.card')));
+  gallery.addEventListener('focusin', (event) => makeStop(cardAround(event)));
   selection.listeners.push(showSelected);
   layers.listeners.push(repaintCards);
   let width = 0;
@@ -38,11 +43,15 @@ function showSelected() {
     selection.results.length === results.length
       ? counted(results.length, 'result')
       : `${integer.format(selection.results.length)} of ${counted(results.length, 'result')}`;
-  makeStop(selection.results.length ? cards[selection.results[0].index].button : null);
+  makeStop(selection.results.length ? cards[selection.results[0].index] : null);
 }
 
+/** @param {IntersectionObserverEntry} change */
 function noticeCard({ target, isIntersecting }) {
-  const card = cards[Number(target.firstChild.dataset.index)];
+  const card = cardsByElement.get(target);
+  if (!card) {
+    return;
+  }
   card.near = isIntersecting;
   if (isIntersecting) {
     wantPaint(card);
@@ -52,9 +61,10 @@ function noticeCard({ target, isIntersecting }) {
 }
 
 function repaintCards() {
-  cards.filter((card) => card.near && card.canvas).forEach(wantPaint);
+  cards.filter((card) => card.near && card.size).forEach(wantPaint);
 }
 
+/** @param {Card} card */
 function wantPaint(card) {
   if (waiting.size === 0) {
     requestAnimationFrame(paintWaiting);
@@ -79,6 +89,7 @@ function paintWaiting() {
   }
 }
 
+/** @param {Card} card */
 function paintOrLoad(card) {
   if (card.content && (card.photo || card.content.photo === null)) {
     paintCard(card);
@@ -89,24 +100,42 @@ function paintOrLoad(card) {
 
 // --- the keyboard ---
 
-/** Tab stops at one card of the gallery: arrows go to the others. */
-function makeStop(button) {
-  byId('gallery').querySelector('.card[tabindex="0"]')?.setAttribute('tabindex', '-1');
-  button?.setAttribute('tabindex', '0');
+/** @type {Card | null} */
+let tabStop = null;
+
+/**
+ * Tab stops at one card of the gallery: arrows go to the others.
+ * @param {Card | null} card
+ */
+function makeStop(card) {
+  if (card) {
+    tabStop?.button.setAttribute('tabindex', '-1');
+    card.button.setAttribute('tabindex', '0');
+    tabStop = card;
+  }
 }
 
+/** @param {Result} result */
 function focusCard(result) {
   cards[result.index].button.focus();
 }
 
-function openFrom(button) {
-  if (button) {
-    openDetail(results[Number(button.dataset.index)]);
+/** @param {Event} event */
+function cardAround(event) {
+  return cardsByElement.get(around(event, '.card')) ?? null;
+}
+
+/** @param {Card | null} card */
+function openFrom(card) {
+  if (card) {
+    openDetail(card.result);
   }
 }
 
+/** @param {KeyboardEvent} event */
 function moveFocus(event) {
   const columns = getComputedStyle(byId('gallery')).gridTemplateColumns.split(' ').length;
+  /** @type {Record<string, number | undefined>} */
   const steps = {
     ArrowLeft: -1,
     ArrowRight: 1,
@@ -120,7 +149,7 @@ function moveFocus(event) {
     return;
   }
   event.preventDefault();
-  const card = event.target.closest('.card');
-  const at = card ? shown.indexOf(results[Number(card.dataset.index)]) + step : 0;
+  const card = cardAround(event);
+  const at = card ? shown.indexOf(card.result) + step : 0;
   focusCard(shown[Math.min(shown.length - 1, Math.max(0, at))]);
 }

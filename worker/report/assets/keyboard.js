@@ -15,6 +15,7 @@ const KEYS = [
   ['?', 'these keys'],
 ];
 
+/** @type {Record<string, () => void>} */
 const ANYWHERE = {
   '/': () => (byId('detail').open ? null : byId('search').focus()),
   '?': () => byId('keys').showModal(),
@@ -22,16 +23,17 @@ const ANYWHERE = {
   ...Object.fromEntries(LAYERS.map(({ name, key }) => [key, () => pressLayer(name)])),
 };
 
+/** @type {Record<string, () => void>} */
 const IN_DETAIL = {
   ArrowLeft: () => stepDetail(-1),
   ArrowRight: () => stepDetail(1),
   ArrowUp: () => stepPoint(-1),
   ArrowDown: () => stepPoint(1),
-  '+': () => zoom(1),
-  '=': () => zoom(1),
-  '-': () => zoom(-1),
-  0: () => zoom(0),
-  c: () => byId('about').querySelector('.badges button').click(),
+  '+': () => pressZoom(1),
+  '=': () => pressZoom(1),
+  '-': () => pressZoom(-1),
+  0: () => pressZoom(0),
+  c: () => byId('copy').click(),
 };
 
 function fillKeyboard() {
@@ -46,8 +48,9 @@ function fillKeyboard() {
   byId('search').addEventListener('keydown', leaveSearch);
 }
 
+/** @param {KeyboardEvent} event */
 function pressKey(event) {
-  const typing = event.target.closest?.('input, select, textarea');
+  const typing = around(event, 'input, select, textarea');
   if (typing || isShortcut(event) || byId('keys').open) {
     return;
   }
@@ -58,11 +61,14 @@ function pressKey(event) {
   }
 }
 
-/** Esc empties the search and leaves it; Enter and down go to what was found. */
+/**
+ * Esc empties the search and leaves it; Enter and down go to what was found.
+ * @param {KeyboardEvent} event
+ */
 function leaveSearch(event) {
   if (event.key === 'Escape') {
     select({ search: '' });
-    event.target.blur();
+    byId('search').blur();
   } else if (['Enter', 'ArrowDown'].includes(event.key) && selection.results.length) {
     event.preventDefault();
     focusCard(selection.results[0]);

@@ -1,5 +1,6 @@
 // Layers: what is drawn, the same in all pictures of the page.
 
+/** @type {{ name: Layer, key: string, words: string, about: string }[]} */
 const LAYERS = [
   { name: 'pose', key: '1', words: 'Pose', about: 'pose, left orange, right blue' },
   { name: 'face', key: '2', words: 'Face', about: 'face' },
@@ -8,8 +9,10 @@ const LAYERS = [
   { name: 'guessed', key: '5', words: 'Guessed', about: 'pose points that are only guessed' },
 ];
 
+/** @type {Record<Layer, boolean> & { listeners: (() => void)[] }} */
 const layers = { pose: true, face: true, hands: true, photo: true, guessed: true, listeners: [] };
 
+/** @param {Layer} name */
 function pressLayer(name) {
   layers[name] = !layers[name];
   layers.listeners.forEach((listener) => listener());
@@ -24,6 +27,7 @@ function layerButtons() {
   return buttons;
 }
 
+/** @param {typeof LAYERS[number]} layer */
 function layerButton({ name, key, words, about }) {
   const attributes = {
     class: `layer ${name}`,
@@ -34,5 +38,8 @@ function layerButton({ name, key, words, about }) {
   return toggle(attributes, layers[name], element('span', { class: 'swatch' }), words);
 }
 
-/** Whether points of a group are drawn. */
-const isDrawn = (group) => layers[group.endsWith('hand') ? 'hands' : group];
+/**
+ * Whether points of a group are drawn.
+ * @param {Group} group
+ */
+const isDrawn = (group) => layers[group === 'pose' || group === 'face' ? group : 'hands'];

@@ -17,7 +17,7 @@ function openLinked() {
   }
   const result = linkedResult(location.hash);
   if (!result) {
-    select({ search: linkParts(location.hash).key });
+    select({ search: linkParts(location.hash).key ?? '' });
   } else if (result !== detail.result) {
     openDetail(result);
   }

@@ -2,12 +2,15 @@
 //
 // Lines and dots have their width on the screen, not in the photo: see `Viewport`.
 
-/** Photo or plain ground, lines and points; `points` are the ones of `points.js`. */
-function overlay(result, content, points) {
-  const size = { width: result.width, height: result.height };
+/**
+ * Photo or plain ground, lines and points; `points` are the ones of `points.js`.
+ * @type {(size: Size, content: Content, points: Point[]) => Element[]}
+ */
+function overlay(size, content, points) {
   return [photoShape(content.photo, size), lineShapes(content.figure, size), pointShapes(points)];
 }
 
+/** @type {(address: string | null, size: Size) => Element} */
 function photoShape(address, size) {
   const ground = shape('rect', { class: 'ground', ...size });
   const shown = { class: 'photo', href: address, preserveAspectRatio: 'none', ...size };
@@ -15,16 +18,20 @@ function photoShape(address, size) {
   return shape('g', { class: 'picture' }, ground, photo);
 }
 
-/** Widths are those of a picture of 900 pixels, about what a screen has for it. */
+/**
+ * Widths are those of a picture of 900 pixels, about what a screen has for it.
+ * @type {(figure: Figure, size: Size) => Element}
+ */
 function lineShapes(figure, size) {
   const scale = 900 / Math.max(size.width, size.height);
   const frame = { width: size.width * scale, height: size.height * scale };
   const paths = strokesOf(figure, frame)
-    .filter((stroke) => stroke.ends)
+    .filter((stroke) => 'ends' in stroke)
     .map((stroke) => linePath(stroke, scale));
   return shape('g', { class: 'lines' }, ...paths);
 }
 
+/** @type {(stroke: LineStroke, scale: number) => Element} */
 function linePath({ ends, colour, width, opacity }, scale) {
   const steps = [];
   for (let at = 0; at < ends.length; at += 4) {
@@ -36,6 +43,7 @@ function linePath({ ends, colour, width, opacity }, scale) {
   return path;
 }
 
+/** @param {Point[]} points */
 function pointShapes(points) {
   return shape('g', { class: 'points' }, ...points.map((point) => point.node));
 }

@@ -6,7 +6,10 @@ const MARGIN = { left: 40, right: 18, top: 10, bottom: 36 };
 // A label of the axis needs so much room.
 const TICK_PIXELS = 56;
 
-/** A figure with a title; what is in it is drawn anew when its width changes. */
+/**
+ * A figure with a title; what is in it is drawn anew when its width changes.
+ * @type {(title: string, draw: (width: number) => Element[]) => HTMLElement}
+ */
 function plot(title, draw) {
   const place = element('div', { class: 'drawing' });
   const caption = element('figcaption', { text: title });
@@ -21,10 +24,7 @@ function plot(title, draw) {
   return figure;
 }
 
-/**
- * `data` is one of `summary.py`'s histograms, or null. `axis` is what it is of, `tick` writes a
- * value on the axis, `words` with its unit.
- */
+/** @type {(title: string, data: Histogram | null, labels: Labels) => HTMLElement} */
 function histogram(title, data, { axis, tick, words }) {
   if (data === null) {
     const nothing = { class: 'muted nothing unknown', text: 'Nothing to show.' };
@@ -33,11 +33,15 @@ function histogram(title, data, { axis, tick, words }) {
   return plot(title, (width) => [bars(data, width, { axis, tick, words }), marks(data, words)]);
 }
 
+/** @type {(data: Histogram, width: number, labels: Labels) => Element} */
 function bars(data, width, { axis, tick, words }) {
   const counts = data.beyond > 0 ? [...data.counts, data.beyond] : data.counts;
   const most = Math.max(...counts);
+  /** @param {number} bar */
   const x = (bar) => MARGIN.left + ((width - MARGIN.left - MARGIN.right) * bar) / counts.length;
+  /** @param {number} count */
   const y = (count) => MARGIN.top + (HEIGHT - MARGIN.top - MARGIN.bottom) * (1 - count / most);
+  /** @param {number} value */
   const at = (value) => x(Math.min((value - data.start) / data.step, counts.length - 0.5));
   return shape(
     'svg',
@@ -51,9 +55,10 @@ function bars(data, width, { axis, tick, words }) {
   );
 }
 
-const centred = (name, x, y, text) =>
-  shape('text', { class: name, x, y, 'text-anchor': 'middle', text });
+/** @type {(name: string, x: number, y: number, text: string) => SVGTextElement} */
+const centred = (name, x, y, text) => shape('text', { class: name, x, y, 'text-anchor': 'middle', text });
 
+/** @type {(data: Histogram, counts: number[], number: number, x: Scale, y: Scale, words: Words) => Element} */
 function barShape(data, counts, number, x, y, words) {
   const gap = x(1) - x(0) > 6 ? 1 : 0.25;
   const from = data.start + number * data.step;
@@ -73,6 +78,7 @@ function barShape(data, counts, number, x, y, words) {
   );
 }
 
+/** @type {(most: number, y: Scale, width: number) => Element[]} */
 function countAxis(most, y, width) {
   const ticks = most > 1 ? [0, Math.floor(most / 2), most] : [0, most];
   const title = centred('axis', -(MARGIN.top + y(0)) / 2, 9, 'results');
@@ -80,6 +86,7 @@ function countAxis(most, y, width) {
   return [...ticks.flatMap((count) => countTick(count, y(count), width)), title];
 }
 
+/** @type {(count: number, y: number, width: number) => Element[]} */
 function countTick(count, y, width) {
   const text = integer.format(count);
   return [
@@ -88,7 +95,10 @@ function countTick(count, y, width) {
   ];
 }
 
-/** As many ticks as there is room for. */
+/**
+ * As many ticks as there is room for.
+ * @type {(data: Histogram, columns: number, x: Scale, tick: Words) => Element[]}
+ */
 function valueAxis(data, columns, x, tick) {
   const every = Math.ceil(columns / Math.max(2, Math.floor((x(columns) - x(0)) / TICK_PIXELS)));
   return [...Array(columns + 1).keys()]
@@ -99,12 +109,16 @@ function valueAxis(data, columns, x, tick) {
     });
 }
 
+/** @type {(name: string, x: number, top: number) => SVGLineElement} */
 const markLine = (name, x, top) =>
   shape('line', { class: `mark ${name}`, x1: x, x2: x, y1: top - 6, y2: HEIGHT - MARGIN.bottom });
 
+/** @type {(data: Histogram, words: Words) => string} */
 const marksText = (data, words) => `median ${words(data.median)}, 95 % at most ${words(data.p95)}`;
 
+/** @type {(data: Histogram, words: Words) => Element} */
 function marks(data, words) {
+  /** @type {(name: 'median' | 'p95', text: string) => Element} */
   const mark = (name, text) => {
     const [line, value] = [{ class: `mark ${name}` }, { text: words(data[name]) }];
     return element('span', {}, element('span', line), `${text} `, element('strong', value));
@@ -112,7 +126,10 @@ function marks(data, words) {
   return element('p', { class: 'marks' }, mark('median', 'median'), mark('p95', '95 % at most'));
 }
 
-/** How many failed for which reason; a reason that is pressed is searched for. */
+/**
+ * How many failed for which reason; a reason that is pressed is searched for.
+ * @type {(title: string, codes: SummaryData['codes'], onPress: (code: string) => void) => HTMLElement}
+ */
 function failures(title, codes, onPress) {
   if (codes.length === 0) {
     return plot(title, () => [element('p', { class: 'muted nothing', text: 'Nothing failed.' })]);
@@ -122,6 +139,7 @@ function failures(title, codes, onPress) {
   return plot(title, () => [element('ul', { class: 'codes' }, ...rows)]);
 }
 
+/** @type {(code: string, count: number, most: number, onPress: (code: string) => void) => Element} */
 function failureRow(code, count, most, onPress) {
   const bar = shape('svg', { viewBox: '0 0 100 6', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
   bar.append(shape('rect', { class: 'value', width: Math.max(1, (100 * count) / most), height: 6 }));

@@ -5,36 +5,40 @@ const REACH = 16;
 
 // The colours of the face's points that are a part of a feature.
 const FEATURES = new Map(
-  Object.entries(edges.face).flatMap(([part, pairs]) =>
-    pairs.flat().map((number) => [number, colours.face[part]]),
+  entriesOf(edges.face).flatMap(([part, pairs]) =>
+    pairs.flat().map((number) => /** @type {const} */ ([number, colours.face[part]])),
   ),
 );
 
-/** All points of a figure that are drawn: where they are in the photo, and their circles. */
-function pointsOfFigure(result, figure) {
-  return Object.entries(figure)
+/**
+ * All points of a figure that are drawn: where they are in the photo, and their circles.
+ * @type {(size: Size, figure: Figure) => Point[]}
+ */
+function pointsOfFigure(size, figure) {
+  return entriesOf(figure)
     .filter(([group]) => isDrawn(group))
     .flatMap(([group, points]) =>
       [...Array(points.count).keys()]
         .filter((number) => layers.guessed || !isGuessed(points, number))
-        .map((number) => pointOf(result, figure, group, number)),
+        .map((number) => pointOf(size, figure, group, points, number)),
     );
 }
 
-function pointOf(result, figure, group, number) {
-  const points = figure[group];
+/** @type {(size: Size, figure: Figure, group: Group, points: Points, number: number) => Point} */
+function pointOf(size, figure, group, points, number) {
   const point = {
     group,
     number,
     name: pointName(group, number),
-    x: points.x(number) * result.width,
-    y: points.y(number) * result.height,
+    x: points.x(number) * size.width,
+    y: points.y(number) * size.height,
     z: points.z(number),
     visibility: points.visibility(number),
   };
   return { ...point, node: circle(point, figure) };
 }
 
+/** @type {(point: Landmark, figure: Figure) => SVGCircleElement} */
 function circle(point, figure) {
   const kind = point.group.endsWith('hand') ? 'hand' : point.group;
   const minor = point.group === 'pose' && isSaidBetter(figure, point.number);
@@ -53,6 +57,7 @@ function circle(point, figure) {
   });
 }
 
+/** @param {Landmark} point */
 function pointColour({ group, number }) {
   if (group === 'pose') {
     return sideOf(number);
@@ -61,7 +66,10 @@ function pointColour({ group, number }) {
   return { left_hand: colours.left, right_hand: colours.right, face }[group];
 }
 
-/** Its name, where it is, and what else is known. */
+/**
+ * Its name, where it is, and what else is known.
+ * @param {Landmark} point
+ */
 function pointWords({ name, x, y, z, visibility }) {
   return [
     name,
@@ -71,9 +79,14 @@ function pointWords({ name, x, y, z, visibility }) {
   ];
 }
 
-/** The point that is nearest to a place on the screen, near enough to be meant; or undefined. */
+/**
+ * The point that is nearest to a place on the screen, near enough to be meant; or null.
+ * @type {(points: Point[], matrix: DOMMatrix, place: Place) => Point | null}
+ */
 function pointNear(points, matrix, place) {
-  let [nearest, least] = [undefined, REACH];
+  /** @type {Point | null} */
+  let nearest = null;
+  let least = REACH;
   for (const point of points) {
     const [x, y] = [point.x * matrix.a + matrix.e, point.y * matrix.d + matrix.f];
     const distance = Math.hypot(x - place.x, y - place.y);
@@ -84,7 +97,10 @@ function pointNear(points, matrix, place) {
   return nearest;
 }
 
-/** What is shown beside a point. */
+/**
+ * What is shown beside a point.
+ * @type {(tip: HTMLElement, point: Point) => void}
+ */
 function fillTip(tip, point) {
   const [name, ...facts] = pointWords(point);
   tip.replaceChildren(

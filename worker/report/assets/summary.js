@@ -6,7 +6,7 @@ function fillSummary() {
   const { summary } = report;
   document.title = visible(report.title);
   byId('title').textContent = visible(report.title);
-  byId('facts').replaceChildren(...facts().map((fact) => element('li', { text: fact })));
+  byId('facts').replaceChildren(...reportFacts().map((fact) => element('li', { text: fact })));
   byId('total').textContent = integer.format(summary.total);
   byId('total-words').textContent = summary.total === 1 ? 'result' : 'results';
   byId('shown-words').textContent = shownWords(results.length, summary.total);
@@ -26,15 +26,20 @@ function fillSummary() {
   );
 }
 
+/** @type {(shown: number, total: number) => string} */
 function shownWords(shown, total) {
   return shown === total ? '' : `${integer.format(shown)} of ${integer.format(total)} shown: the newest`;
 }
 
-function facts() {
-  const { selection: { table, status, since }, summary, made } = report;
+function reportFacts() {
+  const {
+    selection: { table, status, since },
+    summary,
+    made,
+  } = report;
   return [
     `table ${visible(table)}`,
-    ...(summary.first ? [`processed ${span(summary.first, summary.last)}`] : []),
+    ...(summary.first && summary.last ? [`processed ${span(summary.first, summary.last)}`] : []),
     ...(status ? [`only ${status}`] : []),
     ...(since ? [`since ${moment(since)}`] : []),
     ...modelFacts(summary.options),
@@ -42,7 +47,10 @@ function facts() {
   ];
 }
 
-/** Landmarks of several options may not be compared: then that is said, and of how many each. */
+/**
+ * Landmarks of several options may not be compared: then that is said, and of how many each.
+ * @param {OptionsCount[]} options
+ */
 function modelFacts(options) {
   if (options.length === 1) {
     const [{ hash, model }] = options;
@@ -52,17 +60,22 @@ function modelFacts(options) {
   return options.length ? [`${options.length} different options, not to be compared: ${words}`] : [];
 }
 
+/** @param {OptionsCount} options */
 function optionsWords({ hash, count, model }) {
   const about = [integer.format(count), ...(model ? [modelWords(model)] : [])];
   return `${visible(hash)} (${about.join(', ')})`;
 }
 
+/** @param {Model} model */
 function modelWords(model) {
   const faces = model.refine_face_landmarks ? ', refined faces' : '';
   return `MediaPipe ${visible(model.mediapipe_version)}, complexity ${model.model_complexity}${faces}`;
 }
 
-/** A bar in true proportions, and its legend; both choose an outcome. */
+/**
+ * A bar in true proportions, and its legend; both choose an outcome.
+ * @param {SummaryData} summary
+ */
 function fillOutcomeBar({ outcomes, total }) {
   const present = STATUSES.filter((status) => outcomes[status]);
   const parts = present.map((status) => barPart(status, outcomes[status] / total));
@@ -77,7 +90,10 @@ function fillOutcomeBar({ outcomes, total }) {
   );
 }
 
-/** For the pointer only: the legend says and does the same. */
+/**
+ * For the pointer only: the legend says and does the same.
+ * @type {(status: string, share: number) => HTMLButtonElement}
+ */
 function barPart(status, share) {
   const part = element('button', {
     type: 'button',
@@ -86,10 +102,11 @@ function barPart(status, share) {
     title: STATUS_WORDS[status],
     on: { click: () => pressOutcome(status) },
   });
-  part.style.setProperty('--share', share);
+  part.style.setProperty('--share', String(share));
   return part;
 }
 
+/** @type {(status: string, count: number, total: number) => HTMLButtonElement} */
 function legendEntry(status, count, total) {
   return toggle(
     { on: { click: () => pressOutcome(status) } },

@@ -16,13 +16,15 @@ function fillToolbar() {
 }
 
 function fillOutcomes() {
+  /** @type {(string | null)[]} */
   const choices = [null, ...STATUSES];
+  /** @type {(status: string | null) => (result: Result) => boolean} */
   const has = (status) => (result) => status === null || result.status === status;
   const buttons = choices.map((status) =>
     toggle(
       { class: status ?? 'all', on: { click: () => select({ outcome: status }) } },
       status === null,
-      status === null ? 'All' : STATUS_WORDS[status],
+      status === null ? 'All' : statusWords(status),
       element('span', { class: 'number', text: integer.format(results.filter(has(status)).length) }),
     ),
   );
@@ -34,9 +36,8 @@ function fillOutcomes() {
 
 function fillSorts() {
   const sort = byId('sort');
-  const option = ([value, { words }]) => element('option', { value, text: words });
-  sort.append(...Object.entries(SORTS).map(option));
-  sort.addEventListener('change', () => select({ sort: sort.value }));
+  sort.append(...entriesOf(SORTS).map(([value, { words }]) => element('option', { value, text: words })));
+  sort.addEventListener('change', () => select({ sort: /** @type {Sort} of its options */ (sort.value) }));
 }
 
 // --- light and dark: the system's, until the button is pressed; nothing is stored ---
@@ -50,7 +51,9 @@ function isDark() {
 
 function fillTheme() {
   const button = byId('theme');
-  const name = () => { button.textContent = isDark() ? 'Light' : 'Dark'; };
+  const name = () => {
+    button.textContent = isDark() ? 'Light' : 'Dark';
+  };
   button.addEventListener('click', () => {
     document.documentElement.dataset.theme = isDark() ? 'light' : 'dark';
     name();

@@ -11,7 +11,12 @@ const PINCH_FACTOR = 5;
 const TAP_PIXELS = 6;
 
 class Viewport {
-  /** Of an SVG element; `onTap` is told where it was tapped, `onShow` that it shows another part. */
+  /**
+   * Of an SVG element; `onTap` is told where it was tapped, `onShow` that it shows another part.
+   * @param {SVGSVGElement} svg
+   * @param {(place: Place) => void} onTap
+   * @param {() => void} onShow
+   */
   constructor(svg, onTap, onShow) {
     this.svg = svg;
     this.onTap = onTap;
@@ -19,13 +24,20 @@ class Viewport {
     this.size = { width: 1, height: 1 };
     this.zoom = 1;
     this.middle = { x: 0.5, y: 0.5 };
+    /** @type {Map<number, Place>} */
     this.fingers = new Map();
+    this.moved = 0;
     svg.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
     svg.addEventListener('pointerdown', (event) => this.#down(event));
     svg.addEventListener('pointermove', (event) => this.#move(event));
     svg.addEventListener('pointerup', (event) => this.#up(event));
     svg.addEventListener('pointercancel', (event) => this.fingers.delete(event.pointerId));
     new ResizeObserver(() => this.#show()).observe(svg);
+  }
+
+  /** From the picture's pixels to the screen's; browsers have none while the picture is not shown. */
+  get matrix() {
+    return this.svg.getScreenCTM() ?? new DOMMatrix();
   }
 
   /** Show the whole of a picture of this size. */
@@ -36,7 +48,11 @@ class Viewport {
     this.#show();
   }
 
-  /** Zoom; what is at a place on the screen stays there. */
+  /**
+   * Zoom; what is at a place on the screen stays there.
+   * @param {number} factor
+   * @param {Place} place
+   */
   zoomBy(factor, place = this.#centre()) {
     const zoom = Math.min(MAX_ZOOM, Math.max(1, this.zoom * factor));
     const fixed = this.#inPhoto(place);
@@ -47,11 +63,15 @@ class Viewport {
     this.#show();
   }
 
+  /** @param {number} direction */
   step(direction) {
     this.zoomBy(BUTTON_STEP ** direction);
   }
 
-  /** Bring a point into sight. */
+  /**
+   * Bring a point into sight.
+   * @param {Place} point
+   */
   reveal({ x, y }) {
     const reach = { x: this.size.width / this.zoom / 2, y: this.size.height / this.zoom / 2 };
     if (Math.abs(x - this.middle.x) > reach.x || Math.abs(y - this.middle.y) > reach.y) {
@@ -67,16 +87,19 @@ class Viewport {
     const [left, top] = [this.middle.x - width / 2, this.middle.y - height / 2];
     this.svg.setAttribute('viewBox', `${left} ${top} ${width} ${height}`);
     this.svg.classList.toggle('zoomed', this.zoom > 1);
-    this.#setWidths(this.svg.getScreenCTM()?.a || 1);
+    this.#setWidths(this.matrix.a || 1);
     this.onShow();
   }
 
-  /** Lines and dots are finer in a small window, and grow a little on zooming. */
+  /**
+   * Lines and dots are finer in a small window, and grow a little on zooming.
+   * @param {number} scale
+   */
   #setWidths(scale) {
     const side = (Math.max(this.size.width, this.size.height) * scale) / this.zoom;
     const grow = Math.min(1.2, Math.max(0.6, side / 900)) * this.zoom ** 0.35;
-    this.svg.style.setProperty('--unit', 1 / scale);
-    this.svg.style.setProperty('--grow', grow);
+    this.svg.style.setProperty('--unit', String(1 / scale));
+    this.svg.style.setProperty('--grow', String(grow));
   }
 
   #centre() {
@@ -84,10 +107,12 @@ class Viewport {
     return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
   }
 
+  /** @param {Place} place */
   #inPhoto(place) {
-    return new DOMPoint(place.x, place.y).matrixTransform(this.svg.getScreenCTM().inverse());
+    return new DOMPoint(place.x, place.y).matrixTransform(this.matrix.inverse());
   }
 
+  /** @param {WheelEvent} event */
   #wheel(event) {
     event.preventDefault();
     const pixels = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 30 : event.deltaY;
@@ -95,12 +120,14 @@ class Viewport {
     this.zoomBy(Math.exp(-pixels * step), { x: event.clientX, y: event.clientY });
   }
 
+  /** @param {PointerEvent} event */
   #down(event) {
     this.svg.setPointerCapture(event.pointerId);
     this.fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     this.moved = this.fingers.size > 1 ? Infinity : 0;
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     const before = this.fingers.get(event.pointerId);
     if (!before) {
@@ -117,19 +144,30 @@ class Viewport {
     }
   }
 
+  /**
+   * @param {Place} other
+   * @param {Place} before
+   * @param {Place} now
+   */
   #pinch(other, before, now) {
+    /** @param {Place} place */
     const distance = (place) => Math.max(1, Math.hypot(place.x - other.x, place.y - other.y));
     this.zoomBy(distance(now) / distance(before), { x: (other.x + now.x) / 2, y: (other.y + now.y) / 2 });
     this.#pan({ x: before.x / 2, y: before.y / 2 }, { x: now.x / 2, y: now.y / 2 });
   }
 
+  /**
+   * @param {Place} before
+   * @param {Place} now
+   */
   #pan(before, now) {
-    const scale = this.svg.getScreenCTM().a;
+    const scale = this.matrix.a;
     this.middle.x -= (now.x - before.x) / scale;
     this.middle.y -= (now.y - before.y) / scale;
     this.#show();
   }
 
+  /** @param {PointerEvent} event */
   #up(event) {
     if (this.fingers.delete(event.pointerId) && this.moved <= TAP_PIXELS) {
       this.onTap({ x: event.clientX, y: event.clientY });

@@ -1,15 +1,21 @@
 // Words: how values read. What comes from outside is made visible, whatever is in it.
 
+/** @type {Record<string, string>} */
 const STATUS_WORDS = {
   detected: 'Detected',
   not_detected: 'Nobody found',
   failed: 'Failed',
 };
 
+/** @param {string} status */
 const statusWords = (status) => STATUS_WORDS[status] ?? visible(status);
 
-// Why there is no photo: on a card, and in full.
+/**
+ * Why there is no photo: on a card, and in full.
+ * @type {Record<PhotoState, [string, string] | null>}
+ */
 const PHOTO_WORDS = {
+  embedded: null,
   left_out: ['', 'The report was written without photos.'],
   refused: ['', 'What the worker could not read is not opened for the report either.'],
   changed: ['Photo has changed', 'The photo has changed since: these landmarks are of the earlier one.'],
@@ -20,6 +26,7 @@ const PHOTO_WORDS = {
   unavailable: ['Photo unavailable', 'S3 did not deliver the photo when the report was written.'],
 };
 
+/** @type {Record<Group, string>} */
 const GROUP_WORDS = {
   pose: 'Pose',
   face: 'Face',
@@ -35,22 +42,33 @@ const TAIL_CHARACTERS = 9;
 
 const integer = new Intl.NumberFormat('en');
 
-/** Text from outside, with what can't be seen written out. */
+/**
+ * Text from outside, with what can't be seen written out.
+ * @param {string} text
+ */
 function visible(text) {
-  return String(text).replace(INVISIBLE, (mark) => `\\u{${mark.codePointAt(0).toString(16)}}`);
+  return text.replace(INVISIBLE, (mark) => `\\u{${mark.codePointAt(0)?.toString(16)}}`);
 }
 
-/** A status with its colour. */
+/**
+ * A status with its colour.
+ * @param {string} status
+ */
 function statusLabel(status) {
   const dot = element('span', { class: `dot ${status}` });
   return element('span', { class: 'label' }, dot, statusWords(status));
 }
 
+/** @type {(number: number, noun: string) => string} */
 const counted = (number, noun) => `${integer.format(number)} ${noun}${number === 1 ? '' : 's'}`;
 
+/** @param {number} ms */
 const milliseconds = (ms) => `${integer.format(Math.round(ms))} ms`;
 
-/** A part of a whole; what is neither none nor all is never written as 0 or 100 %. */
+/**
+ * A part of a whole; what is neither none nor all is never written as 0 or 100 %.
+ * @type {(part: number, whole: number) => string}
+ */
 function percent(part, whole) {
   const share = (100 * part) / whole;
   if (part > 0 && share < 1) {
@@ -59,6 +77,7 @@ function percent(part, whole) {
   return part < whole && share > 99 ? '> 99 %' : `${Math.round(share)} %`;
 }
 
+/** @param {number} bytes */
 function fileSize(bytes) {
   if (bytes < 1000) {
     return `${bytes} bytes`;
@@ -66,10 +85,16 @@ function fileSize(bytes) {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** 2026-01-02 03:04:05 UTC */
+/**
+ * 2026-01-02 03:04:05 UTC
+ * @param {Moment} iso
+ */
 const moment = (iso) => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
 
-/** From the first to the second; the day is not said twice. */
+/**
+ * From the first to the second; the day is not said twice.
+ * @type {(first: Moment, last: Moment) => string}
+ */
 function span(first, last) {
   if (moment(first) === moment(last)) {
     return moment(first);
@@ -79,7 +104,10 @@ function span(first, last) {
   return `${start} – ${sameDay ? moment(last).slice(11) : moment(last)}`;
 }
 
-/** A key's folder, its name, and the name's end; other scripts than ours are not cut in two. */
+/**
+ * A key's folder, its name, and the name's end; other scripts than ours are not cut in two.
+ * @param {string} key
+ */
 function keyParts(key) {
   const slash = key.replace(/\/+$/, '').lastIndexOf('/') + 1;
   const [folder, name] = [visible(key.slice(0, slash)), visible(key.slice(slash))];
@@ -87,9 +115,12 @@ function keyParts(key) {
   return { folder, name: name.slice(0, cut), tail: name.slice(cut) };
 }
 
-/** left_wrist → left wrist; the face's points have numbers only. */
+/**
+ * left_wrist → left wrist; the face's points have numbers only.
+ * @type {(group: Group, number: number) => string}
+ */
 function pointName(group, number) {
-  const names = { pose: report.drawing.names.pose, face: null }[group];
-  const own = names === undefined ? report.drawing.names.hand : names;
-  return own === null ? `face ${number}` : own[number].replaceAll('_', ' ');
+  const { pose, hand } = report.drawing.names;
+  const names = { pose, face: null, left_hand: hand, right_hand: hand }[group];
+  return names === null ? `face ${number}` : names[number].replaceAll('_', ' ');
 }
