@@ -92,8 +92,33 @@ cost: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## docs/cost.md's tables and plot anew
 	$(BIN)/python -m bench.queue_scenarios
 	$(BENCH_VENV)/bin/python -m bench.plot docs/queue.png
 
+# Compiler, linter and formatter of JavaScript, and what the example imports; whose types are checked.
+NODE_ENVIRONMENTS := lint/node_modules/.environment examples/read-landmarks/node_modules/.environment
+
+%/node_modules/.environment: %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# What ESLint runs on. Where it has to be there and is not, that is a failure.
+OLDEST_NODE := 20.19
+NODE_FITS := $(shell command -v npm >/dev/null && node -p "\
+	'$(OLDEST_NODE)'.localeCompare(process.versions.node, 'en', { numeric: true }) <= 0" 2>/dev/null)
+
+.PHONY: check-javascript
+ifeq ($(NODE_FITS),true)
+check-javascript: $(NODE_ENVIRONMENTS)
+	lint/node_modules/.bin/prettier --config lint/prettier.json --check --log-level warn \
+		"worker/**/*.{js,ts}" "lint/*.{mjs,ts}"
+	lint/node_modules/.bin/eslint --config lint/eslint.config.mjs .
+	lint/node_modules/.bin/tsc --project lint/page.json
+	lint/node_modules/.bin/tsc --project lint/node.json
+else
+check-javascript:
+	@echo "no npm with Node $(OLDEST_NODE) or newer: the JavaScript was not checked" >&2; test "$(CI)" != true
+endif
+
 .PHONY: check
-check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## formatter, linter, type checker, docs and template linters
+check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) check-javascript ## formatter, linter, type checker, docs and template linters
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -125,4 +150,4 @@ lock: $(ENVIRONMENT) ## compile the locked requirements (UPGRADE=--upgrade for n
 
 .PHONY: clean
 clean: ## remove what was built, and the environment
-	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) build *.egg-info
+	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) $(dir $(NODE_ENVIRONMENTS)) build *.egg-info
