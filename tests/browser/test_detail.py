@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from tests.browser.gallery import BODY, CHANGED, HEIGHT, SMALL, TEXT, WHOLE, WIDTH, Gallery
 from tests.browser.tab import Tab
@@ -224,6 +225,21 @@ def test_a_failed_one_has_its_reason_in_large(tab: Tab, page: Path) -> None:
     assert not tab.one("#zoom-in").is_displayed()
     tab.click("#next")
     assert tab.text("#detail-key") == SMALL
+
+
+def test_zooming_needs_no_picture(tab: Tab, page: Path) -> None:
+    """Of one that failed none is shown: the standard has no matrix then, though Chromium has."""
+    tab.open(page, key=TEXT)
+    tab.script(
+        "const matrix = SVGGraphicsElement.prototype.getScreenCTM;"
+        "SVGGraphicsElement.prototype.getScreenCTM = function () {"
+        "return this.isConnected ? matrix.call(this) : null; };"
+    )
+    tab.press("+", "-", "0", Keys.ARROW_UP)
+    assert tab.console() == []
+
+    tab.press(Keys.ARROW_LEFT, "+")
+    assert tab.count(".large.zoomed") == 1
 
 
 def test_a_changed_photo_leaves_its_landmarks(tab: Tab, page: Path) -> None:

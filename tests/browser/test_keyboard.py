@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.gallery import BODY, CHANGED, KEYS, NOBODY, TEXT, WHOLE, Gallery
+from tests.browser.gallery import BODY, CHANGED, KEYS, NOBODY, SMALL, TEXT, WHOLE, Gallery
 from tests.browser.tab import Tab
 
 
@@ -88,6 +88,25 @@ def test_the_skip_link_leads_to_the_cards(tab: Tab, page: Path) -> None:
     tab.press(Keys.TAB, Keys.ENTER, Keys.ARROW_DOWN)
 
     assert focused_key(tab) == KEYS[0]
+
+
+def test_tab_goes_from_the_skip_link_to_the_first_card(tab: Tab, page: Path) -> None:
+    """The list that the link leads to has its tab stop still."""
+    tab.open(page)
+    tab.press(Keys.TAB, Keys.ENTER, Keys.TAB)
+
+    assert focused_key(tab) == KEYS[0]
+
+
+def test_a_card_that_was_filtered_away_is_no_second_stop(tab: Tab, page: Path) -> None:
+    """Tab goes to one card, however often the gallery has changed."""
+    tab.open(page)
+    tab.write("#search", SMALL)
+    tab.wait_for(lambda: tab.keys() == [SMALL])
+    tab.press(Keys.ESCAPE)
+
+    assert tab.keys() == list(KEYS)
+    assert tab.count(".card[tabindex='0']") == 1
 
 
 def test_arrows_go_through_the_grid(tab: Tab, page: Path) -> None:
