@@ -3,12 +3,18 @@
 // How near the pointer has to be, in pixels of the screen.
 const REACH = 16;
 
-// The colours of the face's points that are a part of a feature.
+// The face's points that are a part of a feature.
 const FEATURES = new Map(
-  entriesOf(edges.face).flatMap(([part, pairs]) =>
-    pairs.flat().map((number) => /** @type {const} */ ([number, colours.face[part]])),
+  entriesOf(edges.face).flatMap(([feature, pairs]) =>
+    pairs.flat().map((number) => /** @type {const} */ ([number, feature])),
   ),
 );
+
+/** @type {Record<Feature, string>} */
+const FEATURE_WORDS = { oval: 'face oval', brows: 'brow', eyes: 'eye', lips: 'lips' };
+
+// Behind these, a refined face has its irises.
+const MESH_POINTS = 468;
 
 /**
  * All points of a figure that are drawn: where they are in the photo, and their circles.
@@ -50,7 +56,7 @@ function circle(point, figure) {
     fill: rgb(pointColour(point)),
     tabindex: -1,
     role: 'img',
-    'aria-label': `${GROUP_WORDS[point.group]}, ${pointWords(point).join(', ')}`,
+    'aria-label': pointWords(point).join(', '),
     'data-group': point.group,
     'data-number': point.number,
     'data-name': point.name,
@@ -62,17 +68,44 @@ function pointColour({ group, number }) {
   if (group === 'pose') {
     return sideOf(number);
   }
-  const face = FEATURES.get(number) ?? colours.mesh;
+  const feature = FEATURES.get(number);
+  const face = feature ? colours.face[feature] : colours.mesh;
   return { left_hand: colours.left, right_hand: colours.right, face }[group];
 }
 
 /**
- * Its name, where it is, and what else is known.
+ * What MediaPipe calls it: left_wrist is left wrist.
+ * @type {(group: Group, number: number) => string}
+ */
+function pointName(group, number) {
+  if (group === 'face') {
+    return faceName(number);
+  }
+  const { pose, hand } = report.drawing.names;
+  const names = { pose, left_hand: hand, right_hand: hand }[group];
+  return names[number].replaceAll('_', ' ');
+}
+
+/**
+ * MediaPipe has no names for the face's points, but for some a feature.
+ * @param {number} number
+ */
+function faceName(number) {
+  if (number >= MESH_POINTS) {
+    return 'iris';
+  }
+  const feature = FEATURES.get(number);
+  return feature ? FEATURE_WORDS[feature] : 'face mesh';
+}
+
+/**
+ * Its name and number, where it is, and what else is known.
  * @param {Landmark} point
  */
-function pointWords({ name, x, y, z, visibility }) {
+function pointWords({ group, number, name, x, y, z, visibility }) {
   return [
     name,
+    `${GROUP_WORDS[group]} ${number}`,
     `x ${x.toFixed(1)}, y ${y.toFixed(1)} px`,
     `z ${z.toFixed(3)}`,
     ...(visibility === null ? [] : [`visibility ${visibility.toFixed(2)}`]),
@@ -105,7 +138,6 @@ function fillTip(tip, point) {
   const [name, ...facts] = pointWords(point);
   tip.replaceChildren(
     element('strong', { text: name }),
-    element('span', { text: `${GROUP_WORDS[point.group]} ${point.number}` }),
     ...facts.map((fact) => element('span', { text: fact })),
   );
 }

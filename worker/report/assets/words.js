@@ -114,13 +114,3 @@ function keyParts(key) {
   const cut = /^[\x20-\x7e]+$/.test(name) ? Math.max(0, name.length - TAIL_CHARACTERS) : name.length;
   return { folder, name: name.slice(0, cut), tail: name.slice(cut) };
 }
-
-/**
- * left_wrist → left wrist; the face's points have numbers only.
- * @type {(group: Group, number: number) => string}
- */
-function pointName(group, number) {
-  const { pose, hand } = report.drawing.names;
-  const names = { pose, face: null, left_hand: hand, right_hand: hand }[group];
-  return names === null ? `face ${number}` : names[number].replaceAll('_', ' ');
-}
