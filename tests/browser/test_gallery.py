@@ -1,5 +1,6 @@
 """The gallery and its summary, in a real browser, from a file and without a network."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,19 @@ def test_cards_have_landmarks_where_they_are(tab: Tab, page: Path, gallery: Gall
         x, y = joints[joint] / (WIDTH, HEIGHT)
         colour = pixel(tab, CHANGED, x, y)
         assert colour[:3] == pytest.approx(LEFT if joint % 2 else RIGHT, abs=40)
+
+
+def test_a_photo_that_the_browser_refuses_leaves_the_landmarks(
+    tab: Tab, page: Path, tmp_path: Path
+) -> None:
+    """The card looks like one that has no photo."""
+    text = page.read_text("utf-8")
+    broken = tmp_path / "broken.html"
+    broken.write_text(re.sub('data:image/webp;base64,[^"]+', "data:image/webp;base64,AAAA", text))
+
+    tab.open(broken)
+
+    assert pixels(tab, BODY) == pixels(tab, CHANGED)
 
 
 def test_a_failed_one_says_why(tab: Tab, page: Path) -> None:

@@ -83,15 +83,20 @@ function cardWords(result) {
  * @param {Card} card
  */
 async function loadCard(card) {
-  card.content = contentOf(card.result);
-  if (card.content.photo === null) {
+  const content = contentOf(card.result);
+  card.content = content;
+  if (content.photo === null) {
     return true;
   }
   const photo = new Image();
-  photo.src = card.content.photo;
-  await photo.decode();
-  if (card.content !== null) {
-    card.photo = photo;
+  photo.src = content.photo;
+  const readable = await photo.decode().then(
+    () => true,
+    () => false, // browsers refuse it when memory is short
+  );
+  if (card.content === content) {
+    card.photo = readable ? photo : null;
+    content.photo = readable ? content.photo : null;
   }
   return card.near;
 }
