@@ -44,6 +44,23 @@ def test_tab_reaches_everything_and_one_card(tab: Tab, page: Path) -> None:
     assert not tab.focused().startswith("card")
 
 
+@pytest.mark.parametrize(("width", "reached"), [(1280, False), (360, True)])
+def test_plots_that_are_scrolled_can_be_reached(
+    width: int, *, reached: bool, tab: Tab, page: Path
+) -> None:
+    """Where it is narrow they lie side by side, and arrows move them; else all are seen."""
+    tab.set_window(width, 900)
+    tab.open(page)
+    # Where nothing has failed there are no bars to press, which would take the focus instead.
+    tab.script("document.querySelectorAll('#plots button').forEach((bar) => bar.remove())")
+    visited = []
+    for _ in range(30):
+        tab.press(Keys.TAB)
+        visited.append(tab.script("return document.activeElement.id"))
+
+    assert ("plots" in visited) == reached
+
+
 def test_the_focus_is_seen(tab: Tab, page: Path) -> None:
     """Whatever has it, by keys, has an outline."""
     tab.open(page)
