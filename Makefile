@@ -118,7 +118,7 @@ check-javascript:
 endif
 
 .PHONY: check
-check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) check-javascript ## formatter, linter, type checker, docs and template linters
+check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) check-javascript ## formatter, linter and type checker of Python and JavaScript, docs and template linters
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
