@@ -56,11 +56,11 @@ class Gallery:
         self.album = Album(self.cloud)
         self._folder = folder
 
-    def write(self, name: str, **options: Any) -> Path:  # noqa: ANN401, of several types
-        """Write a page of everything."""
+    def write(self, name: str, bucket: str | None = None, **options: Any) -> Path:  # noqa: ANN401, of several types
+        """Write a page of everything, or of a bucket."""
         path = self._folder / f"{name}.html"
         options.setdefault("limit", 1000)
-        write_report(Selection(self.cloud.stack.table), path, Silence(), **options)
+        write_report(Selection(self.cloud.stack.table, bucket), path, Silence(), **options)
         return path
 
     def fill(self) -> None:

@@ -20,6 +20,7 @@ from tests.browser.gallery import (
     Gallery,
 )
 from tests.browser.tab import Tab
+from tests.fakes import seen_nobody
 from worker.drawing.overlay import LEFT, RIGHT
 from worker.model import ModelOptions, options_hash
 
@@ -82,6 +83,32 @@ def test_it_loads_and_says_what_it_is_about(tab: Tab, page: Path, gallery: Galle
     ]
     assert tab.count(".card") == 6
     assert tab.keys() == list(KEYS)
+
+
+def test_a_place_is_said_once(tab: Tab, gallery: Gallery) -> None:
+    """It is the heading, or stands below one that was chosen."""
+    bucket = gallery.cloud.stack.bucket
+    place = f"s3://{bucket}/"
+
+    tab.open(gallery.write("bucket", bucket))
+    assert tab.text("h1") == place
+    assert place not in tab.texts("#facts li")
+
+    tab.open(gallery.write("titled bucket", bucket, title="The party"))
+    assert tab.text("h1") == "The party"
+    assert place in tab.texts("#facts li")
+
+
+def test_the_longest_is_said(tab: Tab, services: Mapping[str, Any], tmp_path: Path) -> None:
+    """What lies beyond a plot's axis says how far."""
+    slow = Gallery(services, "slow", tmp_path)
+    album = slow.album
+    album.add_all(album.item(f"{n}.jpg", seen_nobody(), total_ms=80 + n % 40) for n in range(199))
+    album.add("slow.jpg", seen_nobody(), total_ms=60_000)
+
+    tab.open(slow.write("slow", limit=1))
+
+    assert tab.text("rect.beyond title").endswith(", up to 60,000 ms: 1 result")
 
 
 def test_the_outcome_bar_is_in_proportion(tab: Tab, page: Path) -> None:

@@ -121,7 +121,7 @@ def write_report(
                 "made": iso(datetime.now(UTC).replace(microsecond=0)),
                 "summary": summary.as_json(),
                 "results": [
-                    {**entry.record, "groups": list(entry.landmarks), "photo": state}
+                    {**entry.record, "photo": state}
                     for entry, state in zip(entries, states, strict=True)
                 ],
                 "drawing": _drawing_as_json(),

@@ -68,7 +68,6 @@ interface ResultRecord {
   modified: Moment | null;
   job: string | null;
   options: string | null;
-  groups: Group[];
   photo: PhotoState;
 }
 

@@ -100,7 +100,6 @@ def test_a_result_is_told_whole(album: Album, report: Report) -> None:
         "modified": "2026-03-04T05:06:07Z",
         "job": "order-7",
         "options": options_hash(ModelOptions()),
-        "groups": ["pose", "face", "left_hand", "right_hand"],
         "photo": "left_out",
     }
 

@@ -63,7 +63,9 @@ function barShape(data, counts, number, x, y, words) {
   const gap = x(1) - x(0) > 6 ? 1 : 0.25;
   const from = data.start + number * data.step;
   const beyond = number >= data.counts.length;
-  const range = beyond ? `over ${words(from)}` : `${words(from)} to ${words(from + data.step)}`;
+  const range = beyond
+    ? `over ${words(from)}, up to ${words(data.max)}`
+    : `${words(from)} to ${words(from + data.step)}`;
   return shape(
     'rect',
     {

@@ -33,12 +33,14 @@ function shownWords(shown, total) {
 
 function reportFacts() {
   const {
-    selection: { table, status, since },
+    selection: { table, place, status, since },
     summary,
     made,
+    title,
   } = report;
   return [
     `table ${visible(table)}`,
+    ...(place && place !== title ? [visible(place)] : []),
     ...(summary.first && summary.last ? [`processed ${span(summary.first, summary.last)}`] : []),
     ...(status ? [`only ${status}`] : []),
     ...(since ? [`since ${moment(since)}`] : []),
