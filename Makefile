@@ -104,17 +104,25 @@ OLDEST_NODE := 20.19
 NODE_FITS := $(shell command -v npm >/dev/null && node -p "\
 	'$(OLDEST_NODE)'.localeCompare(process.versions.node, 'en', { numeric: true }) <= 0" 2>/dev/null)
 
-.PHONY: check-javascript
+NODE_BIN := lint/node_modules/.bin
+PRETTIER := $(NODE_BIN)/prettier --config lint/prettier.json --log-level warn \
+	"worker/**/*.{js,ts}" "lint/*.{mjs,ts}"
+ESLINT := $(NODE_BIN)/eslint --config lint/eslint.config.mjs .
+
+.PHONY: check-javascript format-javascript
 ifeq ($(NODE_FITS),true)
 check-javascript: $(NODE_ENVIRONMENTS)
-	lint/node_modules/.bin/prettier --config lint/prettier.json --check --log-level warn \
-		"worker/**/*.{js,ts}" "lint/*.{mjs,ts}"
-	lint/node_modules/.bin/eslint --config lint/eslint.config.mjs .
-	lint/node_modules/.bin/tsc --project lint/page.json
-	lint/node_modules/.bin/tsc --project lint/node.json
+	$(PRETTIER) --check
+	$(ESLINT)
+	$(NODE_BIN)/tsc --project lint/page.json
+	$(NODE_BIN)/tsc --project lint/node.json
+
+format-javascript: $(NODE_ENVIRONMENTS)
+	$(PRETTIER) --write
+	$(ESLINT) --fix
 else
-check-javascript:
-	@echo "no npm with Node $(OLDEST_NODE) or newer: the JavaScript was not checked" >&2; test "$(CI)" != true
+check-javascript format-javascript:
+	@echo "no npm with Node $(OLDEST_NODE) or newer: the JavaScript was left out" >&2; test "$(CI)" != true
 endif
 
 .PHONY: check
@@ -131,7 +139,7 @@ docs: $(ENVIRONMENT) ## docs/configuration.md, from the settings and the templat
 	$(BIN)/python -m docs.configuration
 
 .PHONY: format
-format: $(ENVIRONMENT) ## apply the formatter and the linter's own mends
+format: $(ENVIRONMENT) format-javascript ## apply the formatter and the linter's own mends
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
