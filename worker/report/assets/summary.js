@@ -11,7 +11,8 @@ function fillSummary() {
   byId('total-words').textContent = summary.total === 1 ? 'result' : 'results';
   byId('shown-words').textContent = shownWords(results.length, summary.total);
   fillOutcomeBar(summary);
-  byId('plots').append(
+  const plots = byId('plots');
+  plots.append(
     histogram('How long it took', summary.durations, {
       axis: 'total duration, ms',
       tick: (ms) => integer.format(ms),
@@ -24,6 +25,9 @@ function fillSummary() {
     }),
     failures('Failed, by error code', summary.codes, (search) => select({ search })),
   );
+  // Where they are scrolled sideways, keys have to reach them; Safari does not see to that itself.
+  const makeStopIfScrolled = () => (plots.tabIndex = plots.scrollWidth > plots.clientWidth ? 0 : -1);
+  new ResizeObserver(makeStopIfScrolled).observe(plots);
 }
 
 /** @type {(shown: number, total: number) => string} */
