@@ -274,7 +274,7 @@ def test_the_table_has_to_be_there(cloud: Cloud) -> None:
 
 def test_a_dynamodb_out_of_reach_is_one_line(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names what to check."""
-    monkeypatch.setattr("worker.reading.table._RETRIES", 0)
+    monkeypatch.setattr("worker.reading.item._RETRIES", 0)
     with closed_port() as nowhere:
         result = run(cloud, KEY, AWS_ENDPOINT_URL_DYNAMODB=nowhere)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import click
 
@@ -166,15 +166,17 @@ def output_option(words: str, *, default: Path | None = None, required: bool = F
         default: where to if nothing is said.
         required: whether something has to be said.
     """
+    # None would be a default, for click, and nothing would be required then.
+    given: dict[str, Any] = {} if default is None else {"default": default}
     return click.option(
         "-o",
         "--output",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        default=default,
-        show_default=default is not None,
+        show_default=True,
         required=required,
         help=words,
+        **given,
     )
 
 
