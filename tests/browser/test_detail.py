@@ -12,6 +12,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser.gallery import BODY, CHANGED, HEIGHT, SMALL, TEXT, WHOLE, WIDTH, Gallery
 from tests.browser.tab import Tab
+from tests.fakes import seen_person
 from worker.reading.names import HAND_NAMES, POSE_NAMES
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -69,6 +70,21 @@ def test_every_landmark_is_a_point(tab: Tab, page: Path) -> None:
     ]
     face = Counter(name for group, name in names if group == "face")
     assert face == {"face mesh": 340, "face oval": 36, "eye": 32, "brow": 20, "lips": 40}
+
+
+def test_refined_faces_have_irises(tab: Tab, services: Mapping[str, Any], tmp_path: Path) -> None:
+    """Their last ten points, by that name."""
+    refined = Gallery(services, "refined", tmp_path)
+    refined.album.add("refined.jpg", seen_person(points=478))
+
+    tab.open(refined.write("refined"), key="refined.jpg")
+
+    assert tab.count("circle[data-group=face]") == 478
+    numbers = tab.script(
+        "return [...document.querySelectorAll('circle[data-name=iris]')]"
+        ".map((node) => Number(node.dataset.number))"
+    )
+    assert numbers == [*range(468, 478)]
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -13,9 +13,6 @@ const FEATURES = new Map(
 /** @type {Record<Feature, string>} */
 const FEATURE_WORDS = { oval: 'face oval', brows: 'brow', eyes: 'eye', lips: 'lips' };
 
-// Behind these, a refined face has its irises.
-const MESH_POINTS = 468;
-
 /**
  * All points of a figure that are drawn: where they are in the photo, and their circles.
  * @type {(size: Size, figure: Figure) => Point[]}
@@ -91,7 +88,7 @@ function pointName(group, number) {
  * @param {number} number
  */
 function faceName(number) {
-  if (number >= MESH_POINTS) {
+  if (number >= UNREFINED_FACE_POINTS) {
     return 'iris';
   }
   const feature = FEATURES.get(number);

@@ -15,6 +15,7 @@ const FINE = 0.42;
 const POSE_FACE = new Set(Array(11).keys());
 const POSE_HANDS = { left_hand: new Set([17, 19, 21]), right_hand: new Set([18, 20, 22]) };
 
+// Behind these, a refined face has its irises.
 const UNREFINED_FACE_POINTS = 468;
 
 /** @param {Colour} colour */
