@@ -46,13 +46,26 @@ $(BENCH_ENVIRONMENT): requirements-bench.txt
 	$(BENCH_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-bench.txt
 	@touch $@
 
+# What ESLint runs on. Where it is not there, JavaScript is left out.
+OLDEST_NODE := 20.19
+NODE_FITS := $(shell command -v npm >/dev/null && node -p "\
+	'$(OLDEST_NODE)'.localeCompare(process.versions.node, 'en', { numeric: true }) <= 0" 2>/dev/null)
+
+# Compiler, linter and formatter of JavaScript; and what the example imports, for its types.
+LINT_ENVIRONMENT := $(if $(filter true,$(NODE_FITS)),lint/node_modules/.environment)
+EXAMPLE_ENVIRONMENT := examples/read-landmarks/node_modules/.environment
+
+%/node_modules/.environment: %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 .PHONY: demo
 demo: $(ENVIRONMENT) ## photos through queue, worker and table on this machine (IMAGES=folder for your own)
 	$(FETCH_MODELS) $(or $(MODEL_COMPLEXITY),2)
 	$(BIN)/landmarks demo $(if $(IMAGES),--images "$(IMAGES)")
 
 .PHONY: test
-test: $(ENVIRONMENT) ## every test that needs no Docker
+test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) ## every test that needs no Docker
 	$(FETCH_MODELS) 0 1 2
 	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
 
@@ -92,32 +105,20 @@ cost: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## docs/cost.md's tables and plot anew
 	$(BIN)/python -m bench.queue_scenarios
 	$(BENCH_VENV)/bin/python -m bench.plot docs/queue.png
 
-# Compiler, linter and formatter of JavaScript, and what the example imports; whose types are checked.
-NODE_ENVIRONMENTS := lint/node_modules/.environment examples/read-landmarks/node_modules/.environment
-
-%/node_modules/.environment: %/package-lock.json
-	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
-	@touch $@
-
-# What ESLint runs on. Where it has to be there and is not, that is a failure.
-OLDEST_NODE := 20.19
-NODE_FITS := $(shell command -v npm >/dev/null && node -p "\
-	'$(OLDEST_NODE)'.localeCompare(process.versions.node, 'en', { numeric: true }) <= 0" 2>/dev/null)
-
 NODE_BIN := lint/node_modules/.bin
 PRETTIER := $(NODE_BIN)/prettier --config lint/prettier.json --log-level warn \
 	"worker/**/*.{js,ts}" "lint/*.{mjs,ts}"
 ESLINT := $(NODE_BIN)/eslint --config lint/eslint.config.mjs .
 
 .PHONY: check-javascript format-javascript
-ifeq ($(NODE_FITS),true)
-check-javascript: $(NODE_ENVIRONMENTS)
+ifneq ($(LINT_ENVIRONMENT),)
+check-javascript: $(LINT_ENVIRONMENT) $(EXAMPLE_ENVIRONMENT)
 	$(PRETTIER) --check
 	$(ESLINT)
 	$(NODE_BIN)/tsc --project lint/page.json
 	$(NODE_BIN)/tsc --project lint/node.json
 
-format-javascript: $(NODE_ENVIRONMENTS)
+format-javascript: $(LINT_ENVIRONMENT)
 	$(PRETTIER) --write
 	$(ESLINT) --fix
 else
@@ -158,4 +159,4 @@ lock: $(ENVIRONMENT) ## compile the locked requirements (UPGRADE=--upgrade for n
 
 .PHONY: clean
 clean: ## remove what was built, and the environment
-	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) $(dir $(NODE_ENVIRONMENTS)) build *.egg-info
+	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) lint/node_modules $(dir $(EXAMPLE_ENVIRONMENT)) build *.egg-info

@@ -52,10 +52,10 @@ def complaints(folder: Path, page: Page, *, more: str = "") -> str:
 
 @pytest.fixture(autouse=True)
 def _needs_the_compiler() -> None:
-    """It comes with `make check`. Where it has to be there and is not, that is a failure."""
+    """It comes with `make test`. Where it has to be there and is not, that is a failure."""
     if COMPILER.exists():
         return
-    reason = "no TypeScript: make check brings it"
+    reason = "no TypeScript: make test brings it where npm is"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
