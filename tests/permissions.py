@@ -1,4 +1,4 @@
-"""What commands ask of AWS, what a page says that they need, and what a policy grants."""
+"""What commands ask of AWS, and what a page says that they need."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -130,11 +130,3 @@ def said(page: Path) -> dict[str, set[Permission]]:
         }
         rows |= dict.fromkeys(re.findall(r"`([^`]+)`", commands), permissions)
     return rows
-
-
-def granted(document: Mapping[str, Any], places: Mapping[str, str]) -> set[Permission]:
-    """What a policy allows; `places` says what its resources are called."""
-    return {
-        Permission(statement["Action"], places[statement["Resource"]])
-        for statement in document["Statement"]
-    }

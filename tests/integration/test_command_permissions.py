@@ -15,11 +15,11 @@ from click.testing import CliRunner
 
 from tests.fakes import Cloud, nobody, person, seen_person
 from tests.infra.cloudformation import render
-from tests.infra.test_permissions import KEY_ARN
+from tests.infra.test_permissions import KEY_ARN, granted
 from tests.integration.docs.pages import ROOT
 from tests.integration.test_enqueue_sources import put_inventory, row
 from tests.items import store
-from tests.permissions import EVERYTHING, Permission, granted, recorded, said
+from tests.permissions import EVERYTHING, Permission, recorded, said
 from tests.results import save_result
 from worker.cli import landmarks
 from worker.dead_letters import DeadLetterQueue
@@ -107,7 +107,8 @@ def policy(name: str, *, with_key: bool = True) -> set[Permission]:
     """What a policy of the stack grants, by the page's words."""
     key = {"ExistingImageBucketKeyArn": KEY_ARN} if with_key else {}
     stack = render(ExistingImageBucket="camera-roll", **key)
-    return granted(stack.properties(name)["PolicyDocument"], PLACES)
+    pairs = granted(stack.properties(name)["PolicyDocument"])
+    return {Permission(action, PLACES[resource]) for action, resource in pairs}
 
 
 @pytest.mark.parametrize("name", RUNS)
