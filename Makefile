@@ -107,7 +107,7 @@ cost: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## docs/cost.md's tables and plot anew
 
 NODE_BIN := lint/node_modules/.bin
 PRETTIER := $(NODE_BIN)/prettier --config lint/prettier.json --log-level warn \
-	"worker/**/*.{js,ts}" "lint/*.{mjs,ts}"
+	"landmarks/**/*.{js,ts}" "lint/*.{mjs,ts}"
 ESLINT := $(NODE_BIN)/eslint --config lint/eslint.config.mjs .
 
 .PHONY: check-javascript format-javascript

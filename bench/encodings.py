@@ -21,15 +21,15 @@ from botocore.serialize import create_serializer
 from bench import prices
 from bench.cost import read_units
 from bench.items import item_bytes, write_units
-from worker.jobs import Job
-from worker.landmarks import GROUPS, Detection, FloatArray, Landmarks
+from landmarks.enums import LandmarkEncoding
+from landmarks.groups import GROUPS, FloatArray, Landmarks
+from landmarks.item import LandmarkItem
+from landmarks.job import Job
+from landmarks.result import LandmarkResult
 from worker.model import ModelOptions
-from worker.objects import ObjectIdentity
-from worker.reading import LandmarkResult
-from worker.results.encoding import LandmarkEncoding
-from worker.results.item import LandmarkItem
-from worker.results.result import Durations, Result
-from worker.results.table import ResultsTable
+from worker.result import Detection, Durations, Result
+from worker.s3 import ObjectIdentity
+from worker.table import ResultsTable
 
 _ROUNDS: Final = 101
 

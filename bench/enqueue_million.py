@@ -60,7 +60,7 @@ def services(keys: int) -> Iterator[str]:
 def start_command(endpoint: str, folder: Path, *options: str) -> subprocess.Popen[str]:
     """Begin to enqueue everything; `folder` is where the command is run."""
     queue = f"{endpoint}/000000000000/jobs"
-    command = [sys.executable, "-m", "worker", "enqueue", f"s3://{BUCKET}", "--queue-url", queue]
+    command = [sys.executable, "-m", "landmarks", "enqueue", f"s3://{BUCKET}", "--queue-url", queue]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(_ROOT),

@@ -85,7 +85,7 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """When what failed comes again: the schedule of `worker/retries.py`, in seconds."""
+    """When what failed comes again: the schedule of `worker/queue.py`, in seconds."""
 
     base: float = 60
     growth: float = 4

@@ -23,10 +23,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from bench import photos
+from landmarks.groups import GROUPS, VISIBLE, FloatArray, Landmarks
 from worker.detector.decode import decode_image
 from worker.detector.graph import HolisticGraph
 from worker.detector.launch import MALLOC_VARIABLES
-from worker.landmarks import GROUPS, VISIBLE, FloatArray, Landmarks
 from worker.model import ModelOptions
 
 _SIDES: Final = (2560, 1920, 1280)

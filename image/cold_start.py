@@ -21,7 +21,7 @@ import skimage
 from build_image import DEFAULT_TAG
 from docker_cli import DockerError
 from lambda_like import gateway, worker
-from worker.local.stack import LocalStack, create_stack, embedded_services
+from landmarks.local.stack import LocalStack, create_stack, embedded_services
 
 # What the emulator logs; the "Init Duration" in its REPORT is that of nothing.
 _INITIALISATION = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")

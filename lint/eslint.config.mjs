@@ -5,10 +5,10 @@ import { basename } from 'node:path';
 
 import js from '@eslint/js';
 
-const ASSETS = 'worker/report/assets';
+const ASSETS = 'landmarks/report/assets';
 
 /** The files that are the page's script, in its order. */
-const SCRIPTS = [...readFileSync('worker/report/page.py', 'utf8').matchAll(/^ {4}"(\w+\.js)",$/gm)].map(
+const SCRIPTS = [...readFileSync('landmarks/report/page.py', 'utf8').matchAll(/^ {4}"(\w+\.js)",$/gm)].map(
   ([, name]) => ({ name, text: readFileSync(`${ASSETS}/${name}`, 'utf8') }),
 );
 

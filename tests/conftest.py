@@ -13,11 +13,11 @@ import boto3
 import pytest
 from botocore.loaders import create_loader
 
+from landmarks.local.stack import create_stack, embedded_services
 from tests.fakes import Cloud, start_detectors
 from worker.composition import build_handler
 from worker.detector.pool import DetectorPool
 from worker.handler import Handler
-from worker.local.stack import create_stack, embedded_services
 from worker.model import ModelOptions
 from worker.settings import Settings
 

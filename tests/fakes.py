@@ -1,7 +1,7 @@
 """What tests put in the place of AWS and of detectors, and a plain look at what became of it all.
 
 `Cloud` fills and reads the embedded services with boto3 alone, so that a mistake in
-`worker.results` can't hide itself.
+`worker.table` can't hide itself.
 """
 
 import json
@@ -23,13 +23,14 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from PIL import Image
 
+from landmarks.groups import Landmarks
+from landmarks.local.stack import LocalStack
 from tests import photos
 from tests.events import sqs_event
 from worker.detector.launch import child_options
 from worker.detector.pool import DetectorPool
 from worker.handler import Handler
-from worker.landmarks import Detection, Landmarks
-from worker.local.stack import LocalStack
+from worker.result import Detection
 from worker.settings import Settings
 
 Item = dict[str, dict[str, Any]]

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from botocore.client import BaseClient
 
-from worker.local.stack import LocalStack
+from landmarks.local.stack import LocalStack
 
 # Where the stack's resources are named: by URL, ARN or name.
 _TARGETS: Final = ("QueueUrl", "QueueName", "SourceArn", "TableName", "Bucket")

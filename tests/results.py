@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime
 
+from landmarks.errors import ImageError
+from landmarks.job import Job
 from tests.fakes import Cloud, Version, seen_person
-from worker.errors import ImageError
-from worker.jobs import Job
-from worker.landmarks import Detection
 from worker.model import ModelOptions
-from worker.objects import ObjectIdentity
-from worker.results.result import Durations, Result
-from worker.results.table import ResultsTable
+from worker.result import Detection, Durations, Result
+from worker.s3 import ObjectIdentity
+from worker.table import ResultsTable
 
 _MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _NO_VERSION = Version("feed", None)

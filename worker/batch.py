@@ -10,13 +10,11 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from worker.buckets import Buckets
-from worker.dead_letters import DeadLetterQueue
-from worker.errors import MessageError, ServiceError
-from worker.jobs import decode_message
-from worker.pipeline import Delivery, Pipeline, Report
-from worker.retries import Postponement, Retries
-from worker.settling import settle
+from landmarks.errors import MessageError, ServiceError
+from worker.jobs import Buckets, decode_message
+from worker.pipeline import Pipeline, settle
+from worker.queue import DeadLetterQueue, Postponement, Retries
+from worker.result import Delivery, Report
 from worker.telemetry import Telemetry
 
 # After jobs that took all the time, SQS is still told to delay them, out of the time

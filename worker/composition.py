@@ -6,17 +6,15 @@ import boto3
 from botocore.config import Config
 
 from worker.batch import BatchHandler
-from worker.buckets import Buckets
-from worker.dead_letters import DeadLetterQueue
 from worker.detector.pool import DetectorPool
 from worker.direct import DirectHandler
 from worker.handler import Handler
-from worker.masks import MaskStore
-from worker.objects import CLIENT_CONFIG, ObjectReader
+from worker.jobs import Buckets
 from worker.pipeline import Pipeline
-from worker.results.table import ResultsTable
-from worker.retries import Retries
+from worker.queue import DeadLetterQueue, Retries
+from worker.s3 import CLIENT_CONFIG, MaskStore, ObjectReader
 from worker.settings import Settings
+from worker.table import ResultsTable
 from worker.telemetry import Telemetry
 
 # What is said to SQS is said at an invocation's end, and can be said the next time.

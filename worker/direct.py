@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from worker.buckets import Buckets
-from worker.errors import LandmarkError, MessageError, ObjectNotFoundError, error_code
-from worker.jobs import decode_direct
-from worker.landmarks import Landmarks
-from worker.pipeline import Delivery, Outcome, Pipeline, Report
-from worker.results.reading import landmarks_as_json, landmarks_of
-from worker.results.table import ResultsTable
-from worker.settling import settle
+from landmarks.errors import LandmarkError, MessageError, ObjectNotFoundError, error_code
+from landmarks.groups import Landmarks
+from landmarks.item import landmarks_as_json, landmarks_of
+from landmarks.job import decode_direct
+from worker.jobs import Buckets
+from worker.pipeline import Pipeline, settle
+from worker.result import Delivery, Outcome, Report
+from worker.table import ResultsTable
 from worker.telemetry import Telemetry
 
 Answer = Mapping[str, Any]

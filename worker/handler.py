@@ -14,6 +14,8 @@ from worker.telemetry import Telemetry
 # most: see SQS_CONFIG in composition.py), to write metrics and to answer; of a short
 # invocation only its share.
 _RESERVE_SECONDS: Final = 3.0
+
+
 _RESERVE_SHARE: Final = 0.25
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from worker.errors import SettingsError
+from landmarks.errors import SettingsError
 
 POSE_MODELS = {
     0: "pose_landmark_lite.tflite",
@@ -17,9 +17,11 @@ POSE_MODELS = {
     2: "pose_landmark_heavy.tflite",
 }
 
+
 # Raised when worker/detector changes in a way that changes landmarks, so that
 # results stored before are not taken for current ones.
 _DETECTOR_REVISION = 1
+
 
 # Options that there were not from the start, as they are when they are off: then they are
 # left out of the hash, so that results from before there was one stay current.

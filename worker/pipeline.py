@@ -1,21 +1,20 @@
 """The way of a job: fetch, detect, save; and of many at once, before a deadline."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Final, Protocol
 
-from worker.errors import ImageError
-from worker.jobs import Job, ObjectName
-from worker.landmarks import Detection
-from worker.masks import MaskStore
-from worker.objects import ObjectReader, OpenObject
-from worker.results.result import DETECTED, FAILED, NOT_DETECTED, Durations, Result
-from worker.results.stored import Stored
-from worker.results.table import ResultsTable
-from worker.timing import Pace, Stopwatch
+from landmarks.errors import DeadlineError, ImageError
+from landmarks.job import Job, ObjectName
+from worker.deadline import Pace, Stopwatch
+from worker.result import Delivery, Detection, Durations, Outcome, Report, Result
+from worker.s3 import MaskStore, ObjectReader, OpenObject
+from worker.table import ResultsTable
+from worker.telemetry import Telemetry
+from worker.verdict import Stored
 
 # Beyond one job a detector, so many are being fetched or saved meanwhile.
 _JOBS_IN_TRANSIT: Final = 3
@@ -29,46 +28,6 @@ class ImageDetector(Protocol):
     def detect(self, content: bytes, deadline: float) -> Detection:
         """See `DetectorPool.detect`."""
         ...
-
-
-class Outcome(StrEnum):
-    """What became of a job that need not come again."""
-
-    DETECTED = DETECTED
-    NOT_DETECTED = NOT_DETECTED
-    FAILED = FAILED
-    DUPLICATE = "duplicate"
-    SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A job and the message it came with.
-
-    Attributes:
-        job: what is asked.
-        message_id: of the SQS message; None for a direct invocation.
-        attempts: the message's receive count.
-    """
-
-    job: Job
-    message_id: str | None = None
-    attempts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What became of a delivery, for the log and the metrics.
-
-    Attributes:
-        delivery: what was asked.
-        outcome: what became of it.
-        result: what was, or would have been, stored; None for a duplicate.
-    """
-
-    delivery: Delivery
-    outcome: Outcome
-    result: Result | None = None
 
 
 class Pipeline:
@@ -211,3 +170,30 @@ class Pipeline:
 def _run_all(tasks: list[Callable[[], None]]) -> None:
     for task in tasks:
         task()
+
+
+def settle(
+    delivery: Delivery, future: Future[Report], deadline: float, telemetry: Telemetry
+) -> Report | Exception:
+    """Wait for a job, until the deadline at the latest.
+
+    Args:
+        delivery: the job.
+        future: what `Pipeline.start` gave for it.
+        deadline: by the monotonic clock, in seconds.
+        telemetry: is told.
+
+    Returns:
+        its report, or why it has to come again.
+    """
+    try:
+        report = future.result(timeout=max(0, deadline - time.monotonic()))
+    except TimeoutError:
+        error: Exception = DeadlineError("the time ran out")
+    except Exception as reason:  # noqa: BLE001, whatever it is, the job comes again
+        error = reason
+    else:
+        telemetry.finished(report)
+        return report
+    telemetry.postponed(delivery, error)
+    return error

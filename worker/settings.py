@@ -10,28 +10,48 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple, Self, TypeVar
 
-from worker.errors import SettingsError
+from landmarks.enums import LandmarkEncoding
+from landmarks.errors import SettingsError
 from worker.model import POSE_MODELS, ModelOptions
-from worker.results.encoding import LandmarkEncoding
 
 T = TypeVar("T")
+
+
 W = TypeVar("W", bound=StrEnum)
+
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _LAMBDA_MEGABYTES_PER_VCPU: Final = 1769
 
+
 _MAX_LAMBDA_SECONDS: Final = 900
+
+
 _MAX_TTL_DAYS: Final = 36_500
+
+
 _MAX_DETECTORS: Final = 64
+
+
 _MAX_RECEIVES: Final = 1000
+
+
 _MAX_RETRY_SECONDS: Final = 3600
+
+
 # More than S3's largest object that a sandbox could hold, or OpenCV's decoders can take.
 _MAX_BYTES: Final = 500_000_000
+
+
 _MAX_PIXELS: Final = 250_000_000
+
 
 # Below this hands get lost in photographs of whole people; above it images are refused anyway.
 _MIN_SIDE: Final = 256
+
+
 _MAX_SIDE: Final = 16_384
+
 
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 

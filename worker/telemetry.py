@@ -11,13 +11,17 @@ from typing import IO, Any, Final
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from worker.errors import ImageError, MessageError, ServiceError, TransientError, error_code
-from worker.pipeline import Delivery, Outcome, Report
+from landmarks.errors import ImageError, MessageError, ServiceError, TransientError, error_code
+from worker.result import Delivery, Outcome, Report
 
 SERVICE: Final = "landmark-worker"
+
+
 NAMESPACE: Final = "LandmarkWorker"
 
+
 _LOG = logging.getLogger(__name__)
+
 
 _METRIC_NAMES: Final = {
     Outcome.DETECTED: "Detected",

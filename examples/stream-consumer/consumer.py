@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 
-from worker import LandmarkResult
+from landmarks import LandmarkResult
 
 VISIBLE = 0.5
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from landmarks.cli.report import Selection, write_report
+from landmarks.errors import NotAnImageError, TooSmallError
+from landmarks.groups import Landmarks
+from landmarks.local.stack import create_stack
 from tests.fakes import Cloud, nobody, seen_nobody, seen_person
 from tests.integration.report.album import HOSTILE_KEYS, Album
 from tests.integration.report.conftest import Silence
 from tests.pictures import corners, encode
-from worker.errors import NotAnImageError, TooSmallError
-from worker.landmarks import Detection, Landmarks
-from worker.local.stack import create_stack
-from worker.operations.report import Selection, write_report
+from worker.result import Detection
 
 WIDTH, HEIGHT = 640, 480
 

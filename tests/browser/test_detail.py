@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from landmarks.names import HAND_NAMES, POSE_NAMES
 from tests.browser.gallery import BODY, CHANGED, HEIGHT, SMALL, TEXT, WHOLE, WIDTH, Gallery
 from tests.browser.tab import Tab
 from tests.fakes import seen_person
-from worker.reading.names import HAND_NAMES, POSE_NAMES
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 GROUPS = {"pose": 33, "face": 468, "left_hand": 21, "right_hand": 21}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from landmarks.drawing.canvas import LEFT, RIGHT
 from tests.browser.gallery import (
     BODY,
     CHANGED,
@@ -21,7 +22,6 @@ from tests.browser.gallery import (
 )
 from tests.browser.tab import Tab
 from tests.fakes import seen_nobody
-from worker.drawing.overlay import LEFT, RIGHT
 from worker.model import ModelOptions, options_hash
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from landmarks.report import thumbnails as photos
 from tests.browser.gallery import Gallery, whole
 from tests.browser.tab import Tab
 from tests.fakes import person
-from worker.report import photos
 
 COUNT = 1000
 

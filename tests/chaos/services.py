@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from landmarks.local.services import moto_server
 from tests.chaos.faults import Service
 from tests.chaos.processes import kill_marked
-from worker.local.server import moto_server
 
 _START_TIMEOUT_SECONDS: Final = 60
 

@@ -9,11 +9,11 @@ import pytest
 import build_image
 import fetch_models
 from docker_cli import docker
+from landmarks.local.stack import create_stack
 from tests.e2e import sam
 from tests.e2e.base import NoBaseError, base_image
 from tests.e2e.engine import NoEngineError, engine
 from tests.fakes import Cloud
-from worker.local.stack import create_stack
 
 Note = Callable[[str, str], None]
 

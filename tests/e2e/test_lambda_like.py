@@ -11,11 +11,11 @@ import pytest
 from docker_cli import Container
 from emulator import Emulator
 from lambda_like import gateway, worker
+from landmarks.groups import GROUPS
 from tests.events import sqs_event
 from tests.fakes import Cloud, nobody, person, start_detectors
 from tests.shims import THREAD_NAME_ERROR
 from worker.detector.launch import ChildOptions
-from worker.landmarks import GROUPS
 from worker.model import ModelOptions
 from worker.settings import Settings
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from lambda_like import gateway
+from landmarks.errors import MessageError
+from landmarks.job import Job, decode_direct
+from landmarks.local.stack import create_stack
 from tests.e2e.sam import ROOT, sam
 from tests.fakes import Cloud, person
-from worker.errors import MessageError
-from worker.jobs import Job, decode_direct, decode_message
-from worker.local.stack import create_stack
+from worker.jobs import decode_message
 
 EVENTS = sorted((ROOT / "infra-sam" / "events").glob("*.json"))
 # Where env.json looks for the services, on the machine that runs Docker.

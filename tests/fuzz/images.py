@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from landmarks.errors import DetectorError, ImageError
 from worker.detector.launch import ChildOptions
 from worker.detector.pool import DetectorPool
-from worker.errors import DetectorError, ImageError
 from worker.model import ModelOptions
 
 TIMEOUT_SECONDS = 15.0

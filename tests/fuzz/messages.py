@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from landmarks.errors import MessageError
 from tests.events import eventbridge_created, s3_notification, s3_test_event, sns_envelope
-from worker.errors import MessageError
 from worker.jobs import decode_message
 
 Json = dict[str, Any] | list[Any]

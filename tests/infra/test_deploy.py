@@ -15,18 +15,18 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
+from landmarks import LandmarkTable
+from landmarks.errors import CorruptImageError
+from landmarks.job import Job
 from tests.fakes import Context, person, seen_person
 from tests.infra.cloudformation import Node, parameter_values, render, transform_template
-from worker import LandmarkTable
 from worker.composition import build_handler
 from worker.detector.pool import DetectorPool
-from worker.errors import CorruptImageError
-from worker.jobs import Job
 from worker.model import ModelOptions
-from worker.objects import ObjectIdentity
-from worker.results.result import Durations, Result
-from worker.results.table import ResultsTable
+from worker.result import Durations, Result
+from worker.s3 import ObjectIdentity
 from worker.settings import Settings
+from worker.table import ResultsTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS.*not supported by moto")
 

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from landmarks.errors import CorruptImageError, MessageError, ObjectNotFoundError, ServiceError
+from landmarks.job import Job
 from tests.infra.cloudformation import Node, render
-from worker.errors import CorruptImageError, MessageError, ObjectNotFoundError, ServiceError
-from worker.jobs import Job
-from worker.objects import ObjectIdentity
-from worker.pipeline import Delivery, Outcome, Report
-from worker.results.result import Durations, Result
+from worker.result import Delivery, Durations, Outcome, Report, Result
+from worker.s3 import ObjectIdentity
 from worker.telemetry import NAMESPACE, SERVICE, Telemetry
 
 TOPIC = "arn:aws:sns:eu-central-1:111122223333:landmark-alarms"

@@ -15,7 +15,7 @@ from tests.infra.cloudformation import (
 )
 from worker.detector.launch import _MASK_MEMORY_BYTES, _MEMORY_BYTES
 from worker.pipeline import _JOBS_IN_TRANSIT
-from worker.retries import _MAX_DELAY_SECONDS
+from worker.queue import _MAX_DELAY_SECONDS
 
 PARAMETERS: Node = load_template()["Parameters"]
 

@@ -5,9 +5,8 @@ from operator import itemgetter
 import pytest
 from pynamodb.attributes import TTLAttribute
 
+from landmarks.item import LandmarkItem, bind_reader_item
 from tests.infra.cloudformation import STACK_GUID, Node, render
-from worker.reading.item import bind_reader_item
-from worker.results.item import LandmarkItem
 
 NAMES_OF_OUTPUTS = {
     "DashboardName",

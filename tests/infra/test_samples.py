@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from landmarks.errors import MessageError
+from landmarks.job import Job, decode_direct
+from landmarks.local.stack import create_stack
 from tests.infra.cloudformation import ROOT, Node, load_template, refusals
-from worker.errors import MessageError
-from worker.jobs import Job, decode_direct, decode_message
-from worker.local.stack import create_stack
+from worker.jobs import decode_message
 from worker.settings import Settings
 
 EVENTS = ROOT / "infra-sam" / "events"

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from landmarks.enums import LandmarkEncoding
 from tests.infra.cloudformation import Node, Stack, load_template, refusals, render
 from worker.model import ModelOptions
-from worker.results.encoding import LandmarkEncoding
 from worker.settings import Settings
 
 PARAMETERS: Node = load_template()["Parameters"]

@@ -6,8 +6,8 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
+from landmarks.cli.main import landmarks
 from tests.fakes import Cloud
-from worker.cli import landmarks
 
 
 def run(

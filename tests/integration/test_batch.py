@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from landmarks.errors import DetectorCrashedError, DetectorStartError
 from tests.conftest import MakeHandler
 from tests.events import s3_notification, s3_test_event, sns_envelope
 from tests.fakes import (
@@ -26,10 +27,9 @@ from tests.fakes import (
     start_detectors,
     too_many_pixels,
 )
-from worker.errors import DetectorCrashedError, DetectorStartError
 from worker.handler import Handler
-from worker.landmarks import Detection
 from worker.model import ModelOptions
+from worker.result import Detection
 from worker.settings import Settings
 
 AWKWARD_KEYS = [

@@ -8,13 +8,13 @@ import pytest
 
 from bench.items import write_units
 from bench.local import BUCKET, LocalServices
+from landmarks.errors import ObjectNotFoundError
+from landmarks.job import Job
 from tests.fakes import seen_person
-from worker.errors import ObjectNotFoundError
-from worker.jobs import Job
 from worker.model import ModelOptions
-from worker.objects import ObjectReader
-from worker.results.result import Durations, Result
-from worker.results.table import ResultsTable
+from worker.result import Durations, Result
+from worker.s3 import ObjectReader
+from worker.table import ResultsTable
 
 KEY = "2026/a b+c é.jpg"
 JOB = Job(BUCKET, KEY)

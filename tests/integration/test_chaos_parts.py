@@ -19,6 +19,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from landmarks.errors import DetectorError, MessageError
+from landmarks.local.services import one_at_a_time
 from tests.chaos import envelopes, files, processes
 from tests.chaos.ambush import Ambush
 from tests.chaos.check import DeadLetter, Evidence, ItemPromise, Verdict, judge
@@ -33,9 +35,7 @@ from tests.chaos.stories import make_plan
 from tests.fakes import start_detectors
 from worker.detector.header import read_header
 from worker.detector.pool import DetectorPool
-from worker.errors import DetectorError, MessageError
 from worker.jobs import decode_message
-from worker.local.server import one_at_a_time
 from worker.model import ModelOptions
 from worker.settings import Settings
 

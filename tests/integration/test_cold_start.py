@@ -120,7 +120,7 @@ def test_wrong_settings_stop_it_with_one_message(
     changes: dict[str, str], message: str, cloud: Cloud
 ) -> None:
     """The variable, its value and what is allowed."""
-    assert complaint(cloud, **changes) == f"worker.errors.SettingsError: {message}"
+    assert complaint(cloud, **changes) == f"landmarks.errors.SettingsError: {message}"
 
 
 def test_missing_model_stops_it_with_what_to_do(cloud: Cloud, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_missing_model_stops_it_with_what_to_do(cloud: Cloud, tmp_path: Path) ->
     said = complaint(cloud, MODEL_COMPLEXITY="0", PYTHONPATH=str(tmp_path))
 
     assert said == (
-        "worker.errors.SettingsError: MODEL_COMPLEXITY=0 needs pose_landmark_lite.tflite, which is "
-        "not installed: run image/fetch_models.py --complexity 0, or set MODEL_COMPLEXITY=1, whose "
-        "model comes with MediaPipe"
+        "landmarks.errors.SettingsError: MODEL_COMPLEXITY=0 needs pose_landmark_lite.tflite, which "
+        "is not installed: run image/fetch_models.py --complexity 0, or set MODEL_COMPLEXITY=1, "
+        "whose model comes with MediaPipe"
     )

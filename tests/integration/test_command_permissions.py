@@ -13,6 +13,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from landmarks.cli.main import landmarks
+from landmarks.errors import MessageError, ObjectNotFoundError
 from tests.fakes import Cloud, nobody, person, seen_person
 from tests.infra.cloudformation import render
 from tests.infra.test_permissions import KEY_ARN, granted
@@ -21,10 +23,8 @@ from tests.integration.test_enqueue_sources import put_inventory, row
 from tests.items import store
 from tests.permissions import EVERYTHING, Permission, recorded, said
 from tests.results import save_result
-from worker.cli import landmarks
-from worker.dead_letters import DeadLetterQueue
-from worker.errors import MessageError, ObjectNotFoundError
-from worker.landmarks import Detection
+from worker.queue import DeadLetterQueue
+from worker.result import Detection
 
 PAGE: Final = ROOT / "docs" / "operations.md"
 BUCKET: Final = "s3://BUCKET"  # the stack's

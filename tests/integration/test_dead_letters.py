@@ -5,10 +5,10 @@ import pytest
 from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
+from landmarks.cli.main import landmarks
+from landmarks.cli.redrive import start_move
 from tests.conftest import MakeHandler
 from tests.fakes import Cloud, deliver
-from worker.cli import landmarks
-from worker.operations.dead_letters import start_move
 
 
 @pytest.fixture

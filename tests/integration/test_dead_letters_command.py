@@ -9,11 +9,11 @@ import boto3
 import pytest
 from click.testing import CliRunner, Result
 
+from landmarks.cli.main import landmarks
+from landmarks.cli.redrive import Look
+from landmarks.errors import MessageError, ObjectNotFoundError
 from tests.fakes import Cloud
-from worker.cli import landmarks
-from worker.dead_letters import DeadLetterQueue
-from worker.errors import MessageError, ObjectNotFoundError
-from worker.operations.dead_letters import Look
+from worker.queue import DeadLetterQueue
 
 LATER = float("inf")
 

@@ -75,7 +75,7 @@ class Run:
 @contextmanager
 def running(output: Path, *arguments: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """The command, killed if the block leaves it running."""
-    command = [sys.executable, "-m", "worker", "demo", "--output", str(output), *arguments]
+    command = [sys.executable, "-m", "landmarks", "demo", "--output", str(output), *arguments]
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -459,8 +459,8 @@ def test_the_worker_does_without_the_demos_packages() -> None:
     """Nothing that Lambda imports needs click, rich, Pillow or the embedded services."""
     code = (
         "import sys, worker.startup, worker.composition, worker.telemetry, worker.detector.child;"
-        "print(*{'click', 'rich', 'PIL', 'moto', 'skimage', 'worker.local', 'worker.cli',"
-        "'worker.commands', 'worker.operations', 'worker.report'}.intersection(sys.modules))"
+        "print(*{'click', 'rich', 'PIL', 'moto', 'skimage', 'landmarks.local', 'landmarks.cli',"
+        "'landmarks.drawing', 'landmarks.report'}.intersection(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert ran.stdout.strip() == b""

@@ -22,11 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import photos
-from worker.detector.launch import ChildOptions
-from worker.detector.pool import DetectorPool
-from worker.detector.protocol import Kind, encode_detection, frame
-from worker.errors import (
+from landmarks.errors import (
     CorruptImageError,
     DeadlineError,
     DetectorAnswerError,
@@ -40,8 +36,13 @@ from worker.errors import (
     TooSmallError,
     UnsupportedFormatError,
 )
-from worker.landmarks import Detection, Landmarks
+from landmarks.groups import Landmarks
+from tests import photos
+from worker.detector.launch import ChildOptions
+from worker.detector.pool import DetectorPool
+from worker.detector.protocol import Kind, encode_detection, frame
 from worker.model import ModelOptions
+from worker.result import Detection
 
 PHOTO = photos.astronaut().content
 ROOT = Path(__file__).parents[2]

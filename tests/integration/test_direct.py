@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from landmarks.errors import ServiceError
+from landmarks.groups import Landmarks
 from tests.conftest import MakeHandler
 from tests.fakes import (
     Cloud,
@@ -18,10 +20,9 @@ from tests.fakes import (
     person,
     seen_person,
 )
-from worker.errors import ServiceError
 from worker.handler import Handler
-from worker.landmarks import Detection, Landmarks
-from worker.results.table import ResultsTable
+from worker.result import Detection
+from worker.table import ResultsTable
 
 # Name, number of landmarks, and what each has.
 GROUPS = [

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from landmarks.groups import GROUPS
 from tests.conftest import MakeHandler
 from tests.fakes import (
     Cloud,
@@ -15,7 +16,7 @@ from tests.fakes import (
     seen_person,
 )
 from worker.handler import Handler
-from worker.landmarks import GROUPS, Detection
+from worker.result import Detection
 
 JOB = {"key": "photo.jpg"}
 

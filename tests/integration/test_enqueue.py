@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from landmarks.job import Job
 from tests.fakes import LONGEST_KEY, Cloud
 from tests.integration.enqueueing import attribute, jobs, keys, run
-from worker.jobs import Job, decode_message
+from worker.jobs import decode_message
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from landmarks.cli.main import landmarks
 from tests.fakes import Cloud
-from worker.cli import landmarks
 
 Bodies = dict[str, str]
 LINES = "".join(f"{number:02}.jpg\n" for number in range(40))
@@ -116,7 +116,7 @@ def _fields(answer: Answer, bodies: Bodies) -> dict[str, Any]:
 def make_queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeQueue]:
     """Starts an SQS that follows a script; no wait between tries is longer than 10 ms."""
     del cloud  # only for the credentials of the embedded services
-    monkeypatch.setattr("worker.operations.enqueue.sending._LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("landmarks.cli.enqueue.delivery._LONGEST_WAIT_SECONDS", 0.01)
     servers: list[ThreadingHTTPServer] = []
 
     def make(script: Script) -> Queue:

@@ -9,9 +9,10 @@ import boto3
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from landmarks.job import Job
 from tests.fakes import Cloud
 from tests.integration.enqueueing import attribute, bodies
-from worker.jobs import Job, decode_message
+from worker.jobs import decode_message
 
 PAGE = Path(__file__).parents[2] / "docs" / "enqueue.md"
 KEY = "incoming/café 1+1.jpg"

@@ -119,7 +119,15 @@ def test_a_run_without_a_state_file_leaves_one_when_it_is_interrupted(
 
 def test_waiting_for_standard_input_can_be_interrupted(cloud: Cloud, tmp_path: Path) -> None:
     """Nothing has to be typed for Ctrl-C to be heard."""
-    command = [sys.executable, "-m", "worker", "enqueue", "-", "--queue-url", cloud.stack.queue_url]
+    command = [
+        sys.executable,
+        "-m",
+        "landmarks",
+        "enqueue",
+        "-",
+        "--queue-url",
+        cloud.stack.queue_url,
+    ]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, cwd=tmp_path, env=environment, text=True

@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from landmarks import LandmarkTable
+from landmarks.cli.main import landmarks
+from landmarks.errors import CorruptImageError
+from landmarks.groups import GROUPS, FloatArray, Landmarks
 from tests.big_table import big_table, key_of
 from tests.fakes import Cloud, seen_nobody, seen_person
 from tests.results import save_result
-from worker import LandmarkTable
-from worker.cli import landmarks
-from worker.errors import CorruptImageError
-from worker.landmarks import GROUPS, Detection, FloatArray, Landmarks
+from worker.result import Detection
 
 KEYS = ["2025/nobody.png", "2026/broken.jpg", '2026/a, "b"\n.jpg']
 
@@ -249,7 +250,7 @@ def test_without_pyarrow_it_is_named(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line says what to install, and no file is begun; JSON Lines do without."""
-    monkeypatch.delitem(sys.modules, "worker.operations.export.parquet", raising=False)
+    monkeypatch.delitem(sys.modules, "landmarks.cli.export.parquet", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
     result = run(cloud, "-o", str(tmp_path / "a.parquet"))

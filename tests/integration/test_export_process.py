@@ -24,7 +24,7 @@ def say_peak():
     print(*(line for line in lines if line.startswith("VmHWM")), file=sys.stderr)
 
 atexit.register(say_peak)
-from worker.cli import main
+from landmarks.cli.main import main
 main()
 """
 _SEGMENTS = 2

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from landmarks import LandmarkTable
+from landmarks.cli.main import landmarks
+from landmarks.errors import CorruptImageError
+from landmarks.groups import Landmarks
 from tests.fakes import Cloud, closed_port, seen_nobody, seen_person
 from tests.results import save_result
-from worker import LandmarkTable
-from worker.cli import landmarks
-from worker.errors import CorruptImageError
-from worker.landmarks import Detection, Landmarks
+from worker.result import Detection
 
 KEY = "fotos/été 1+1.jpg"
 
@@ -181,7 +182,7 @@ def test_npz_is_nothing_for_a_terminal(cloud: Cloud) -> None:
     terminal, its_end = os.openpty()
 
     ran = subprocess.run(
-        [sys.executable, "-m", "worker", "get", KEY, "--npz"],
+        [sys.executable, "-m", "landmarks", "get", KEY, "--npz"],
         env={**os.environ, **cloud.stack.environment},
         stdout=its_end,
         stderr=subprocess.PIPE,
@@ -274,7 +275,7 @@ def test_the_table_has_to_be_there(cloud: Cloud) -> None:
 
 def test_a_dynamodb_out_of_reach_is_one_line(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names what to check."""
-    monkeypatch.setattr("worker.reading.item._RETRIES", 0)
+    monkeypatch.setattr("landmarks.item._READER_RETRIES", 0)
     with closed_port() as nowhere:
         result = run(cloud, KEY, AWS_ENDPOINT_URL_DYNAMODB=nowhere)
 

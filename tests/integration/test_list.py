@@ -12,13 +12,13 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from landmarks.cli.main import landmarks
+from landmarks.errors import CorruptImageError, NotAnImageError
+from landmarks.item import bind_reader_item
 from tests.fakes import Cloud, seen_nobody
 from tests.integration.reading.conftest import Save, saving
-from worker.cli import landmarks
-from worker.errors import CorruptImageError, NotAnImageError
 from worker.model import ModelOptions
-from worker.reading.item import bind_reader_item
-from worker.results.table import ResultsTable
+from worker.table import ResultsTable
 
 WITHOUT_INDEX = (
     "{} items of the table read, unsorted: it has no index by-prefix "
@@ -220,7 +220,7 @@ def test_what_is_wrong_is_one_line(
 
 def command(cloud: Cloud, *arguments: str) -> list[str]:
     """How a shell runs the command on the stack's table."""
-    program = [sys.executable, "-m", "worker", "list", "--table", cloud.stack.table]
+    program = [sys.executable, "-m", "landmarks", "list", "--table", cloud.stack.table]
     return [*program, *arguments]
 
 

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
+from landmarks.local.session import LocalFiles, export_lines
+from landmarks.local.stack import LocalStack, embedded_services
 from tests.fakes import Cloud, nobody
 from tests.integration.test_poller import ROOT, children, wait_until
-from worker.local.serve import LocalFiles, export_lines
-from worker.local.stack import LocalStack, embedded_services
 
 EVENTS = ROOT / "infra-sam" / "events"
 ENVIRONMENT = json.loads((ROOT / "infra-sam" / "env.json").read_text("utf-8"))["Worker"]
@@ -27,7 +27,7 @@ ENVIRONMENT = json.loads((ROOT / "infra-sam" / "env.json").read_text("utf-8"))["
 def running(output: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The command, from when its stack can be used; killed at the latest when the block ends."""
     with subprocess.Popen(
-        [sys.executable, "-m", "worker", "local", "--output", str(output), *arguments],
+        [sys.executable, "-m", "landmarks", "local", "--output", str(output), *arguments],
         env={**os.environ, "MODEL_COMPLEXITY": "1", "DETECTORS": "1"},
         cwd=ROOT,
         stdout=subprocess.PIPE,

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from landmarks.cli.main import landmarks
 from tests.fakes import Cloud, closed_port, nobody
 from tests.integration.test_local import cloud_of, running, sourced
 from tests.items import store
-from worker.cli import landmarks
 
 
 @pytest.fixture(scope="module")

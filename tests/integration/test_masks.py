@@ -16,6 +16,9 @@ import pytest
 from botocore.config import Config
 from PIL import Image
 
+from landmarks.errors import AccessDeniedError, ServiceError, TransientError
+from landmarks.groups import MaskPlace
+from landmarks.job import Job
 from tests.conftest import MakeHandler
 from tests.events import s3_notification
 from tests.fakes import (
@@ -33,18 +36,15 @@ from tests.fakes import (
     seen_person,
     start_detectors,
 )
-from worker.detector.mask import encode_mask
+from worker.detector.decode import encode_mask
 from worker.detector.pool import DetectorPool
-from worker.errors import AccessDeniedError, ServiceError, TransientError
 from worker.handler import Handler
-from worker.jobs import Job
-from worker.landmarks import Detection, MaskPlace
-from worker.masks import MaskStore, mask_key
 from worker.model import ModelOptions
-from worker.objects import CLIENT_CONFIG, ObjectReader
-from worker.pipeline import Delivery, Outcome, Pipeline
-from worker.results.table import ResultsTable
+from worker.pipeline import Pipeline
+from worker.result import Delivery, Detection, Outcome
+from worker.s3 import CLIENT_CONFIG, MaskStore, ObjectReader, mask_key
 from worker.settings import Settings
+from worker.table import ResultsTable
 
 KEY = "2026/person.jpg"
 

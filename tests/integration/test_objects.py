@@ -10,8 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.fakes import LONGEST_KEY, Cloud, Request, closed_port, s3_that
-from worker.errors import (
+from landmarks.errors import (
     AccessDeniedError,
     DeadlineError,
     ObjectNotFoundError,
@@ -19,8 +18,9 @@ from worker.errors import (
     TooManyBytesError,
     TransientError,
 )
-from worker.jobs import Job
-from worker.objects import CLIENT_CONFIG, ObjectIdentity, ObjectReader
+from landmarks.job import Job
+from tests.fakes import LONGEST_KEY, Cloud, Request, closed_port, s3_that
+from worker.s3 import CLIENT_CONFIG, ObjectIdentity, ObjectReader
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

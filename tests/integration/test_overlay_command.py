@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from landmarks.cli.main import landmarks
+from landmarks.drawing.canvas import LEFT, RIGHT
+from landmarks.errors import CorruptImageError
 from tests.fakes import Cloud, nobody, person, seen_nobody, seen_person
 from tests.results import save_result
-from worker.cli import landmarks
-from worker.drawing.overlay import LEFT, RIGHT
-from worker.errors import CorruptImageError
-from worker.landmarks import Detection
+from worker.result import Detection
 
 KEY = "fotos/été 1+1.jpg"
 
@@ -144,7 +144,7 @@ def test_no_more_is_read_than_allowed(
     """Neither from S3 nor from a file."""
     processed(cloud, person())
     (tmp_path / "copy.jpg").write_bytes(person())
-    monkeypatch.setattr("worker.operations.overlay.MAX_BYTES", len(person()) - 1)
+    monkeypatch.setattr("landmarks.cli.overlay.MAX_BYTES", len(person()) - 1)
 
     words = f"{len(person())} bytes, and at most {len(person()) - 1} are allowed"
     assert refusal(cloud, tmp_path).endswith(words)

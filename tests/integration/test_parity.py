@@ -16,13 +16,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 
+from landmarks.errors import SettingsError
+from landmarks.groups import GROUPS, FloatArray, Landmarks
 from tests import photos
 from tests.photos import Photo
 from worker.detector.decode import decode_image
 from worker.detector.launch import ChildOptions
 from worker.detector.pool import DetectorPool
-from worker.errors import SettingsError
-from worker.landmarks import GROUPS, FloatArray, Landmarks
 from worker.model import ModelOptions, require_model
 
 MAX_PIXELS = 50_000_000

@@ -20,11 +20,11 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 
+from landmarks.errors import ServiceError
+from landmarks.local.stack import MAX_RECEIVE_COUNT, embedded_services
 from tests.events import QUEUE_ARN, sqs_event
 from tests.fakes import Cloud, closed_port, nobody, person
-from worker.errors import ServiceError
 from worker.handler import InvocationContext
-from worker.local.stack import MAX_RECEIVE_COUNT, embedded_services
 from worker.poller.health import Health
 from worker.poller.leases import Leases
 from worker.poller.loop import Pace, Poller, describe_queue

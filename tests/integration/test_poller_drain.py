@@ -19,8 +19,7 @@ from tests.integration.test_poller import ROOT, children, environment, wait_unti
 from worker.handler import InvocationContext
 from worker.poller.health import Health
 from worker.poller.leases import Leases
-from worker.poller.loop import Pace, Poller, describe_queue
-from worker.poller.records import Record
+from worker.poller.loop import Pace, Poller, Record, describe_queue
 
 _CAUGHT = re.compile(r"SigCgt:\s+([0-9a-f]+)")
 

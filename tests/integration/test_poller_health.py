@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from landmarks.errors import DetectorStartError, SettingsError
 from tests.fakes import Cloud, closed_port
 from tests.integration.test_poller import ROOT, environment, wait_until
-from worker.errors import DetectorStartError, SettingsError
-from worker.pipeline import Outcome
 from worker.poller.health import DetectorWatch, Health, serve_health
+from worker.result import Outcome
 
 
 def check(*where: str) -> subprocess.CompletedProcess[str]:

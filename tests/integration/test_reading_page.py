@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from landmarks.cli.main import landmarks
+from landmarks.errors import NotAnImageError
+from landmarks.groups import FloatArray
 from tests.fakes import Cloud, person, seen_nobody, seen_person
 from tests.results import save_result
-from worker.cli import landmarks
-from worker.errors import NotAnImageError
-from worker.landmarks import Detection, FloatArray
+from worker.result import Detection
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reading.md").read_text("utf-8")
 KEY = "new/astronaut.jpg"

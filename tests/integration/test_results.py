@@ -11,21 +11,21 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 from bench.items import write_units
-from tests.fakes import LONGEST_KEY, Cloud, Item, seen_nobody, seen_person
-from worker.errors import (
+from landmarks.errors import (
     AccessDeniedError,
     ObjectNotFoundError,
     ServiceError,
     TooManyPixelsError,
     TransientError,
 )
-from worker.jobs import Job
-from worker.landmarks import GROUPS, Detection, Landmarks, MaskPlace
+from landmarks.groups import GROUPS, Landmarks, MaskPlace
+from landmarks.item import item_as_json, landmarks_of
+from landmarks.job import Job
+from tests.fakes import LONGEST_KEY, Cloud, Item, seen_nobody, seen_person
 from worker.model import ModelOptions, options_hash
-from worker.objects import ObjectIdentity
-from worker.results.reading import item_as_json, landmarks_of
-from worker.results.result import Durations, Result
-from worker.results.table import ResultsTable
+from worker.result import Detection, Durations, Result
+from worker.s3 import ObjectIdentity
+from worker.table import ResultsTable
 
 KEY = "photo.jpg"
 MODIFIED = datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2)))

@@ -8,12 +8,12 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.utils import unix_time_millis
 
+from landmarks.errors import DeadlineError, ServiceError
+from landmarks.local.stack import MAX_RECEIVE_COUNT
 from tests.conftest import MakeHandler
 from tests.events import sqs_event
 from tests.fakes import Cloud, Context, nobody
-from worker.errors import DeadlineError, ServiceError
-from worker.local.stack import MAX_RECEIVE_COUNT
-from worker.retries import Postponement, Retries
+from worker.queue import Postponement, Retries
 
 
 def _receive(cloud: Cloud) -> list[Any]:

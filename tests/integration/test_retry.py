@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from landmarks.cli.main import landmarks
+from landmarks.cli.resend import StoredObject, StoredObjects
 from tests.fakes import Cloud
 from tests.items import OPTIONS_HASH, store
-from worker.cli import landmarks
 from worker.model import ModelOptions, options_hash
-from worker.operations.stored import StoredObject, StoredObjects
 
 
 @pytest.fixture(autouse=True)

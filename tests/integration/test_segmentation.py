@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from landmarks.errors import SettingsError
+from landmarks.groups import GROUPS
 from tests import photos
 from tests.fuzz.images import peak_bytes
 from tests.integration.test_parity import (
@@ -26,9 +28,8 @@ from tests.photos import Photo
 from worker.detector.decode import decode_image
 from worker.detector.launch import child_options
 from worker.detector.pool import DetectorPool
-from worker.errors import SettingsError
-from worker.landmarks import GROUPS, Detection
 from worker.model import ModelOptions, require_model
+from worker.result import Detection
 from worker.settings import Settings
 
 Mask = npt.NDArray[np.uint8]

@@ -10,10 +10,10 @@ import boto3
 import pytest
 from click.testing import CliRunner, Result
 
+from landmarks.cli.main import landmarks
+from landmarks.cli.options import queue_name
 from tests.fakes import Cloud, closed_port
 from tests.items import store
-from worker.cli import landmarks
-from worker.operations.queues import queue_name
 
 
 def run(cloud: Cloud, *arguments: str, **environment: str | None) -> Result:
@@ -163,7 +163,7 @@ def interrupt_second_wait(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[
             raise KeyboardInterrupt
         happening()
 
-    monkeypatch.setattr("worker.commands.status.time", SimpleNamespace(sleep=sleep, strftime=str))
+    monkeypatch.setattr("landmarks.cli.status.time", SimpleNamespace(sleep=sleep, strftime=str))
 
 
 def test_watch_looks_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_watch_ends_well_while_it_looks(
         raise KeyboardInterrupt
 
     interrupt_second_wait(
-        monkeypatch, lambda: monkeypatch.setattr("worker.operations.status._oldest", interrupt)
+        monkeypatch, lambda: monkeypatch.setattr("landmarks.cli.queue_status._oldest", interrupt)
     )
 
     result = run(cloud, "--watch", "2", **terminal)

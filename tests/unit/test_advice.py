@@ -10,9 +10,9 @@ from botocore.exceptions import (
 )
 from pynamodb.exceptions import ScanError
 
-from worker.commands.advice import one_line_errors
-from worker.errors import AccessDeniedError, SettingsError
-from worker.operations.enqueue.entries import OrderError
+from landmarks.cli.advice import one_line_errors
+from landmarks.cli.enqueue.entries import OrderError
+from landmarks.errors import AccessDeniedError, SettingsError
 
 
 def refused(

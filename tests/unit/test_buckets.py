@@ -2,9 +2,9 @@
 
 import pytest
 
-from worker.buckets import Buckets
-from worker.errors import MessageError
-from worker.jobs import Job
+from landmarks.errors import MessageError
+from landmarks.job import Job
+from worker.jobs import Buckets
 
 
 @pytest.mark.parametrize(

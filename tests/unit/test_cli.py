@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from worker.cli import landmarks
+from landmarks.cli.main import landmarks
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 def paths(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
     """Every command, as it is typed, and the groups."""
     yield above
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from paths(command, *above, name)
         else:
@@ -40,8 +42,20 @@ def test_commands_are_listed_by_what_they_are_for() -> None:
     listed = CliRunner().invoke(landmarks, ["--help"]).stdout.partition("Try it:\n")[2]
 
     rows = [line for line in listed.splitlines() if line.startswith("  ")]
-    assert [row.split()[0] for row in rows] == list(landmarks.commands)
+    assert [row.split()[0] for row in rows] == landmarks.list_commands(click.Context(landmarks))
     assert len({len(row) - len(row[2:].split(maxsplit=1)[1]) for row in rows}) == 1
+
+
+def test_commands_are_listed_by_their_own_words() -> None:
+    """What `--help` says of a command without importing it is what the command says of itself."""
+    context = click.Context(landmarks)
+    listed = CliRunner().invoke(landmarks, ["--help"], terminal_width=200).stdout
+    shown = dict(line.split(maxsplit=1) for line in listed.splitlines() if line.startswith("  "))
+
+    for name in landmarks.list_commands(context):
+        command = landmarks.get_command(context, name)
+        assert command is not None
+        assert shown[name] == command.get_short_help_str(200)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -61,7 +75,7 @@ def test_bash_completes_commands(tmp_path: Path) -> None:
         printf '%s\n' "${COMPREPLY[@]}"
     """
     command = tmp_path / "landmarks"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m worker "$@"\n', "utf-8")
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m landmarks "$@"\n', "utf-8")
     command.chmod(0o700)
     ran = subprocess.run(
         ["bash", "-c", code],
@@ -78,7 +92,7 @@ def test_bash_completes_commands(tmp_path: Path) -> None:
 def test_help_waits_for_no_imports() -> None:
     """The command line alone is loaded: neither AWS's clients nor what draws on terminals."""
     code = (
-        "import sys, worker.cli;"
+        "import sys, landmarks.cli.main;"
         "print(*{'boto3', 'botocore', 'pynamodb', 'rich', 'numpy', 'moto', 'PIL', 'pyarrow'}"
         ".intersection(sys.modules))"
     )

@@ -12,12 +12,11 @@ import pytest
 
 from bench import cost, cost_page, measured, prices
 from bench.measured import Figure
+from landmarks.groups import Landmarks
+from landmarks.job import Job
 from tests.infra.cloudformation import load_template
-from worker.jobs import Job
-from worker.landmarks import Detection, Landmarks
-from worker.objects import ObjectIdentity
-from worker.pipeline import Delivery, Outcome, Report
-from worker.results.result import Durations, Result
+from worker.result import Delivery, Detection, Durations, Outcome, Report, Result
+from worker.s3 import ObjectIdentity
 from worker.telemetry import Telemetry, configure_logging
 
 

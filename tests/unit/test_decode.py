@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from landmarks.errors import CorruptImageError, ImageError
 from tests import pictures
 from tests.pictures import (
     HEIGHT,
@@ -28,7 +29,6 @@ from tests.pictures import (
     webp,
 )
 from worker.detector.decode import DecodedImage, decode_image
-from worker.errors import CorruptImageError, ImageError
 
 ROOT = Path(__file__).parents[2]
 MAX_PIXELS = 50_000_000
@@ -311,7 +311,7 @@ def test_tells_opencv_limit() -> None:
     code = """
 from tests.pictures import photo
 from worker.detector.decode import decode_image
-from worker.errors import TooManyPixelsError
+from landmarks.errors import TooManyPixelsError
 try:
     decode_image(photo("JPEG"), max_pixels=50_000_000)
 except TooManyPixelsError:
@@ -365,7 +365,7 @@ import json, resource
 from collections import Counter
 from tests.pictures import mutants
 from worker.detector.decode import decode_image
-from worker.errors import ImageError
+from landmarks.errors import ImageError
 
 resource.setrlimit(resource.RLIMIT_AS, (2 * 2**30, 2 * 2**30))
 outcomes = Counter()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.operations.enqueue import batches
-from worker.operations.enqueue.batches import (
+from landmarks.cli.enqueue import batches
+from landmarks.cli.enqueue.batches import (
     BATCH_BYTES,
     Batch,
     JobOptions,
@@ -17,11 +17,18 @@ from worker.operations.enqueue.batches import (
     pending_batches,
     read_batches,
 )
-from worker.operations.enqueue.entries import Entry, Found, OrderError, Refusal
-from worker.operations.enqueue.estimate import estimate
-from worker.operations.enqueue.listing import S3Url, prefetched
-from worker.operations.enqueue.selection import Selection, moment_of, suffixes_of
-from worker.operations.enqueue.state import State, Tally
+from landmarks.cli.enqueue.entries import (
+    Entry,
+    Found,
+    OrderError,
+    Refusal,
+    Selection,
+    moment_of,
+    suffixes_of,
+)
+from landmarks.cli.enqueue.estimate import estimate
+from landmarks.cli.enqueue.s3_sources import S3Url, prefetched
+from landmarks.cli.enqueue.state import State, Tally
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 

@@ -11,6 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landmarks.errors import (
+    CorruptImageError,
+    ImageError,
+    NotAnImageError,
+    TooManyPixelsError,
+    TooSmallError,
+    UnsupportedFormatError,
+)
 from tests import pictures
 from tests.pictures import (
     HEIGHT,
@@ -28,14 +36,6 @@ from worker.detector.formats.jpeg import MAX_SCANS, MAX_SEGMENTS
 from worker.detector.formats.png import MAX_CHUNKS, MAX_TEXTS
 from worker.detector.formats.webp import MAX_CHUNKS as MAX_WEBP_CHUNKS
 from worker.detector.header import MAX_SIDE_PIXELS, ImageHeader, read_header
-from worker.errors import (
-    CorruptImageError,
-    ImageError,
-    NotAnImageError,
-    TooManyPixelsError,
-    TooSmallError,
-    UnsupportedFormatError,
-)
 
 MAX_PIXELS = 50_000_000
 

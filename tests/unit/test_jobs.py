@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landmarks.errors import MessageError
+from landmarks.job import Job, decode_direct
 from tests.events import (
     BUCKET,
     ETAG,
@@ -21,8 +23,7 @@ from tests.events import (
     sns_envelope,
     sqs_event,
 )
-from worker.errors import MessageError
-from worker.jobs import Job, decode_direct, decode_message
+from worker.jobs import decode_message
 
 LONGEST_KEY = "é" * 512  # 1,024 bytes of UTF-8
 

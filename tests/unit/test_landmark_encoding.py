@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from pynamodb.exceptions import AttributeDeserializationError
 
-from worker.landmarks import GROUPS, XYZ, XYZV, FloatArray
-from worker.results.item import bind_item
-from worker.results.landmarks import LandmarkMapsAttribute, LandmarksAttribute
+from landmarks.encoding import LandmarkMapsAttribute, LandmarksAttribute
+from landmarks.groups import GROUPS, XYZ, XYZV, FloatArray
+from landmarks.item import bind_item
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 LARGEST = float(np.finfo(np.float32).max)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from worker.landmarks import GROUPS, BoundingBox, FloatArray, Landmarks
+from landmarks.groups import GROUPS, BoundingBox, FloatArray, Landmarks
 
 
 def pose(*points: tuple[float, float, float]) -> FloatArray:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.pictures import PNG_SIGNATURE, encode, jpeg_segment, png_chunk, png_header
-from worker.detector.mask import encode_mask
-from worker.detector.mask_bounds import MaskBounds
+from worker.detector.decode import encode_mask
+from worker.detector.mask import MaskBounds
 
 BOUNDS = MaskBounds(max_image_pixels=50_000_000, max_image_side=None)
 REDUCING = MaskBounds(max_image_pixels=50_000_000, max_image_side=300)

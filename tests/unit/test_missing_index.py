@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import QueryError
 
-from worker.reading.faults import lacks_index
+from landmarks.dynamodb import lacks_index
 
 
 @pytest.mark.parametrize(

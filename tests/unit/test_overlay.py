@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from worker.drawing.overlay import (
+from landmarks.drawing.canvas import (
     FACE,
     HAND,
     IRISES,
@@ -20,9 +20,9 @@ from worker.drawing.overlay import (
     draw_overlay,
     save_overlay,
 )
-from worker.drawing.topology import load_topology
-from worker.landmarks import FloatArray, Landmarks
-from worker.local.output import SOFTWARE, DemoFiles, overlay_names
+from landmarks.drawing.topology import load_topology
+from landmarks.groups import FloatArray, Landmarks
+from landmarks.local.output import SOFTWARE, DemoFiles, overlay_names
 
 TOPOLOGY = load_topology()
 GREY = (90, 90, 90)

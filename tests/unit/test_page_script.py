@@ -4,9 +4,9 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from worker.report.page import SCRIPTS
+from landmarks.report.page import SCRIPTS
 
-REPORT = Path(__file__).parents[2] / "worker" / "report"
+REPORT = Path(__file__).parents[2] / "landmarks" / "report"
 ASSETS = REPORT / "assets"
 
 # The script makes these itself.

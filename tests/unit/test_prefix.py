@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.results.prefix import prefix_of
+from landmarks.item import prefix_of
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from worker.detector.mask import encode_mask
-from worker.detector.mask_bounds import MaskBounds
+from landmarks.errors import (
+    CorruptImageError,
+    DetectorMemoryError,
+    ImageError,
+    NotAnImageError,
+    TooManyPixelsError,
+    TooSmallError,
+    UnsupportedFormatError,
+)
+from landmarks.groups import GROUPS, FloatArray, Landmarks
+from worker.detector.decode import encode_mask
+from worker.detector.mask import MaskBounds
 from worker.detector.protocol import (
     FORMATS,
     HEADER,
@@ -26,16 +36,7 @@ from worker.detector.protocol import (
     encode_failure,
     frame,
 )
-from worker.errors import (
-    CorruptImageError,
-    DetectorMemoryError,
-    ImageError,
-    NotAnImageError,
-    TooManyPixelsError,
-    TooSmallError,
-    UnsupportedFormatError,
-)
-from worker.landmarks import GROUPS, Detection, FloatArray, Landmarks
+from worker.result import Detection
 
 A_CHILDS_ERRORS = (
     CorruptImageError,

@@ -10,8 +10,8 @@ from bench import plot
 from bench.queue import Arrivals, Simulation, burst, constant, daily_wave
 from bench.queue_model import Retry, Scaling, ServiceTime, Worker
 from bench.queue_scenarios import measured_worker, run_bursts
-from worker.errors import ServiceError
-from worker.retries import Postponement, Retries
+from landmarks.errors import ServiceError
+from worker.queue import Postponement, Retries
 
 STEADY = ServiceTime(median=0.1, p95=0.1)
 
@@ -214,7 +214,7 @@ def test_hopeless_images_become_dead_letters() -> None:
 
 @pytest.mark.parametrize("attempts", range(1, 9))
 def test_retries_are_the_workers(attempts: int) -> None:
-    """The same shortest and longest delay as in worker/retries.py."""
+    """The same shortest and longest delay as in worker/queue.py."""
     random.seed(1)
     postponement = Postponement("handle", attempts, ServiceError("a test"))
     sqs = boto3.client("sqs", region_name="us-east-1")  # never asked

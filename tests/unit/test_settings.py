@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from worker.errors import SettingsError
+from landmarks.enums import LandmarkEncoding
+from landmarks.errors import SettingsError
 from worker.model import ModelOptions
-from worker.results.encoding import LandmarkEncoding
 from worker.settings import Settings
 
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/111122223333/jobs"

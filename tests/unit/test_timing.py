@@ -4,8 +4,8 @@ from typing import Final
 
 import pytest
 
-from worker.errors import DeadlineError
-from worker.timing import Pace, Stopwatch
+from landmarks.errors import DeadlineError
+from worker.deadline import Pace, Stopwatch
 
 START: Final = 1000.0
 
@@ -24,9 +24,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of `worker.timing`."""
+    """The clock of `worker.deadline`."""
     clock = Clock()
-    monkeypatch.setattr("worker.timing.time", clock)
+    monkeypatch.setattr("worker.deadline.time", clock)
     return clock
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from worker.drawing.topology import Edges, load_topology
+from landmarks.drawing.topology import Edges, load_topology
 
 
 def constants(name: str) -> Mapping[str, Any]:

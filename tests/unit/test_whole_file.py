@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.operations.whole_file import FileBusyError, whole_file
+from landmarks.cli.atomic import FileBusyError, whole_file
 
 
 def test_the_name_comes_last(tmp_path: Path) -> None:

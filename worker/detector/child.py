@@ -12,23 +12,19 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from landmarks.errors import DetectorMemoryError, ImageError
 from worker.detector.confinement import limit_resources, refuse_system_calls
 from worker.detector.launch import ChildOptions
-from worker.detector.protocol import (
-    HEADER,
-    Kind,
-    encode_detection,
-    encode_failure,
-    frame,
-)
-from worker.errors import DetectorMemoryError, ImageError
-from worker.landmarks import Detection
+from worker.detector.protocol import HEADER, Kind, encode_detection, encode_failure, frame
+from worker.result import Detection
 
 # The parent kills a child that is late; where the parent itself is gone, the
 # child's own clock does it, this much later.
 _ALARM_GRACE_SECONDS: Final = 5
 
+
 _EXIT_OUT_OF_MEMORY: Final = 3
+
 
 # A person with a face and raised hands: what looks at it has loaded every model. NASA's
 # portrait of Eileen Collins, in the public domain, with drawn arms; 256 pixels square.
@@ -61,9 +57,8 @@ def main(arguments: list[str]) -> None:
     source, sink = _take_pipes()
     limit_resources(options.memory_bytes)
     # After the limits, so that they hold for whatever these libraries allocate.
-    from worker.detector.decode import decode_image  # noqa: PLC0415
+    from worker.detector.decode import decode_image, encode_mask  # noqa: PLC0415
     from worker.detector.graph import HolisticGraph  # noqa: PLC0415
-    from worker.detector.mask import encode_mask  # noqa: PLC0415
 
     def detect(content: bytes) -> Detection:
         image = decode_image(

@@ -15,37 +15,77 @@ from typing import Final
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG: Final = 1
+
+
 _PR_SET_DUMPABLE: Final = 4
+
+
 _PR_SET_NO_NEW_PRIVS: Final = 38
+
 
 # linux/seccomp.h
 _SYS_SECCOMP: Final = 317
+
+
 _SET_MODE_FILTER: Final = 1
+
+
 _ALL_THREADS: Final = 1  # SECCOMP_FILTER_FLAG_TSYNC
+
+
 _ALLOW: Final = 0x7FFF0000
+
+
 _ERRNO: Final = 0x00050000
+
+
 _KILL: Final = 0x80000000
+
 
 # linux/filter.h: load a word, jump if equal, jump if any bit is set, jump if greater
 # or equal, return.
 _LOAD: Final = 0x20
+
+
 _IF_EQUAL: Final = 0x15
+
+
 _IF_BITS: Final = 0x45
+
+
 _IF_FROM: Final = 0x35
+
+
 _RETURN: Final = 0x06
+
+
 _INSTRUCTION: Final = struct.Struct("HBBI")
+
 
 # Offsets in struct seccomp_data.
 _NUMBER: Final = 0
+
+
 _ARCHITECTURE: Final = 4
+
+
 _FIRST_ARGUMENT: Final = 16
 
+
 _X86_64: Final = 0xC000003E
+
+
 _X32_FIRST_NUMBER: Final = 0x40000000
+
+
 _CLONE_THREAD: Final = 0x00010000
 
+
 _CLONE: Final = 56
+
+
 _CLONE3: Final = 435
+
 
 # asm/unistd_64.h. Files, sockets, other processes, and the kernel's odd corners.
 _REFUSED: Final = {
@@ -92,8 +132,12 @@ _REFUSED: Final = {
     "pidfd_getfd": 438,
 }
 
+
 _EPERM: Final = 1
+
+
 _ENOSYS: Final = 38
+
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

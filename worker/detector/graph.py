@@ -14,22 +14,29 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from worker.landmarks import FloatArray, Landmarks
+from landmarks.groups import FloatArray, Landmarks
 from worker.model import ModelOptions
 
 _GRAPH = Path(__file__).with_name("holistic.pbtxt")
 
+
 # Where the two thresholds live, once MediaPipe has expanded its subgraphs.
 _POSE = "poselandmarkcpu__"
+
+
 _DETECTION_THRESHOLD = f"{_POSE}posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh"
+
+
 _LANDMARK_THRESHOLD = (
     f"{_POSE}poselandmarkbyroicpu__tensorstoposelandmarksandsegmentation__"
     "ThresholdingCalculator.threshold"
 )
 
+
 # Modules whose own code is not needed, only the modules below them: the first
 # two import matplotlib and every solution, half a second in all.
 _HOLLOW_PACKAGES = ("mediapipe", "mediapipe.python", "mediapipe.python.solutions")
+
 
 # What `mediapipe.python.solutions.holistic` imports for its side effect: protobuf
 # drops the options of extensions that nobody registered, without a word. Not

@@ -11,19 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from worker.detector.formats import jpeg, png, webp
-from worker.errors import (
+from landmarks.errors import (
     NotAnImageError,
     TooManyPixelsError,
     TooSmallError,
     UnsupportedFormatError,
 )
+from worker.detector.formats import jpeg, png, webp
 
 ImageFormat = Literal["jpeg", "png", "webp"]
+
 
 # Above every camera's and WebP's own limit. Square it is 0.27 gigapixels, where MediaPipe still
 # lives: it dies when height x width x 3 exceeds 2^31.
 MAX_SIDE_PIXELS: Final = 16384
+
+
 # Below, MediaPipe invents people: at 24 pixels every one it found, at 64 two of ten.
 MIN_LONG_SIDE_PIXELS: Final = 64
 
@@ -47,11 +50,13 @@ class ImageHeader:
 
 _Walk = Callable[[bytes], tuple[int, int, int]]
 
+
 _READ: Final[tuple[tuple[ImageFormat, re.Pattern[bytes], _Walk], ...]] = (
     ("jpeg", re.compile(rb"\xff\xd8\xff"), jpeg.walk),
     ("png", re.compile(rb"\x89PNG\r\n\x1a\n"), png.walk),
     ("webp", re.compile(rb"RIFF....WEBP", re.DOTALL), webp.walk),
 )
+
 
 # Only to say what it is instead of "not an image".
 _NOT_READ: Final = {
@@ -73,6 +78,8 @@ _NOT_READ: Final = {
         "SVG": rb"\s*<(?:svg|\?xml.*<svg)\b",
     }.items()
 }
+
+
 _MAGIC_BYTES: Final = 1024  # only an SVG's may come this late
 
 

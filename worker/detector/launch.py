@@ -17,6 +17,7 @@ from worker.settings import Settings
 
 _PACKAGE_ROOT: Final = Path(__file__).parents[2]
 
+
 # All that a child inherits. Credentials are not among it.
 _INHERITED_VARIABLES: Final = (
     "LANG",
@@ -28,9 +29,11 @@ _INHERITED_VARIABLES: Final = (
     "PYTHONPATH",
 )
 
+
 # Address space, of which MediaPipe at complexity 2 takes 0.9 GB for ordinary
 # photographs and 1.2 GB at 49 megapixels; what it really uses is half of that.
 _MEMORY_BYTES: Final = 1536 * 1024 * 1024
+
 
 # With masks: MediaPipe holds two, its last one and the present one, of 4 bytes a pixel, and
 # one more byte is a pixel's of the file. Beside the pixels, held twice, that makes 15 bytes:
@@ -38,8 +41,10 @@ _MEMORY_BYTES: Final = 1536 * 1024 * 1024
 # them: at 50 megapixels 1.53 GB were seen at the most, with files of 4 MB.
 _MASK_MEMORY_BYTES: Final = 2048 * 1024 * 1024
 
+
 # What a process keeps of the memory that an image has needed: enough for 12 megapixels.
 _KEPT_BYTES: Final = 256 * 1024 * 1024
+
 
 # glibc's, read when a process starts.
 MALLOC_VARIABLES: Final = {
@@ -51,6 +56,7 @@ MALLOC_VARIABLES: Final = {
     "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES),
 }
 
+
 # With masks, what is large is mapped anew after all: the last mask, which MediaPipe holds, stays
 # amid the heap and leaves holes that pixels don't fit in. After nine images of up to 50 megapixels
 # that had come to 1.6 GB, against 1.0 GB so. It is paid for from 11 megapixels on, where pixels
@@ -60,6 +66,7 @@ _MASK_MALLOC_VARIABLES: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
     "MALLOC_TRIM_THRESHOLD_": MALLOC_VARIABLES["MALLOC_TRIM_THRESHOLD_"],
 }
+
 
 Child = subprocess.Popen[bytes]
 

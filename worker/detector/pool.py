@@ -10,20 +10,18 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from landmarks.errors import DeadlineError, DetectorError, DetectorStartError, DetectorTimeoutError
 from worker.detector.launch import Child, ChildOptions
 from worker.detector.process import DetectorProcess
-from worker.errors import (
-    DeadlineError,
-    DetectorError,
-    DetectorStartError,
-    DetectorTimeoutError,
-)
-from worker.landmarks import Detection
+from worker.result import Detection
 
 _LOG = logging.getLogger(__name__)
 
+
 # Ready takes 0.7 s on two quiet cores; a cold file system or a crowded machine, many times that.
 _START_TIMEOUT_SECONDS: Final = 60.0
+
+
 _STARTS: Final = 3
 
 

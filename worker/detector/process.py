@@ -17,8 +17,14 @@ from collections import deque
 from contextlib import suppress
 from typing import IO, Final
 
+from landmarks.errors import (
+    DetectorAnswerError,
+    DetectorCrashedError,
+    DetectorError,
+    DetectorTimeoutError,
+)
 from worker.detector.launch import Child, ChildOptions, launch
-from worker.detector.mask_bounds import MaskBounds
+from worker.detector.mask import MaskBounds
 from worker.detector.protocol import (
     HEADER,
     MAX_ANSWER_BYTES,
@@ -27,26 +33,29 @@ from worker.detector.protocol import (
     decode_detection,
     decode_failure,
 )
-from worker.errors import (
-    DetectorAnswerError,
-    DetectorCrashedError,
-    DetectorError,
-    DetectorTimeoutError,
-)
-from worker.landmarks import Detection
+from worker.result import Detection
 
 _LOG = logging.getLogger(__name__)
+
 
 # What is worth a line in the log: absl's errors and fatal ones, and the child's own.
 # Decoders complain of many an image; MediaPipe warns at every start.
 _COMPLAINT: Final = re.compile(r"[EF](\d{4})? ")
 
+
 _LAST_WORDS_LINES: Final = 5
+
+
 _LINE_BYTES: Final = 500
+
+
 _READ_BYTES: Final = 64 * 1024
+
 
 # What Linux lets any process have (/proc/sys/fs/pipe-max-size).
 _PIPE_BYTES: Final = 1024 * 1024
+
+
 _EXIT_GRACE_SECONDS: Final = 1.0
 
 

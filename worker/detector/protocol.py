@@ -15,8 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from worker.detector.mask_bounds import MaskBounds
-from worker.errors import (
+from landmarks.errors import (
     CorruptImageError,
     DetectorMemoryError,
     ImageError,
@@ -25,18 +24,27 @@ from worker.errors import (
     TooSmallError,
     UnsupportedFormatError,
 )
-from worker.landmarks import GROUPS, Detection, FloatArray, Group, Landmarks
+from landmarks.groups import GROUPS, FloatArray, Group, Landmarks
+from worker.detector.mask import MaskBounds
+from worker.result import Detection
 
 FORMATS: Final = ("jpeg", "png", "webp")
 
+
 # The largest answer is a detection with every group, 8 kB, and where one is asked for a mask.
 MAX_ANSWER_BYTES: Final = 64 * 1024
+
+
 _MAX_MESSAGE_CHARACTERS: Final = 500
+
 
 # length, kind
 HEADER: Final = struct.Struct("<IB")
+
+
 # width, height, index in FORMATS, bit set of GROUPS, pose score
 _DETECTION: Final = struct.Struct("<IIBBf")
+
 
 # The errors that a child may answer, by code.
 _ERRORS: Final[dict[str, type[ImageError]]] = {

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_check_health(options))
     signals = _Signals()
     # Imported late: they take most of the start, in which a signal should count already.
-    from worker.errors import SettingsError  # noqa: PLC0415
+    from landmarks.errors import SettingsError  # noqa: PLC0415
     from worker.poller.health import Health, serve_health  # noqa: PLC0415
     from worker.settings import Settings  # noqa: PLC0415
     from worker.startup import start_worker  # noqa: PLC0415
@@ -127,7 +127,7 @@ def _check_health(options: Options) -> str | None:
 
 
 if __name__ == "__main__":
-    from worker.errors import LandmarkError
+    from landmarks.errors import LandmarkError
 
     try:
         main()

@@ -13,17 +13,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
-from worker.errors import DetectorStartError, SettingsError
+from landmarks.errors import DetectorStartError, SettingsError
 
 _LOG = logging.getLogger(__name__)
 
+
 HEALTH_PATH: Final = "/healthz"
+
 
 # While all is well the file is touched every second.
 _TOUCH_SECONDS: Final = 1.0
+
+
 _STALE_SECONDS: Final = 30.0
 
+
 _ASK_SECONDS: Final = 5.0
+
+
 _MOST_WORDS: Final = 200
 
 

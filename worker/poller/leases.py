@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+
 # Shares of the visibility timeout: a lease is renewed when it is that old, which is looked at
 # that often. So it is renewed before half of it is over, and one that could not be renewed
 # has several tries left.
 _RENEWED_AT: Final = 0.35
+
+
 _LOOKED_AT: Final = 0.1
+
 
 # SQS leaves a message to nobody for longer than 12 hours from its receive:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 _MOST_SECONDS: Final = 12 * 3600 - 60
+
 
 # SQS's limit for one request.
 _BATCH: Final = 10

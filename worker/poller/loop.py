@@ -1,14 +1,10 @@
-"""A queue's messages to the handler, and what succeeded out of the queue.
-
-The handler is one thread's at a time, because its metrics are. So two lanes take turns:
-while one has the handler, the other deletes what its last batch has done and receives
-the next.
-"""
+"""SQS's messages → the records of Lambda's event."""
 
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from worker.errors import ServiceError
+from landmarks.errors import ServiceError
 from worker.poller.health import Health
 from worker.poller.leases import Leases
-from worker.poller.records import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -28,15 +23,69 @@ if TYPE_CHECKING:
 
     from worker.handler import InvocationContext
 
+_RECEIPT: Final = "receiptHandle"
+
+
+class Record(dict[str, Any]):
+    """A message as Lambda's event has it, which tells when its receipt is taken.
+
+    A receipt is good for one thing, to change the message's visibility: from when the
+    handler takes it, nobody else may.
+    """
+
+    def __init__(
+        self, message: "MessageTypeDef", arn: str, on_taken: Callable[[str], None]
+    ) -> None:
+        """Translate a message of the queue `arn`; `on_taken` gets the receipt."""
+        super().__init__(_fields(message, arn))
+        self._on_taken = on_taken
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401, as every JSON's
+        """A field."""
+        value = super().__getitem__(name)
+        if name == _RECEIPT:
+            self._on_taken(value)
+        return value
+
+
+def _fields(message: "MessageTypeDef", arn: str) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        _RECEIPT: message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {
+            name: _attribute(attribute)
+            for name, attribute in message.get("MessageAttributes", {}).items()
+        },
+        "md5OfBody": message.get("MD5OfBody", ""),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": arn,
+        "awsRegion": arn.split(":")[3],
+    }
+
+
+def _attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
+    """A message attribute as Lambda's event, which is JSON, has it."""
+    return {
+        name[0].lower() + name[1:]: b64encode(value).decode() if name == "BinaryValue" else value
+        for name, value in attribute.items()
+    }
+
+
 _LOG = logging.getLogger(__name__)
+
 
 # SQS's own limit, of a receive and of a delete.
 _BATCH: Final = 10
 
+
 _LANES: Final = 2
+
 
 # After SQS itself has failed.
 _PAUSE_SECONDS: Final = 2.0
+
 
 # How often those who wait look whether it is time to stop.
 _GLANCE_SECONDS: Final = 0.1

@@ -8,9 +8,17 @@ from typing import Final
 
 # A batch is held for half a day at the most: see leases.py. An hour is left for its turn to come.
 _MAX_BATCH_SECONDS: Final = 11 * 3600
+
+
 _MAX_BATCHES: Final = 10
+
+
 _MAX_DRAIN_SECONDS: Final = 600
+
+
 _MAX_HEALTH_SECONDS: Final = 3600
+
+
 _MAX_PORT: Final = 65535
 
 

@@ -51,7 +51,7 @@ class Shell:
         self.cloud = cloud
         programs = folder / "bin"
         programs.mkdir()
-        for program, module in (("landmarks", "-m worker"), ("python", "")):
+        for program, module in (("landmarks", "-m landmarks"), ("python", "")):
             script = programs / program
             script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n', "utf-8")
             script.chmod(0o700)

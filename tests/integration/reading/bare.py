@@ -33,7 +33,7 @@ class BareEnvironment:
         for found in self.distributions.values():
             _link(found, packages)
         shutil.copytree(
-            ROOT / "worker", packages / "worker", ignore=shutil.ignore_patterns("__pycache__")
+            ROOT / "landmarks", packages / "landmarks", ignore=shutil.ignore_patterns("__pycache__")
         )
         self._python = folder / "bin" / "python"
 

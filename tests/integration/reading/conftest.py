@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from landmarks.enums import LandmarkEncoding
+from landmarks.errors import ImageError
+from landmarks.groups import MaskPlace
+from landmarks.job import Job
 from tests.fakes import seen_person
 from tests.integration.reading.node import dynalite, require_node
-from worker.errors import ImageError
-from worker.jobs import Job
-from worker.landmarks import Detection, MaskPlace
 from worker.model import ModelOptions
-from worker.objects import ObjectIdentity
-from worker.results.encoding import LandmarkEncoding
-from worker.results.result import Durations, Result
-from worker.results.table import ResultsTable
+from worker.result import Detection, Durations, Result
+from worker.s3 import ObjectIdentity
+from worker.table import ResultsTable
 
 _NUMBERS = itertools.count(1)
 _MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

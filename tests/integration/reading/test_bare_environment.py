@@ -6,16 +6,16 @@ from importlib.util import find_spec
 
 import pytest
 
+from landmarks.enums import LandmarkEncoding
 from tests.fakes import seen_person
 from tests.integration.reading.bare import BareEnvironment
 from tests.integration.reading.conftest import Save
 from tests.integration.reading.node import ROOT
-from worker.results.encoding import LandmarkEncoding
-from worker.results.table import ResultsTable
+from worker.table import ResultsTable
 
 READ = """
 import json, sys
-from worker import LandmarkTable
+from landmarks import LandmarkTable
 
 result = LandmarkTable(sys.argv[1]).get(sys.argv[2])
 groups = {group.name: array.tobytes().hex() for group, array in result.landmarks.found()}
@@ -88,9 +88,9 @@ def test_nothing_else_is_installed(bare: BareEnvironment) -> None:
 @pytest.mark.parametrize(
     ("module", "said"),
     [
-        ("worker.detector.decode", "No module named 'cv2'"),
-        ("worker.local.server", "No module named 'moto'"),
-        ("worker.cli", "click is not installed"),
+        ("landmarks.drawing.canvas", "No module named 'PIL'"),
+        ("landmarks.local.services", "No module named 'moto'"),
+        ("landmarks.cli.main", "click is not installed"),
     ],
 )
 def test_what_needs_more_fails(bare: BareEnvironment, module: str, said: str) -> None:
@@ -108,6 +108,6 @@ def test_consumer_of_the_stream_needs_no_more(bare: BareEnvironment) -> None:
 
 def test_program_runs_away_from_the_repository(bare: BareEnvironment) -> None:
     """What is imported is the environment's, not what this process has."""
-    ran = bare.run("import worker, numpy; print(worker.__file__, numpy.__file__)")
+    ran = bare.run("import landmarks, numpy; print(landmarks.__file__, numpy.__file__)")
     assert str(ROOT) + os.sep not in ran.stdout
     assert ran.stdout.count("environment") == 2

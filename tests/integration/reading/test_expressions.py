@@ -7,12 +7,13 @@ import boto3
 import numpy as np
 import pytest
 
+from landmarks.enums import LandmarkEncoding
+from landmarks.groups import Landmarks
 from tests.fakes import seen_person
 from tests.integration.reading.conftest import Save
 from tests.integration.reading.node import ROOT
-from worker.landmarks import Detection, Landmarks
-from worker.results.encoding import LandmarkEncoding
-from worker.results.table import ResultsTable
+from worker.result import Detection
+from worker.table import ResultsTable
 
 pytestmark = pytest.mark.parametrize("encoding", [LandmarkEncoding.MAPS])
 

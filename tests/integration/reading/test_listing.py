@@ -9,16 +9,14 @@ import boto3
 import pytest
 
 from bench.items import write_units
+from landmarks import LandmarkTable
+from landmarks.errors import CorruptImageError, NotAnImageError, ServiceError, TableNotFoundError
+from landmarks.item import PREFIX_INDEX, SUMMARY_ATTRIBUTES, bind_item, bind_reader_item
+from landmarks.summary import ResultSummary
 from tests.fakes import closed_port, seen_nobody
 from tests.integration.reading.conftest import Save, saving
-from worker import LandmarkTable
-from worker.errors import CorruptImageError, NotAnImageError, ServiceError
 from worker.model import ModelOptions
-from worker.reading import ResultSummary, TableNotFoundError
-from worker.reading.item import PREFIX_INDEX, bind_reader_item
-from worker.reading.summary import SUMMARY_ATTRIBUTES
-from worker.results.item import bind_item
-from worker.results.table import ResultsTable
+from worker.table import ResultsTable
 
 _NUMBERS = count(1)
 

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
+from landmarks import LandmarkTable
+from landmarks.enums import LandmarkEncoding
+from landmarks.errors import TooManyPixelsError
+from landmarks.groups import GROUPS, Landmarks
 from tests.fakes import seen_nobody
 from tests.integration.reading.conftest import Save
 from tests.integration.reading.node import EXAMPLE, install, read_in_node, run_node
-from worker import LandmarkTable
-from worker.errors import TooManyPixelsError
-from worker.landmarks import GROUPS, Detection, Landmarks
-from worker.results.encoding import LandmarkEncoding
-from worker.results.table import ResultsTable
+from worker.result import Detection
+from worker.table import ResultsTable
 
 pytestmark = pytest.mark.parametrize("dynamodb", ["dynalite"], indirect=True)
 

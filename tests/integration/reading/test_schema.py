@@ -8,13 +8,14 @@ import boto3
 import pytest
 from jsonschema import Draft202012Validator
 
+from landmarks.enums import LandmarkEncoding
+from landmarks.errors import CorruptImageError, ImageError
+from landmarks.groups import MaskPlace
 from tests.fakes import seen_nobody, seen_person
 from tests.integration.reading.conftest import Save
 from tests.integration.reading.node import ROOT
-from worker.errors import CorruptImageError, ImageError
-from worker.landmarks import Detection, MaskPlace
-from worker.results.encoding import LandmarkEncoding
-from worker.results.table import ResultsTable
+from worker.result import Detection
+from worker.table import ResultsTable
 
 SCHEMA = json.loads((ROOT / "docs" / "item.schema.json").read_text())
 ONE = {"N": "1"}

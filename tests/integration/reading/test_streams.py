@@ -12,14 +12,15 @@ import boto3
 import numpy as np
 import pytest
 
+from landmarks import LandmarkResult, LandmarkTable
+from landmarks.enums import LandmarkEncoding
+from landmarks.errors import CorruptImageError
+from landmarks.groups import Landmarks
 from tests.fakes import seen_nobody, seen_person
 from tests.integration.reading.conftest import Save
 from tests.integration.reading.node import ROOT
-from worker import LandmarkResult, LandmarkTable
-from worker.errors import CorruptImageError
-from worker.landmarks import Detection, Landmarks
-from worker.results.encoding import LandmarkEncoding
-from worker.results.table import ResultsTable
+from worker.result import Detection
+from worker.table import ResultsTable
 
 pytestmark = pytest.mark.parametrize("dynamodb", ["moto"], indirect=True)  # dynalite has none
 

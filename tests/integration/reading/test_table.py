@@ -11,24 +11,24 @@ import boto3
 import numpy as np
 import pytest
 
-from tests.fakes import closed_port, seen_nobody, seen_person
-from tests.integration.reading.conftest import Save
-from worker import LandmarkTable
-from worker.errors import CorruptImageError, ServiceError
-from worker.jobs import Job
-from worker.landmarks import Detection, Landmarks
-from worker.model import ModelOptions, mediapipe_version
-from worker.reading import (
-    HAND_NAMES,
-    POSE_NAMES,
-    LandmarkResult,
-    MaskPlace,
+from landmarks import LandmarkTable
+from landmarks.enums import LandmarkEncoding
+from landmarks.errors import (
+    CorruptImageError,
+    ServiceError,
     SeveralResultsError,
     TableNotFoundError,
 )
-from worker.results.encoding import LandmarkEncoding
-from worker.results.reading import item_as_json, landmarks_of
-from worker.results.table import ResultsTable
+from landmarks.groups import Landmarks, MaskPlace
+from landmarks.item import item_as_json, landmarks_of
+from landmarks.job import Job
+from landmarks.names import HAND_NAMES, POSE_NAMES
+from landmarks.result import LandmarkResult
+from tests.fakes import closed_port, seen_nobody, seen_person
+from tests.integration.reading.conftest import Save
+from worker.model import ModelOptions, mediapipe_version
+from worker.result import Detection
+from worker.table import ResultsTable
 
 KEY = "photo.jpg"
 
@@ -248,5 +248,5 @@ def test_worker_starts_without_the_reader() -> None:
     """The package itself loads nothing, and the Lambda function not what applications read with."""
     code = "import sys, worker; print({'numpy', 'boto3', 'pynamodb'} & sys.modules.keys())"
     assert run_python(code) == "set()"
-    code = "import sys, worker.handler; print('worker.reading' in sys.modules)"
+    code = "import sys, worker.handler; print('landmarks.table' in sys.modules)"
     assert run_python(code) == "False"

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from landmarks.errors import ImageError
+from landmarks.item import LandmarkItem
+from landmarks.job import Job
+from landmarks.result import LandmarkResult
+from landmarks.table import LandmarkTable
 from tests.fakes import Cloud, Version, seen_person
-from worker.errors import ImageError
-from worker.jobs import Job
-from worker.landmarks import Detection
 from worker.model import ModelOptions
-from worker.objects import ObjectIdentity
-from worker.reading.result import LandmarkResult
-from worker.reading.table import LandmarkTable
-from worker.results.item import LandmarkItem
-from worker.results.result import Durations, Result
-from worker.results.table import ResultsTable
+from worker.result import Detection, Durations, Result
+from worker.s3 import ObjectIdentity
+from worker.table import ResultsTable
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from landmarks.cli.report import Selection, write_report
 from tests.fakes import Cloud
 from tests.integration.report.album import Album
 from tests.integration.report.pages import Page
-from worker.operations.report import Selection, write_report
 
 Report = Callable[..., Page]
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from landmarks.cli.main import landmarks
 from tests.fakes import Cloud, nobody
 from tests.integration.report.album import Album
 from tests.integration.report.pages import Page
-from worker.cli import landmarks
 
 
 def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:

@@ -6,12 +6,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from landmarks.errors import NotAnImageError, TooSmallError
 from tests.fakes import Cloud, seen_nobody, seen_person
 from tests.integration.report.album import HOSTILE_KEYS, NOW, Album
 from tests.integration.report.conftest import Report
-from worker.errors import NotAnImageError, TooSmallError
-from worker.landmarks import Detection
 from worker.model import ModelOptions, options_hash
+from worker.result import Detection
 
 
 def with_score(score: float) -> Detection:

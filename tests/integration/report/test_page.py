@@ -6,11 +6,11 @@ from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 
+from landmarks.report.page import escaped_json, page_in
 from tests.fakes import person
 from tests.integration.report.album import Album
 from tests.integration.report.conftest import Report
 from tests.integration.report.pages import Page
-from worker.report.page import escaped_json, page_in
 
 
 def digest(text: str) -> str:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from landmarks.errors import NotAnImageError
+from landmarks.report import thumbnails as photos
 from tests.fakes import Cloud, Version, nobody, person, seen_nobody, seen_person
 from tests.integration.report.album import Album
 from tests.integration.report.conftest import Report
 from tests.pictures import ORIENTATION, encode
-from worker.errors import NotAnImageError
-from worker.report import photos
 
 
 def test_a_photo_is_embedded_small(album: Album, report: Report) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from landmarks.errors import NotAnImageError
 from tests.fakes import person, seen_nobody
 from tests.integration.report.album import Album
 from tests.integration.report.conftest import Report
 from tests.integration.report.pages import Page
-from worker.errors import NotAnImageError
 
 LINT = Path(__file__).resolve().parents[3] / "lint"
 COMPILER = LINT / "node_modules" / ".bin" / "tsc"
@@ -41,7 +41,11 @@ def complaints(folder: Path, page: Page, *, more: str = "") -> str:
         encoding="utf-8",
     )
     project = folder / "tsconfig.json"
-    files = [LINT.parent / "worker" / "**" / "*.d.ts", LINT.parent / "worker" / "**" / "*.js", data]
+    files = [
+        LINT.parent / "landmarks" / "**" / "*.d.ts",
+        LINT.parent / "landmarks" / "**" / "*.js",
+        data,
+    ]
     project.write_text(
         json.dumps({"extends": str(LINT / "page.json"), "include": [str(file) for file in files]}),
         encoding="utf-8",

@@ -3,23 +3,33 @@
 import re
 from collections.abc import Iterator
 
-from worker.errors import CorruptImageError, UnsupportedFormatError
+from landmarks.errors import CorruptImageError, UnsupportedFormatError
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+
+
 # Every "start of frame", so C0 to CF without DHT (C4) and DAC (CC), and JPEG-LS's (F7) ...
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xCC} | {0xF7}
+
+
 # ... of which only baseline, extended sequential and progressive, all with Huffman coding, are
 # read. Others (lossless, hierarchical, arithmetic) hardly exist, and no decoder of them was tested.
 _FRAMES_READ = frozenset({0xC0, 0xC1, 0xC2})
+
+
 _FIRST_MARKER = 0xC0  # below are only reserved ones, at which libjpeg gives up as well
+
 
 # The next marker. Passed over is what libjpeg passes over: FF00 (a byte of data), FF01 and FFD0 to
 # FFD7 (restarts; they have no segment), FFFF (padding). In C, as 50 MB may be all padding: 0.3 s.
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 
+
 # A progressive photo has about 10. Each is a pass over all pixels: with 64 of them 50 megapixels
 # take 1.5 s, a thousand were measured at 14 s.
 MAX_SCANS = 64
+
+
 # 20 MB of extended XMP (a phone's depth map) are 320 segments.
 MAX_SEGMENTS = 4096
 

@@ -4,17 +4,30 @@ import struct
 from collections import Counter
 from typing import NamedTuple
 
-from worker.errors import CorruptImageError, UnsupportedFormatError
+from landmarks.errors import CorruptImageError, UnsupportedFormatError
 
 _SIGNATURE_BYTES = 8
+
+
 _HEADER = struct.Struct(">I4sIIBBBBB")
+
+
 _CHUNK = struct.Struct(">I4s")
+
+
 _CHECKSUM_BYTES = 4
+
+
 _BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by type
+
+
 _ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+
 
 # libpng writes 8 kB a chunk: 30 MB are 3,800. A walk over 65,536 takes 20 ms.
 MAX_CHUNKS = 65_536
+
+
 # libpng inflates each to up to 8 MB and keeps it: 100 of them in 0.8 MB took 5 s and 0.8 GB.
 MAX_TEXTS = 16
 

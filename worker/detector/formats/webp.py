@@ -3,13 +3,22 @@
 import struct
 from collections.abc import Iterator
 
-from worker.errors import CorruptImageError, UnsupportedFormatError
+from landmarks.errors import CorruptImageError, UnsupportedFormatError
 
 _RIFF = struct.Struct("<4sI4s")
+
+
 _CHUNK = struct.Struct("<4sI")
+
+
 _ANIMATION = frozenset({b"ANIM", b"ANMF"})
+
+
 _ANIMATED = 0x02  # among the flags of VP8X
+
+
 _SIDE_BITS = 14
+
 
 MAX_CHUNKS = 1024  # an ordinary file has up to 7; libwebp keeps a list of all
 

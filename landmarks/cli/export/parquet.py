@@ -1,0 +1,153 @@
+"""Parquet, by pyarrow: a row a result, with types.
+
+A group of landmarks is a column of `list<struct<x, y, z[, visibility]: float>>`, null where it
+was not found: `pose_landmarks[16].x` in DuckDB, whose lists begin at 1, is the left wrist. In
+the file each of x, y, z and visibility is a column of its own, so that reading one of them
+reads only that one. The numbers are the table's own float32. A list of fixed length would say
+more, but Parquet knows none, and faces come with 468 landmarks or with 478.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from landmarks.groups import GROUPS, FloatArray, Group
+from landmarks.names import HAND_NAMES, POSE_NAMES
+from landmarks.result import LandmarkResult
+
+# Of Arrow's arrays. A row with all groups has 7 kB.
+_ROW_GROUP_BYTES: Final = 16 * 1024 * 1024
+
+
+_MOMENT: Final = pa.timestamp("ms", "UTC")
+
+
+_IMAGE: Final = pa.struct(
+    {"width": pa.int32(), "height": pa.int32(), "format": pa.string(), "bytes": pa.int64()}
+)
+
+
+_BOX: Final = pa.struct(dict.fromkeys(("x", "y", "width", "height"), pa.float64()))
+
+
+_DURATIONS: Final = pa.struct(dict.fromkeys(("fetch", "detect", "total"), pa.int32()))
+
+
+_MODEL: Final = pa.struct(
+    {
+        "mediapipe_version": pa.string(),
+        "model_complexity": pa.int32(),
+        "refine_face_landmarks": pa.bool_(),
+        "min_detection_confidence": pa.float64(),
+        "min_landmark_confidence": pa.float64(),
+    }
+)
+
+
+_TYPES: Final = {
+    "key": pa.string(),
+    "bucket": pa.string(),
+    "status": pa.string(),
+    "error_code": pa.string(),
+    "error_message": pa.string(),
+    "pose_score": pa.float64(),
+    "bounding_box": _BOX,
+    "image": _IMAGE,
+    "etag": pa.string(),
+    "version_id": pa.string(),
+    "source_last_modified": _MOMENT,
+    "processed_at": _MOMENT,
+    "duration_ms": _DURATIONS,
+    "job_id": pa.string(),
+    "options_hash": pa.string(),
+    "model": _MODEL,
+}
+
+
+_TUPLES: Final = frozenset({"bounding_box", "image", "duration_ms", "model"})
+
+
+# What MediaPipe calls the landmarks, in the order of the lists.
+_METADATA: Final = {
+    "pose_names": json.dumps(POSE_NAMES),
+    "hand_names": json.dumps(HAND_NAMES),
+}
+
+
+def parquet_schema(*, landmarks: bool) -> pa.Schema:
+    """The columns, in their order."""
+    groups = {group.name: _type(group) for group in GROUPS} if landmarks else {}
+    fields = [
+        pa.field(name, kind, nullable=name not in {"key", "bucket", "status"})
+        for name, kind in (_TYPES | groups).items()
+    ]
+    return pa.schema(fields, metadata=_METADATA)
+
+
+class ParquetWriter:
+    """Row groups of a bounded size, and so is what is in memory."""
+
+    def __init__(self, stream: BinaryIO, *, landmarks: bool) -> None:
+        """Write to `stream`, with or without landmarks."""
+        self._schema = parquet_schema(landmarks=landmarks)
+        self._groups = GROUPS if landmarks else ()
+        plain = list(_TYPES)
+        self._file = pq.ParquetWriter(
+            stream,
+            self._schema,
+            compression="zstd",
+            # Of landmarks, hardly two are equal, and no query asks for their extremes.
+            use_dictionary=plain,
+            write_statistics=plain,
+        )
+        self._batches: list[pa.RecordBatch] = []
+
+    def write(self, results: Sequence[LandmarkResult]) -> None:
+        """Take some more; they are written when a row group is full."""
+        columns = [_column(results, name, kind) for name, kind in _TYPES.items()]
+        columns += [_landmarks(results, group) for group in self._groups]
+        self._batches.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        if sum(batch.nbytes for batch in self._batches) >= _ROW_GROUP_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left, and what makes it a Parquet file; the stream stays open."""
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._batches:
+            table = pa.Table.from_batches(self._batches)
+            self._batches = []
+            self._file.write_table(table, row_group_size=len(table))
+
+
+def _type(group: Group) -> pa.DataType:
+    landmark = pa.struct([pa.field(c, pa.float32(), nullable=False) for c in group.columns])
+    return pa.list_(pa.field("element", landmark, nullable=False))
+
+
+def _column(results: Sequence[LandmarkResult], name: str, kind: pa.DataType) -> pa.Array:
+    values = [getattr(result, name) for result in results]
+    if name in _TUPLES:
+        values = [None if value is None else value._asdict() for value in values]
+    return pa.array(values, kind)
+
+
+def _landmarks(results: Sequence[LandmarkResult], group: Group) -> pa.ListArray:
+    arrays: list[FloatArray | None] = [getattr(result.landmarks, group.name) for result in results]
+    nothing = np.empty((0, len(group.columns)), np.float32)
+    rows = np.concatenate([nothing, *(array for array in arrays if array is not None)])
+    ends = np.cumsum([0, *(0 if array is None else len(array) for array in arrays)])
+    kind = _type(group)
+    columns = [pa.array(np.ascontiguousarray(column)) for column in rows.T]
+    return pa.ListArray.from_arrays(
+        pa.array(ends, pa.int32()),
+        pa.StructArray.from_arrays(columns, fields=list(kind.value_type)),
+        type=kind,
+        mask=pa.array([array is None for array in arrays]),
+    )

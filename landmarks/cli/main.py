@@ -1,0 +1,163 @@
+"""The `landmarks` command: its subcommands, each loaded when it is called."""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+try:
+    import click
+    from click.shell_completion import CompletionItem, get_completion_class
+except ModuleNotFoundError:
+    sys.exit("landmarks: click is not installed: pip install 'landmark-worker[cli]'")
+
+from landmarks.cli.advice import one_line_errors
+from landmarks.cli.terminal import end_orderly, print_anything
+
+_DISTRIBUTION: Final = "landmark-worker"
+
+# Section, command, where it is, and its line in `--help`: nothing is imported for that.
+_SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "Try it": {
+        "demo": (
+            "landmarks.cli.demo:demo",
+            "Run the worker on this machine, without an AWS account.",
+        ),
+        "local": (
+            "landmarks.cli.local:local",
+            "Run S3, SQS, DynamoDB and the worker here until Ctrl-C.",
+        ),
+    },
+    "Send photographs": {
+        "enqueue": (
+            "landmarks.cli.enqueue.command:enqueue",
+            "Send objects to the queue, as many as there are.",
+        ),
+    },
+    "Run it": {
+        "status": ("landmarks.cli.status:status", "How queue, dead letters and results stand."),
+        "dead-letters": (
+            "landmarks.cli.dead_letters:dead_letters",
+            "Messages that were given up: why, and back into the queue.",
+        ),
+        "retry": ("landmarks.cli.retry:retry", "Enqueue again what is stored as `failed`."),
+        "reprocess": (
+            "landmarks.cli.retry:reprocess",
+            "Enqueue again what was stored under other options.",
+        ),
+    },
+    "Read results": {
+        "get": ("landmarks.cli.get:get", "Show the result of one photograph."),
+        "list": ("landmarks.cli.list:list_results", "List the results of a folder."),
+        "report": (
+            "landmarks.cli.report:report",
+            "Write results as one HTML page, photos included.",
+        ),
+        "export": (
+            "landmarks.cli.export.command:export",
+            "Write all results, or those of a prefix, into one file.",
+        ),
+        "overlay": ("landmarks.cli.overlay:overlay", "Draw the landmarks of a photograph on it."),
+    },
+    "This command": {
+        "completion": (
+            "landmarks.cli.main:completion",
+            "Print what completes commands and options in a shell.",
+        ),
+    },
+}
+_COMMANDS: Final = {
+    name: where for section in _SECTIONS.values() for name, where in section.items()
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called, and none to list them.
+
+    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of their use."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of this name."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a list for each section, the summaries aligned."""
+        del ctx
+        width = max(map(len, _COMMANDS))
+        for heading, commands in _SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name.ljust(width), words) for name, (_, words) in commands.items()]
+                )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of commands, and the command's own options."""
+        commands = [
+            CompletionItem(name, help=words)
+            for name, (_, words) in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; an error is one line and an exit status."""
+        print_anything()
+        end_orderly()
+        with one_line_errors():
+            return super().invoke(ctx)
+
+
+def _version() -> str:
+    try:
+        return version(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="landmarks")
+def landmarks() -> None:
+    """Photographs in, body, face and hand landmarks out.
+
+    No AWS account is needed to try it: run demo, or run local, and the other commands
+    with --local.
+
+    Commands end with 0 if all was done, 1 if something was not, 2 if called wrongly,
+    and 130 or 143 if interrupted.
+    """
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what completes commands and options in a shell.
+
+    \b
+    In this shell:   eval "$(landmarks completion bash)"
+    In every one:    landmarks completion bash >> ~/.bashrc
+    For fish:        landmarks completion fish | source
+    """  # noqa: D301, click's mark for lines that stay as they are
+    root = context.find_root()
+    name = root.info_name or "landmarks"
+    made_by = get_completion_class(shell)
+    if made_by is None:
+        raise click.UsageError(f"click knows no {shell}")
+    click.echo(made_by(root.command, {}, name, f"_{name}_complete".upper()).source())
+
+
+def main() -> None:
+    """Run the command; the entry point of the package."""
+    landmarks(prog_name="landmarks")

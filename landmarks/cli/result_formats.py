@@ -1,0 +1,110 @@
+"""One result, as the files that programs read: JSON, CSV, NPZ.
+
+CSV and NPZ hold landmarks, and are without any if there are none.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO, StringIO
+from typing import Any, Final
+
+import numpy as np
+
+from landmarks.groups import FloatArray
+from landmarks.names import HAND_NAMES, POSE_NAMES
+from landmarks.result import LandmarkResult
+
+CSV_COLUMNS: Final = (
+    "group",
+    "number",
+    "name",
+    "x",
+    "y",
+    "z",
+    "visibility",
+    "x_pixels",
+    "y_pixels",
+)
+
+
+# MediaPipe names no landmarks of the face.
+NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "pose_landmarks": POSE_NAMES,
+    "pose_world_landmarks": POSE_NAMES,
+    "left_hand_landmarks": HAND_NAMES,
+    "right_hand_landmarks": HAND_NAMES,
+}
+
+
+# World landmarks are metres.
+_WITHOUT_PIXELS: Final = "pose_world_landmarks"
+
+
+# A landmark's place is not known any better.
+_PIXEL_DECIMALS: Final = 3
+
+
+def as_json(result: LandmarkResult) -> bytes:
+    """Everything that is stored, as one JSON object in one line."""
+    return f"{json.dumps(result.to_json())}\n".encode()
+
+
+def as_csv(result: LandmarkResult) -> bytes:
+    """A row a landmark, of all groups that were found; x, y and z exactly as they are stored.
+
+    What a landmark does not have is empty: a name and a visibility in the face, pixels in the
+    world.
+    """
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for group, array in result.landmarks.found():
+        writer.writerows(_rows(result, group.name, array))
+    return text.getvalue().encode()
+
+
+def as_npz(result: LandmarkResult) -> bytes:
+    """NumPy's own archive: an array a group that was found, and a few words about the image.
+
+    `numpy.load` reads it without pickle. Beside the groups, where they are known: `key`,
+    `bucket`, `status`, `etag`, `width`, `height` and `pose_score`, of shape ().
+    """
+    image = result.image
+    about: dict[str, Any] = {
+        "key": result.key,
+        "bucket": result.bucket,
+        "status": result.status,
+        "etag": result.etag,
+        "width": image.width if image else None,
+        "height": image.height if image else None,
+        "pose_score": result.pose_score,
+    }
+    arrays = {name: np.array(value) for name, value in about.items() if value is not None}
+    arrays |= {group.name: array for group, array in result.landmarks.found()}
+    content = BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+FORMATS: Final[Mapping[str, Callable[[LandmarkResult], bytes]]] = {
+    "json": as_json,
+    "csv": as_csv,
+    "npz": as_npz,
+}
+
+
+def _rows(result: LandmarkResult, group: str, array: FloatArray) -> Iterator[tuple[object, ...]]:
+    names = NAMES.get(group, ())
+    pixels = None if group == _WITHOUT_PIXELS else result.pixels(group)
+    for number, landmark in enumerate(array):
+        x, y, z, *visibility = landmark.astype(str)
+        place = () if pixels is None else pixels[number].round(_PIXEL_DECIMALS).tolist()
+        yield (
+            group,
+            number,
+            names[number] if names else "",
+            *(x, y, z),
+            *(visibility or ("",)),
+            *(place or ("", "")),
+        )

@@ -1,0 +1,1 @@
+"""Landmarks as pictures."""

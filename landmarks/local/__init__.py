@@ -1,0 +1,1 @@
+"""Services, photographs and the worker on one machine."""

@@ -1,1 +1,0 @@
-"""Landmarks as pictures, for people: needs Pillow, no MediaPipe."""
