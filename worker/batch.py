@@ -1,6 +1,6 @@
 """A batch of SQS messages in, a partial batch response out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,6 +20,9 @@ from worker.telemetry import Telemetry
 # After jobs that took all the time, SQS is still told to delay them, out of the time
 # that `handler.py` keeps back.
 _LAST_WORDS_SECONDS: Final = 0.3
+
+
+BeforeRetry = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,12 @@ class BatchHandler:
         self._buckets = buckets
         self._max_receive_count = max_receive_count
 
-    def handle(self, records: list[dict[str, Any]], deadline: float) -> PartialItemFailureResponse:
+    def handle(
+        self,
+        records: list[dict[str, Any]],
+        deadline: float,
+        before_retry: BeforeRetry | None = None,
+    ) -> PartialItemFailureResponse:
         """Do all that is asked for until the deadline, and report what has to come again."""
         messages = [self._decode(SQSRecord(record)) for record in records]
         deliveries = [delivery for message in messages for delivery in message.deliveries]
@@ -88,6 +96,8 @@ class BatchHandler:
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
         with processor(records, handler=finish):
             processor.process()
+        if before_retry:
+            before_retry([each.receipt_handle for each in postponements])
         self._retries.postpone(postponements, deadline + _LAST_WORDS_SECONDS)
         return processor.response()
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from worker.batch import BatchHandler
+from worker.batch import BatchHandler, BeforeRetry
 from worker.detector.pool import DetectorPool
 from worker.direct import DirectHandler
 from worker.pipeline import Pipeline
@@ -45,17 +45,35 @@ class Handler:
         self._detectors = detectors
         self._telemetry = telemetry
 
-    def handle(self, event: object, context: InvocationContext) -> Mapping[str, Any]:
-        """Answer one invocation, within its time; its event may be any JSON."""
+    def handle(
+        self,
+        event: object,
+        context: InvocationContext,
+        *,
+        before_retry: BeforeRetry | None = None,
+    ) -> Mapping[str, Any]:
+        """Answer one invocation within its time.
+
+        Args:
+            event: any JSON.
+            context: knows how much time is left.
+            before_retry: is given the receipt handles of the messages that failed, before their
+                visibility timeout is changed.
+        """
         seconds = context.get_remaining_time_in_millis() / 1000
         deadline = time.monotonic() + seconds - min(_RESERVE_SECONDS, seconds * _RESERVE_SHARE)
         try:
             records = _sqs_records(event)
             if records is not None:
-                return self._batch.handle(records, deadline)
+                return self._batch.handle(records, deadline, before_retry)
             return self._direct.handle(event, deadline)
         finally:
             self._telemetry.end_invocation(self._detectors.restarts)
+
+    @property
+    def detectors_failing(self) -> bool:
+        """Whether the last attempt to start a detector failed."""
+        return self._detectors.failing
 
     def close(self) -> None:
         """End threads and processes."""

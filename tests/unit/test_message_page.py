@@ -52,7 +52,7 @@ def test_every_field_of_the_direct_form_is_there() -> None:
 
 
 def test_every_code_has_a_row() -> None:
-    """What may stand in a table or on a dead letter is explained; bases, settings and readers' errors are not."""
+    """What may stand in a table or on a dead letter is explained: no bases, no readers' errors."""
     bases = {errors.LandmarkError, errors.ImageError, errors.DetectorError, errors.PermanentError}
     bases |= {errors.TransientError, errors.SettingsError}
     readers = {errors.SeveralResultsError, errors.TableNotFoundError}

@@ -114,9 +114,10 @@ class DetectorPool:
         Args:
             options: the same for every process.
             size: how many; one a vCPU uses the machine fully.
-            launched: so many that have already been started with these options.
+            launched: this many that have already been started with these options.
         """
         self.size = size
+        self.failing = False  # whether the last attempt to start a detector failed
         children: Sequence[Child | None] = launched or [None] * size
         self._detectors = [Detector(options, child) for child in children]
         self._idle: queue.SimpleQueue[Detector] = queue.SimpleQueue()
@@ -143,9 +144,14 @@ class DetectorPool:
         except queue.Empty:
             raise DeadlineError("no detector was free in time") from None
         try:
-            return detector.detect(content, deadline)
+            detection = detector.detect(content, deadline)
+        except DetectorStartError:
+            self.failing = True
+            raise
         finally:
             self._idle.put(detector)
+        self.failing = False
+        return detection
 
     def close(self) -> None:
         """End all processes."""

@@ -82,17 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _build_poller(
     settings: "Settings", queue_url: str, options: Options, handler: "Handler", health: "Health"
 ) -> "Poller":
-    import logging  # noqa: PLC0415, as above
-
     import boto3  # noqa: PLC0415, as above
     from botocore.config import Config  # noqa: PLC0415, as above
 
     from worker.composition import SQS_CONFIG  # noqa: PLC0415, as above
-    from worker.poller.health import DetectorWatch  # noqa: PLC0415, as above
     from worker.poller.leases import Leases  # noqa: PLC0415, as above
     from worker.poller.loop import Pace, Poller, describe_queue  # noqa: PLC0415, as above
 
-    logging.getLogger("worker").addHandler(DetectorWatch(health))
     patient = Config(
         connect_timeout=3,
         read_timeout=_READ_SECONDS,

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
-from landmarks.errors import DetectorStartError, SettingsError
+from landmarks.errors import SettingsError
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,14 +81,11 @@ class Health:
         with self._lock:
             self._good_until = time.monotonic() + seconds + self._patience_seconds
 
-    def ended(self) -> None:
-        """The batch is done."""
+    def ended(self, *, detectors_failing: bool) -> None:
+        """The batch is done; detectors come up, or not."""
+        self._detectors_fail = detectors_failing
         with self._lock:
             self._good_until = time.monotonic() + self._patience_seconds
-
-    def detectors_fail(self, *, fail: bool) -> None:
-        """Detectors don't come up any more, or do again."""
-        self._detectors_fail = fail
 
     def tick(self) -> None:
         """Touch the file if all is well; to be called often, by the thread that leads."""
@@ -99,22 +96,6 @@ class Health:
                 self._file.touch()
             except OSError as error:  # whoever looks at it will see
                 _LOG.warning("health file not touched", extra={"error_message": str(error)})
-
-
-class DetectorWatch(logging.Handler):
-    """Learns from the worker's own log whether detectors come up."""
-
-    def __init__(self, health: Health) -> None:
-        """Tell `health`."""
-        super().__init__()
-        self._health = health
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Look at a line of the log."""
-        if getattr(record, "error_code", None) == DetectorStartError.code:
-            self._health.detectors_fail(fail=True)
-        elif getattr(record, "outcome", None) in ("detected", "not_detected"):
-            self._health.detectors_fail(fail=False)
 
 
 def file_complaint(file: Path) -> str | None:

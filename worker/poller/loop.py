@@ -1,10 +1,14 @@
-"""SQS's messages → the records of Lambda's event."""
+"""A queue's messages to the handler, and what succeeded out of the queue.
+
+The handler is one thread's at a time, because its metrics are. So two receivers take turns: while
+one has the handler, the other deletes what its last batch has done and receives the next.
+"""
 
 import logging
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,37 +25,15 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+    from worker.batch import BeforeRetry
     from worker.handler import InvocationContext
 
-_RECEIPT: Final = "receiptHandle"
 
-
-class Record(dict[str, Any]):
-    """A message as Lambda's event has it, which tells when its receipt is taken.
-
-    A receipt is good for one thing, to change the message's visibility: from when the
-    handler takes it, nobody else may.
-    """
-
-    def __init__(
-        self, message: "MessageTypeDef", arn: str, on_taken: Callable[[str], None]
-    ) -> None:
-        """Translate a message of the queue `arn`; `on_taken` gets the receipt."""
-        super().__init__(_fields(message, arn))
-        self._on_taken = on_taken
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401, as every JSON's
-        """A field."""
-        value = super().__getitem__(name)
-        if name == _RECEIPT:
-            self._on_taken(value)
-        return value
-
-
-def _fields(message: "MessageTypeDef", arn: str) -> dict[str, Any]:
+def record_of(message: "MessageTypeDef", arn: str) -> dict[str, Any]:
+    """A message of the queue `arn` as a record of Lambda's event."""
     return {
         "messageId": message["MessageId"],
-        _RECEIPT: message["ReceiptHandle"],
+        "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": message.get("Attributes", {}),
         "messageAttributes": {
@@ -94,7 +76,18 @@ _GLANCE_SECONDS: Final = 0.1
 class EventHandler(Protocol):
     """What the poller needs of `Handler`."""
 
-    def handle(self, event: Mapping[str, Any], context: "InvocationContext") -> Mapping[str, Any]:
+    @property
+    def detectors_failing(self) -> bool:
+        """See `Handler.detectors_failing`."""
+        ...
+
+    def handle(
+        self,
+        event: Mapping[str, Any],
+        context: "InvocationContext",
+        *,
+        before_retry: "BeforeRetry | None",
+    ) -> Mapping[str, Any]:
         """See `Handler.handle`."""
         ...
 
@@ -305,16 +298,20 @@ class Poller:
         """Hand messages over; returns those that need not come again."""
         seconds = self._pace.batch_seconds or self._queue.visibility_seconds
         context = _Context(time.monotonic() + seconds)
-        records = [Record(message, self._queue.arn, self._leases.end) for message in messages]
+        records = [record_of(message, self._queue.arn) for message in messages]
         self._health.began(seconds)
         try:
-            answer = self._handler.handle({"Records": records}, context)
+            answer = self._handler.handle(
+                {"Records": records},
+                context,
+                before_retry=lambda handles: self._leases.end(*handles),
+            )
         except Exception:  # noqa: BLE001, logged with its traceback
             # As for Lambda: an invocation that fails is a batch that comes again.
             _LOG.exception("invocation failed")
             return []
         finally:
-            self._health.ended()
+            self._health.ended(detectors_failing=self._handler.detectors_failing)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         return [message for message in messages if message["MessageId"] not in failed]
 
