@@ -48,16 +48,14 @@ def demo(images: Path | None, output: Path) -> None:
     from the environment.
     """
     # Imported late: --help needs none of it, and the embedded services alone take a second.
-    from rich.console import Console  # noqa: PLC0415
-
-    from landmarks.cli.progress import StageProgress  # noqa: PLC0415
+    from landmarks.cli.progress import Progress  # noqa: PLC0415
     from landmarks.local.output import DemoFiles  # noqa: PLC0415
     from landmarks.local.run import checked_settings  # noqa: PLC0415
     from landmarks.local.samples import folder_photos, samples  # noqa: PLC0415
 
     settings, files = checked_settings(), DemoFiles(output)
     assignment = folder_photos(images, except_below=files.overlays) if images else samples()
-    with StageProgress(Console(stderr=True)) as progress:
+    with Progress() as progress:
         progress.stage("Starting S3, SQS and DynamoDB")
         from landmarks.cli.demo import print_summary  # noqa: PLC0415
         from landmarks.local.run import run_demo  # noqa: PLC0415

@@ -1,173 +1,97 @@
-"""What a long operation tells of itself while it runs."""
+"""How far a command has got: a bar on a terminal, a line now and then anywhere else."""
 
 import time
 from datetime import timedelta
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     ProgressColumn,
     SpinnerColumn,
     Task,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.progress import Progress as RichProgress
+from rich.table import Column
 from rich.text import Text
 
-
-class Reporter(Protocol):
-    """Whoever wants to know how far an operation is."""
-
-    def stage(self, title: str, steps: int | None = None) -> None:
-        """Something new begins, of so many steps; None if nobody knows."""
-        ...
-
-    def reached(self, step: int) -> None:
-        """So many of its steps are done."""
-        ...
+_BAR_CHARACTERS: Final = 20
+_SECONDS_BETWEEN_LINES: Final = 5.0
+# A rate measured over less than this means nothing.
+_MIN_RATE_SECONDS: Final = 1.0
 
 
-class Bar:
-    """Shows columns of one task while the block runs, and takes them away after it."""
+class Progress:
+    """Shows one stage at a time on standard error; the bar is gone when the block ends."""
 
-    def __init__(self, console: Console, *columns: ProgressColumn) -> None:
-        """Nothing is shown yet, and never where `console` is no terminal."""
-        self._console = console
-        self._bar = Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
+    def __init__(
+        self, title: str = "", unit: str = "", *, done: int = 0, console: Console | None = None
+    ) -> None:
+        """Prepare the first stage; it has no line of its own where there is no terminal.
+
+        Args:
+            title: name of the first stage.
+            unit: what is counted, such as `items read`.
+            done: how many were done before, by an earlier run.
+            console: where to show it (default: standard error).
+        """
+        self._console = console or Console(stderr=True)
+        self._unit = unit
+        self._bar = RichProgress(
+            SpinnerColumn(),
+            BarColumn(_BAR_CHARACTERS),
+            TextColumn("{task.description}"),
+            _CountColumn(Column(no_wrap=True)),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
         )
+        self._task = self._bar.add_task(title, total=None, completed=done, unit=unit)
+        self._next_line_at = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Show the bar."""
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the terminal as it was."""
+    def __exit__(self, *_: object) -> None:
+        """Remove the bar."""
         self._bar.stop()
 
+    def stage(self, title: str, total: int | None = None) -> None:
+        """Begin the next stage; `total` is None as long as it is unknown."""
+        self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(title, total=total, unit=self._unit)
+        self._print_line(title)
 
-_SECONDS_A_LINE: Final = 5.0
+    def update(self, done: int | None = None, total: int | None = None) -> None:
+        """Set the count, the total or both; safe to call from any thread."""
+        self._bar.update(self._task, completed=done, total=total)
+        if time.monotonic() >= self._next_line_at:
+            (task,) = self._bar.tasks
+            self._print_line(f"{task.description}: {_count(task)}")
 
-
-# The first few come all at once: a rate of them would be anything.
-_SETTLING_SECONDS: Final = 1.0
-
-
-class CountProgress(Bar):
-    """Shows a count while the block runs, and takes the bar away after it."""
-
-    def __init__(self, console: Console, title: str, counted: str, before: int = 0) -> None:
-        """Nothing is shown yet.
-
-        Args:
-            console: where to show it.
-            title: what is being done.
-            counted: what the numbers are of.
-            before: what had been done by earlier runs.
-        """
-        super().__init__(
-            console,
-            SpinnerColumn(),
-            TextColumn(title),
-            BarColumn(28),
-            _CountColumn(),
-            _RateColumn(),
-            TimeElapsedColumn(),
-            _LeftColumn(),
-        )
-        self._counted = counted
-        self._before = before
-        self._began_at = self._line_at = time.monotonic()
-        self._task = self._bar.add_task("", total=None, completed=before)
-
-    def total(self, count: int) -> None:
-        """Say how many there will be, once that is known; from any thread."""
-        self._bar.update(self._task, total=count)
-
-    def reached(self, count: int) -> None:
-        """Show how many there are."""
-        self._bar.update(self._task, completed=count)
-        now = time.monotonic()
-        if not self._console.is_terminal and now >= self._line_at + _SECONDS_A_LINE:
-            self._line_at = now
-            rate = (count - self._before) / (now - self._began_at)
-            self._console.print(f"{count:,} {self._counted}, {rate:,.0f}/s", highlight=False)
+    def _print_line(self, line: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(line, highlight=False, markup=False)
+            self._next_line_at = time.monotonic() + _SECONDS_BETWEEN_LINES
 
 
 class _CountColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
-        total = f" of {task.total:,.0f}" if task.total else ""
-        return Text(f"{task.completed:,.0f}{total}")
+        return Text(_count(task) if task.completed or task.total else "")
 
 
-class _LeftColumn(ProgressColumn):
-    max_refresh = 0.5
-
-    def render(self, task: Task) -> Text:
-        if task.time_remaining is None:
-            return Text("")
-        return Text(f"{timedelta(seconds=round(task.time_remaining))} left")
-
-
-class _RateColumn(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        settled = task.speed and (task.elapsed or 0) >= _SETTLING_SECONDS
-        return Text(f"{task.speed:,.0f}/s" if settled else "")
-
-
-_TITLE_CHARACTERS: Final = 29
-
-
-_BAR_CHARACTERS: Final = 28
-
-
-# Without a bar, so often at most.
-_SECONDS_A_STAGE_LINE: Final = 5.0
-
-
-class StageProgress(Bar):
-    """Shows the stages of an operation while the block runs, and takes the bar away after it."""
-
-    def __init__(self, console: Console) -> None:
-        """Show them on `console`."""
-        super().__init__(
-            console,
-            SpinnerColumn(),
-            TextColumn(f"{{task.description:<{_TITLE_CHARACTERS}}}"),
-            BarColumn(_BAR_CHARACTERS),
-            TextColumn("{task.fields[count]}"),
-            TimeElapsedColumn(),
-        )
-        self._task = self._bar.add_task("", total=None, count="")
-        self._title, self._steps = "", 0
-        self._next_line_at = 0.0
-
-    def stage(self, title: str, steps: int | None = None) -> None:
-        """See `operations.progress.Progress`."""
-        self._title, self._steps = title, steps or 0
-        self._bar.reset(self._task, description=title, total=steps, count=self._count(0))
-        self._print_line(title)
-
-    def reached(self, step: int) -> None:
-        """See `operations.progress.Progress`."""
-        self._bar.update(self._task, completed=step, count=self._count(step))
-        if time.monotonic() >= self._next_line_at:
-            of_all = f" of {self._steps}" if self._steps else ""
-            self._print_line(f"{self._title}: {step}{of_all}")
-
-    def _count(self, step: int) -> str:
-        return f"{step}/{self._steps}" if self._steps else str(step or "")
-
-    def _print_line(self, text: str) -> None:
-        if not self._console.is_terminal:
-            self._console.print(text, highlight=False)
-            self._next_line_at = time.monotonic() + _SECONDS_A_STAGE_LINE
+def _count(task: Task) -> str:
+    """Such as `1,200 of 5,000 sent, 400/s, 0:00:10 left`."""
+    total = f" of {task.total:,.0f}" if task.total else ""
+    unit = f" {task.fields['unit']}" if task.fields["unit"] else ""
+    parts = [f"{task.completed:,.0f}{total}{unit}"]
+    if task.speed and (task.elapsed or 0) >= _MIN_RATE_SECONDS:
+        parts.append(f"{task.speed:,.0f}/s")
+        if task.time_remaining:
+            parts.append(f"{timedelta(seconds=task.time_remaining)} left")
+    return ", ".join(parts)

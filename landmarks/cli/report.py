@@ -20,7 +20,7 @@ from landmarks.cli.options import (
     output_option,
     stack_options,
 )
-from landmarks.cli.progress import Reporter
+from landmarks.cli.progress import Progress
 from landmarks.drawing import canvas as overlay
 from landmarks.drawing.topology import load_topology
 from landmarks.groups import VISIBLE
@@ -84,12 +84,6 @@ def report(  # noqa: PLR0913, click's options
     \b
       landmarks report s3://my-photos/2026/ --since 2h -o today.html
     """  # noqa: D301, \b is click's
-    # Imported late: --help needs none of it.
-    from rich.console import Console  # noqa: PLC0415
-
-    from landmarks.cli.progress import StageProgress  # noqa: PLC0415
-    from landmarks.cli.report import Selection, write_report  # noqa: PLC0415
-
     selection = Selection(
         table,
         bucket=place.bucket if place else None,
@@ -97,7 +91,7 @@ def report(  # noqa: PLR0913, click's options
         status=status,
         since=datetime.now(UTC) - since if since else None,
     )
-    with StageProgress(Console(stderr=True)) as progress:
+    with Progress() as progress:
         written = write_report(
             selection, output, progress, title=title, limit=limit, with_photos=not no_photos
         )
@@ -181,7 +175,7 @@ class WrittenReport:
 def write_report(
     selection: Selection,
     path: Path,
-    progress: Reporter,
+    progress: Progress,
     *,
     limit: int,
     title: str | None = None,
@@ -225,7 +219,7 @@ def write_report(
     return WrittenReport(summary.total, Counter(states), path.stat().st_size)
 
 
-def _read(selection: Selection, limit: int, progress: Reporter) -> tuple[Summary, list[Entry]]:
+def _read(selection: Selection, limit: int, progress: Progress) -> tuple[Summary, list[Entry]]:
     """Count all results and keep the newest: never more than twice as many as wanted."""
     progress.stage("Reading the table")
     summary, newest = Summary(), list[Entry]()
@@ -234,7 +228,7 @@ def _read(selection: Selection, limit: int, progress: Reporter) -> tuple[Summary
         newest.append(Entry.of(result))
         if len(newest) >= 2 * limit:
             newest = _newest(newest, limit)
-        progress.reached(summary.total)
+        progress.update(summary.total)
     return summary, _newest(newest, limit)
 
 
@@ -243,7 +237,7 @@ def _newest(entries: list[Entry], limit: int) -> list[Entry]:
 
 
 def _add_results(
-    page: PageWriter, entries: Sequence[Entry], *, with_photos: bool, progress: Reporter
+    page: PageWriter, entries: Sequence[Entry], *, with_photos: bool, progress: Progress
 ) -> list[PhotoState]:
     progress.stage("Embedding photos" if with_photos else "Writing results", len(entries))
     photos = _photos(entries) if with_photos else (_left_out(entry) for entry in entries)
@@ -251,7 +245,7 @@ def _add_results(
     for entry, photo in zip(entries, photos, strict=True):
         page.add_result({"photo": photo.address, "landmarks": entry.landmarks})
         states.append(photo.state)
-        progress.reached(len(states))
+        progress.update(len(states))
     return states
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from landmarks.cli.progress import Reporter
+from landmarks.cli.progress import Progress
 from landmarks.cli.report import Selection, write_report
 from landmarks.drawing.canvas import OverlayError, draw_overlay, save_overlay
 from landmarks.drawing.topology import load_topology
@@ -115,7 +115,7 @@ class DemoResults:
 
 
 def run_demo(
-    assignment: Assignment, files: DemoFiles, settings: Settings, progress: Reporter
+    assignment: Assignment, files: DemoFiles, settings: Settings, progress: Progress
 ) -> DemoResults:
     """Let the worker do an assignment; whatever was started has ended when this returns.
 
@@ -168,7 +168,7 @@ def _without_result(photos: Sequence[Photo], items: Sequence[LandmarkItem]) -> l
 class _Run:
     """One run's steps."""
 
-    def __init__(self, stack: LocalStack, progress: Reporter) -> None:
+    def __init__(self, stack: LocalStack, progress: Progress) -> None:
         self._stack = stack
         self._progress = progress
         self._s3: S3Client = boto3.client("s3")
@@ -181,7 +181,7 @@ class _Run:
         for step, photo in enumerate(photos, start=1):
             uploaded = self._upload(photo)
             bodies += (envelope(uploaded) for envelope in photo.envelopes)
-            self._progress.reached(step)
+            self._progress.update(step)
         return bodies
 
     def send(self, bodies: Sequence[str]) -> None:
@@ -192,7 +192,7 @@ class _Run:
         self._progress.stage("Sending messages", len(bodies))
         for step, body in enumerate(bodies, start=1):
             self._sqs.send_message(QueueUrl=self._stack.queue_url, MessageBody=body)
-            self._progress.reached(step)
+            self._progress.update(step)
 
     def wait(self, poller: PollerProcess, messages: int) -> float:
         """Wait until none of so many messages is left; return the seconds that took."""
@@ -202,7 +202,7 @@ class _Run:
         # Twice: the two numbers are not of one moment, and between them a message may move.
         while left := self._messages_left() or self._messages_left():
             # Messages go in batches; the log knows of single jobs.
-            self._progress.reached(max(messages - left, len(poller.log.events("job finished"))))
+            self._progress.update(max(messages - left, len(poller.log.events("job finished"))))
             poller.check()
             if time.monotonic() > limit:
                 raise UnfinishedError(
@@ -229,7 +229,7 @@ class _Run:
             else:
                 overlays[key] = folder / name
                 save_overlay(drawing, overlays[key], key=key, software=SOFTWARE)
-            self._progress.reached(step)
+            self._progress.update(step)
         return overlays, not_drawn
 
     def _upload(self, photo: Photo) -> UploadedObject:

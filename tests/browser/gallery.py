@@ -13,7 +13,7 @@ from landmarks.groups import Landmarks
 from landmarks.local.stack import create_stack
 from tests.fakes import Cloud, nobody, seen_nobody, seen_person
 from tests.integration.report.album import HOSTILE_KEYS, Album
-from tests.integration.report.conftest import Silence
+from tests.integration.report.conftest import SILENCE
 from tests.pictures import corners, encode
 from worker.result import Detection
 
@@ -61,7 +61,7 @@ class Gallery:
         """Write a page of everything, or of a bucket."""
         path = self._folder / f"{name}.html"
         options.setdefault("limit", 1000)
-        write_report(Selection(self.cloud.stack.table, bucket), path, Silence(), **options)
+        write_report(Selection(self.cloud.stack.table, bucket), path, SILENCE, **options)
         return path
 
     def fill(self) -> None:

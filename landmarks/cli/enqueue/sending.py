@@ -68,12 +68,12 @@ class Sending:
         from rich.console import Console  # noqa: PLC0415, --help needs none of it
 
         from landmarks.cli.enqueue.run import enqueue  # noqa: PLC0415, the same
-        from landmarks.cli.progress import CountProgress  # noqa: PLC0415, the same
+        from landmarks.cli.progress import Progress  # noqa: PLC0415, the same
 
         console = Console(stderr=True)
-        with CountProgress(console, "Enqueueing", "sent", state.tally.sent) as progress:
+        with Progress("Enqueueing", "sent", done=state.tally.sent, console=console) as progress:
             if console.is_terminal and self.counted:
-                _count_ahead(order, state, interruption, progress.total)
+                _count_ahead(order, state, interruption, lambda total: progress.update(total=total))
             enqueue(
                 order,
                 files,
@@ -81,7 +81,7 @@ class Sending:
                 self._sender(interruption),
                 interruption,
                 concurrency=self.concurrency,
-                on_progress=lambda tally: progress.reached(tally.sent),
+                on_progress=lambda tally: progress.update(tally.sent),
             )
 
     def _sender(self, interruption: "Interruption") -> "Sender":

@@ -117,7 +117,7 @@ def _run(request: _Request, form: str) -> "Exported":
     from rich.console import Console  # noqa: PLC0415, --help needs none of it
 
     from landmarks.cli.export.command import Export, Selection  # noqa: PLC0415, the same
-    from landmarks.cli.progress import CountProgress  # noqa: PLC0415, the same
+    from landmarks.cli.progress import Progress  # noqa: PLC0415, the same
 
     bucket, prefix = request.place or (None, "")
     selection = Selection(bucket, prefix, request.status, request.landmarks)
@@ -125,10 +125,10 @@ def _run(request: _Request, form: str) -> "Exported":
     console = Console(stderr=True, quiet=request.output == _STDOUT)
     with (
         _told_if_stopped(request.output),
-        CountProgress(console, "Exporting", "items read") as progress,
+        Progress("Exporting", "items read", console=console) as progress,
         _opened(request.output) as stream,
     ):
-        running = Export(request.table, selection, progress.reached)
+        running = Export(request.table, selection, progress.update)
         return running.run(stream, form, request.segments)
 
 

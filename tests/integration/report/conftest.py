@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from landmarks.cli.progress import Progress
 from landmarks.cli.report import Selection, write_report
 from tests.fakes import Cloud
 from tests.integration.report.album import Album
@@ -14,14 +16,7 @@ from tests.integration.report.pages import Page
 Report = Callable[..., Page]
 
 
-class Silence:
-    """Nobody wants to know how far it is."""
-
-    def stage(self, title: str, steps: int | None = None) -> None:
-        """Something new begins."""
-
-    def reached(self, step: int) -> None:
-        """A step is done."""
+SILENCE = Progress(console=Console(quiet=True))
 
 
 @pytest.fixture
@@ -38,7 +33,7 @@ def report(cloud: Cloud, tmp_path: Path) -> Report:
         names = {"title", "limit", "with_photos"} & wanted.keys()
         options = {"limit": 1000} | {name: wanted.pop(name) for name in names}
         path = tmp_path / "report.html"
-        write_report(Selection(cloud.stack.table, **wanted), path, Silence(), **options)
+        write_report(Selection(cloud.stack.table, **wanted), path, SILENCE, **options)
         return Page(path)
 
     return write
