@@ -17,6 +17,10 @@ _MAX_JOB_ID_CHARACTERS = 256
 _MAX_EXCERPT_CHARACTERS = 100  # error messages travel as SQS message attributes
 
 
+# The message attributes that say why a message became a dead letter. A producer's own
+# attributes of these names are lost.
+REASON_ATTRIBUTES = ("error_code", "error_message", "receive_count", "original_message_id")
+
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 # Reserved prefixes and suffixes are let through: access point aliases have them.
 _BUCKET_NAME = re.compile(
