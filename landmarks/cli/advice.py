@@ -1,4 +1,4 @@
-"""What went wrong, in one line that says what to do about it; for all commands."""
+"""Errors as one line that says what to do, and as an exit status; for all commands."""
 
 import signal
 import sys
@@ -18,42 +18,25 @@ _NO_QUEUE: Final = (
     "no such queue: check its URL (the stack's outputs QueueUrl and DeadLetterQueueUrl) "
     "and the region"
 )
-
-
 _NO_TABLE: Final = (
     "no such table: check --table, RESULTS_TABLE (the stack's output ResultsTable) and the region"
 )
-
-
 _NO_BUCKET: Final = "no such bucket: `aws s3 ls` lists yours"
-
-
-_EXPIRED: Final = "the AWS credentials have expired: log in again, for example by `aws sso login`"
-
-
-_WRONG: Final = "AWS does not know these credentials: check them by `aws sts get-caller-identity`"
-
-
 _NO_REGION: Final = "no AWS region: set AWS_DEFAULT_REGION, for example to eu-central-1"
-
-
 _NO_CREDENTIALS: Final = (
     "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
     "or run `aws configure`"
 )
-
-
-_NOT_ALLOWED: Final = (
-    "attach the stack's OperatorPolicy (output OperatorPolicyArn) to their role, or "
-    "allow what docs/operations.md says that the command needs"
+_EXPIRED: Final = "the AWS credentials have expired: log in again, for example with `aws sso login`"
+_UNKNOWN: Final = (
+    "AWS does not accept these credentials: check them with `aws sts get-caller-identity`"
 )
-
-
-_NO_UPLOADS: Final = "allow s3:PutObject on the bucket; OperatorPolicy does not"
-
-
-_NO_MOVE_TASK: Final = "SQS's move task failed; --one-by-one does without it: {error}"
-
+_DENIED: Final = (
+    "attach the stack's OperatorPolicy (output OperatorPolicyArn) to their role, or "
+    "allow what docs/operations.md lists for this command"
+)
+_UPLOAD_DENIED: Final = "allow s3:PutObject on the bucket; OperatorPolicy does not include it"
+_NO_MOVE_TASK: Final = "SQS's move task failed ({error}): use --one-by-one"
 
 _BY_CODE: Final = {
     "AWS.SimpleQueueService.NonExistentQueue": _NO_QUEUE,
@@ -64,46 +47,41 @@ _BY_CODE: Final = {
     "NoSuchKey": "no such object: check the URL",
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
-    "InvalidAccessKeyId": _WRONG,
-    "InvalidClientTokenId": _WRONG,
-    "UnrecognizedClientException": _WRONG,
-    "SignatureDoesNotMatch": _WRONG,
+    "InvalidAccessKeyId": _UNKNOWN,
+    "InvalidClientTokenId": _UNKNOWN,
+    "UnrecognizedClientException": _UNKNOWN,
+    "SignatureDoesNotMatch": _UNKNOWN,
 }
+_DENIED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException"})
+_UPLOADS: Final = frozenset({"PutObject", "CreateMultipartUpload", "UploadPart"})
 
-
-# What brings a package that few need.
+# The extra that a missing package is in, where it is not among the usual ones.
 _EXTRAS: Final = {"pyarrow": "parquet"}
 
 
-_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
-
-
-_UPLOADS: Final = frozenset({"PutObject", "CreateMultipartUpload", "UploadPart"})
-
-
 class WrongCallError(click.ClickException):
-    """Raised when what is asked for makes no sense; one line, with the status of wrong usage."""
+    """Raised for a call that makes no sense: the exit status of wrong usage, in one line."""
 
     exit_code = click.UsageError.exit_code
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the command with one line, and when it is interrupted, too."""
+    """End the command with one line and an exit status on errors and on Ctrl-C."""
     try:
         with worded_errors():
             yield
     except KeyboardInterrupt:
-        _stopped()
+        _stop()
     except click.Abort as abort:
         if isinstance(abort.__context__, KeyboardInterrupt):
-            _stopped()
+            _stop()
         raise
 
 
 @contextmanager
 def worded_errors() -> Iterator[None]:
-    """Errors as one line that says what to do; a mistake of ours keeps its traceback.
+    """Turn errors into one line that says what to do; bugs keep their traceback.
 
     Raises:
         ClickException: with that line.
@@ -119,25 +97,22 @@ def worded_errors() -> Iterator[None]:
         raise exception from error
 
 
-def _stopped() -> NoReturn:
-    below = "\n" * sys.stderr.isatty()  # the line on which ^C stands
-    click.echo(f"{below}Stopped.", err=True)
+def _stop() -> NoReturn:
+    newline = "\n" * sys.stderr.isatty()  # after the terminal's ^C
+    click.echo(f"{newline}Stopped.", err=True)
     sys.exit(SIGNAL_STATUS + signal.SIGINT)
 
 
 def _exception(error: Exception) -> click.ClickException | None:
-    if isinstance(error, ModuleNotFoundError):
-        extras = _EXTRAS.get(error.name or "", "worker,cli,local")
-        return click.ClickException(
-            f"{error.name} is not installed: pip install 'landmark-worker[{extras}]'"
-        )
     if isinstance(error, LandmarkError):
         return _own(error)
-    if isinstance(error, OSError):
-        return click.ClickException(
-            f"{error.filename}: {error.strerror}" if error.filename else one_line(str(error))
-        )
-    words = _service_words(error)
+    if isinstance(error, ModuleNotFoundError):
+        extras = _EXTRAS.get(error.name or "", "worker,cli,local")
+        words = f"{error.name} is not installed: pip install 'landmark-worker[{extras}]'"
+    elif isinstance(error, OSError):
+        words = f"{error.filename}: {error.strerror}" if error.filename else one_line(str(error))
+    else:
+        words = _service_words(error) or ""
     return click.ClickException(words) if words else None
 
 
@@ -145,25 +120,25 @@ def _own(error: LandmarkError) -> click.ClickException:
     from landmarks.cli.enqueue.entries import OrderError  # noqa: PLC0415, only for errors
 
     kind = WrongCallError if isinstance(error, OrderError) else click.ClickException
-    words = "\n".join(map(printable, str(error).split("\n")))  # some end with a log's last lines
+    words = "\n".join(map(printable, str(error).split("\n")))  # some end with lines of a log
     return kind(_cause_words(error) or words)
 
 
 def _cause_words(error: LandmarkError) -> str | None:
-    """What DynamoDB or S3 refuses to whoever has an error of ours for it."""
+    """What DynamoDB or S3 said, where one of our errors stands for it."""
     from botocore.exceptions import ClientError  # noqa: PLC0415, only for errors
     from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, the same
 
     cause = error.__cause__
     if isinstance(cause, PynamoDBException):
         return _service_words(cause)
-    if isinstance(cause, ClientError) and cause.response["Error"].get("Code") in _DENIED:
-        return f"{one_line(str(error))}: {_NOT_ALLOWED}"
+    if isinstance(cause, ClientError) and cause.response["Error"].get("Code") in _DENIED_CODES:
+        return f"{one_line(str(error))}: {_DENIED}"
     return None
 
 
 def _service_words(error: BaseException) -> str | None:
-    """What AWS or the way to it refuses; None if it has no part in the error."""
+    """What AWS or the way to it refuses; None for errors of another kind."""
     from boto3.exceptions import Boto3Error, S3UploadFailedError  # noqa: PLC0415, only for errors
     from botocore import exceptions  # noqa: PLC0415, the same
     from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, the same
@@ -182,20 +157,20 @@ def _service_words(error: BaseException) -> str | None:
         return _EXPIRED
     if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
         return f"{one_line(str(error))}: check AWS_ENDPOINT_URL, AWS_DEFAULT_REGION and the network"
-    ours = not isinstance(error, exceptions.BotoCoreError | Boto3Error | PynamoDBException)
-    return None if ours else one_line(str(error))
+    by_aws = isinstance(error, exceptions.BotoCoreError | Boto3Error | PynamoDBException)
+    return one_line(str(error)) if by_aws else None
 
 
 def _refusal(error: "ClientError") -> str:
     answer = error.response["Error"]
     code, message = answer.get("Code", ""), one_line(answer.get("Message", ""))
-    if code in _DENIED:
-        allowing = _NO_UPLOADS if error.operation_name in _UPLOADS else _NOT_ALLOWED
-        return f"these credentials may not {error.operation_name}: {allowing} ({message})"
+    if code in _DENIED_CODES:
+        advice = _UPLOAD_DENIED if error.operation_name in _UPLOADS else _DENIED
+        return f"these credentials may not {error.operation_name}: {advice} ({message})"
     if code in _BY_CODE:
         bucket = answer.get("BucketName")
         return f"{bucket}: {_BY_CODE[code]}" if bucket else _BY_CODE[code]
     if error.operation_name == "StartMessageMoveTask":
-        # A stand-in answers a page of HTML.
+        # Instead of a code, a stand-in may answer with a status and a page of HTML.
         return _NO_MOVE_TASK.format(error=code if code.isdigit() else one_line(str(error)))
     return one_line(str(error))

@@ -1,4 +1,4 @@
-"""A file that has its name only once it is whole."""
+"""Files that appear whole or not at all."""
 
 import fcntl
 from collections.abc import Iterator
@@ -9,42 +9,36 @@ from landmarks.errors import LandmarkError
 
 
 class FileBusyError(LandmarkError):
-    """Raised when somebody else is writing the same file."""
+    """Raised when another process is writing the same file."""
 
     code = "FILE_BUSY"
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Where to write what is to be `path`: a file beside it, renamed at the end of the block.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield the path of a temporary file that replaces `path` when the block ends.
 
-    If the block ends otherwise, by Ctrl-C too, what was written is deleted, and what stood at
-    `path` before is still there. A device or a pipe is written as it is.
+    If the block raises (on Ctrl-C, too), the temporary file is deleted and `path` stays as it
+    was. A device or a pipe can't be replaced: it is yielded itself.
 
     Raises:
-        FileBusyError: another process is writing the same file in this way.
-        OSError: it can't be written there.
+        FileBusyError: another process is writing the same file.
+        OSError: the file can't be written.
     """
     if path.exists() and not path.is_file():
         yield path
         return
-    final = path.resolve()  # behind a symbolic link, which stays one
+    final = path.resolve()  # a symbolic link is kept, and what it points to is replaced
     part = final.with_name(f"{final.name}.part")
-    with _locked(part):
+    # The lock ends with the process: a file that a killed one left behind blocks nobody.
+    with part.open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FileBusyError(f"{part}: another command is writing it") from error
         try:
             yield part
             part.replace(final)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-
-
-@contextmanager
-def _locked(part: Path) -> Iterator[None]:
-    """The lock ends with the process, however that ends: a file left behind is in nobody's way."""
-    with part.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FileBusyError(f"{part}: another command is writing it") from error
-        yield

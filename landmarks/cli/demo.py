@@ -11,8 +11,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from landmarks.cli.status import STATUS_COLOURS
-from landmarks.cli.terminal import counted, escaped
+from landmarks.cli.terminal import STATUS_COLOURS, counted, escaped
 from landmarks.groups import Landmarks
 from landmarks.item import LandmarkItem, landmarks_of
 from landmarks.local.output import DemoFiles

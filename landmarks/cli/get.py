@@ -13,8 +13,7 @@ from rich.text import Text
 from landmarks.cli.lookup import key_options, read_result
 from landmarks.cli.options import REQUIRED_TABLE, output_option, stack_options
 from landmarks.cli.result_formats import NAMES
-from landmarks.cli.status import STATUS_COLOURS, duration
-from landmarks.cli.terminal import one_line
+from landmarks.cli.terminal import STATUS_COLOURS, duration, one_line
 from landmarks.groups import GROUPS, VISIBLE, FloatArray
 from landmarks.result import LandmarkResult, ModelInfo
 
@@ -67,14 +66,14 @@ def get(
 
 
 def _write(result: "LandmarkResult", kind: str, output: Path | None) -> None:
-    from landmarks.cli.atomic import whole_file  # noqa: PLC0415, the same
+    from landmarks.cli.atomic import atomic_write  # noqa: PLC0415, the same
     from landmarks.cli.result_formats import FORMATS  # noqa: PLC0415, --help needs it not
 
     content = FORMATS[kind](result)
     if output is None:
         sys.stdout.buffer.write(content)
     else:
-        with whole_file(output) as file:
+        with atomic_write(output) as file:
             file.write_bytes(content)
     if kind != "json" and not result.landmarks.person_found:
         reason = f" ({result.error_code})" if result.error_code else ""
@@ -84,14 +83,14 @@ def _write(result: "LandmarkResult", kind: str, output: Path | None) -> None:
 def _show(result: "LandmarkResult", output: Path | None, *, every: bool) -> None:
     from rich.console import Console  # noqa: PLC0415, --json needs none of it
 
-    from landmarks.cli.atomic import whole_file  # noqa: PLC0415, the same
+    from landmarks.cli.atomic import atomic_write  # noqa: PLC0415, the same
     from landmarks.cli.get import result_view  # noqa: PLC0415, the same
 
     view = result_view(result, every=every)
     if output is None:
         Console(highlight=False).print(view)
         return
-    with whole_file(output) as path, path.open("w", encoding="utf-8") as file:
+    with atomic_write(output) as path, path.open("w", encoding="utf-8") as file:
         Console(file=file, highlight=False, width=_VIEW_COLUMNS).print(view)
 
 

@@ -13,11 +13,11 @@ except ModuleNotFoundError:
     sys.exit("landmarks: click is not installed: pip install 'landmark-worker[cli]'")
 
 from landmarks.cli.advice import one_line_errors
-from landmarks.cli.terminal import end_orderly, print_anything
+from landmarks.cli.terminal import exit_on_signals, replace_unencodable_output
 
 _DISTRIBUTION: Final = "landmark-worker"
 
-# Section, command, where it is, and its line in `--help`: nothing is imported for that.
+# Section → command → where it is, and its line in `--help`, which imports no command.
 _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Try it": {
         "demo": (
@@ -63,7 +63,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "This command": {
         "completion": (
             "landmarks.cli.main:completion",
-            "Print what completes commands and options in a shell.",
+            "Print a script for completion in a shell.",
         ),
     },
 }
@@ -73,18 +73,18 @@ _COMMANDS: Final = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is called, and none to list them.
+    """Imports a command only when it is used.
 
     https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of their use."""
+        """In the order of the sections, not sorted."""
         del ctx
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None if there is none of this name."""
+        """Import a command; None if there is none of that name."""
         del ctx
         if cmd_name not in _COMMANDS:
             return None
@@ -93,7 +93,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a list for each section, the summaries aligned."""
+        """Write a list for each section, with aligned summaries."""
         del ctx
         width = max(map(len, _COMMANDS))
         for heading, commands in _SECTIONS.items():
@@ -103,7 +103,7 @@ class LazyGroup(click.Group):
                 )
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete the names of commands, and the command's own options."""
+        """Complete the names of commands without importing them, and the group's options."""
         commands = [
             CompletionItem(name, help=words)
             for name, (_, words) in _COMMANDS.items()
@@ -112,9 +112,9 @@ class LazyGroup(click.Group):
         return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; an error is one line and an exit status."""
-        print_anything()
-        end_orderly()
+        """Run the command; report errors in one line."""
+        replace_unencodable_output()
+        exit_on_signals()
         with one_line_errors():
             return super().invoke(ctx)
 
@@ -131,11 +131,10 @@ def _version() -> str:
 def landmarks() -> None:
     """Photographs in, body, face and hand landmarks out.
 
-    No AWS account is needed to try it: run demo, or run local, and the other commands
+    Try it without an AWS account: run demo, or run local and use the other commands
     with --local.
 
-    Commands end with 0 if all was done, 1 if something was not, 2 if called wrongly,
-    and 130 or 143 if interrupted.
+    Exit statuses: 0 success, 1 something failed, 2 wrong usage, 130 or 143 interrupted.
     """
 
 
@@ -143,21 +142,21 @@ def landmarks() -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what completes commands and options in a shell.
+    """Print a script for completion in a shell.
 
     \b
-    In this shell:   eval "$(landmarks completion bash)"
-    In every one:    landmarks completion bash >> ~/.bashrc
-    For fish:        landmarks completion fish | source
+    This shell:    eval "$(landmarks completion bash)"
+    Every shell:   landmarks completion bash >> ~/.bashrc
+    fish:          landmarks completion fish | source
     """  # noqa: D301, click's mark for lines that stay as they are
     root = context.find_root()
     name = root.info_name or "landmarks"
-    made_by = get_completion_class(shell)
-    if made_by is None:
-        raise click.UsageError(f"click knows no {shell}")
-    click.echo(made_by(root.command, {}, name, f"_{name}_complete".upper()).source())
+    completion_class = get_completion_class(shell)
+    if completion_class is None:
+        raise click.UsageError(f"click does not support {shell}")
+    click.echo(completion_class(root.command, {}, name, f"_{name}_complete".upper()).source())
 
 
 def main() -> None:
-    """Run the command; the entry point of the package."""
+    """Run the command line: the entry point of the distribution."""
     landmarks(prog_name="landmarks")

@@ -1,4 +1,4 @@
-"""Options that commands share: where queue and table are, and values of one form."""
+"""Options that several commands share, and their types."""
 
 import os
 import re
@@ -8,9 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
+import boto3
 import click
 
 from landmarks.cli.advice import WrongCallError
+from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -18,24 +20,24 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-
 # Where `landmarks local` writes, and where --local looks.
 LOCAL_FOLDER: Final = Path("build/local")
 
-
+# Other regions' queues need a client of that region.
+_QUEUE_REGION: Final = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Option(Protocol):
-    """Gives a command an option."""
+    """A decorator that adds an option to a command."""
 
     def __call__(self, command: Command, /) -> Command:
-        """The same command, with the option."""
+        """Return the command."""
         ...
 
 
 class Place(NamedTuple):
-    """A bucket and how keys in it begin."""
+    """A bucket and a prefix of keys in it."""
 
     bucket: str
     prefix: str
@@ -62,53 +64,50 @@ class Duration(click.ParamType[timedelta]):
 
 
 class S3Place(click.ParamType[Place]):
-    """Such as s3://bucket/prefix."""
+    """An address such as s3://bucket/prefix; s3://bucket is the whole bucket."""
 
     name = "s3 address"
 
     def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Place:
-        """Read an address; a bucket alone is all of it."""
+        """Parse an address."""
         bucket, _, prefix = str(value).removeprefix("s3://").partition("/")
         if not str(value).startswith("s3://") or not bucket:
-            self.fail(f"{value!r} is no address such as s3://bucket/prefix", param, ctx)
+            self.fail(f"{value!r} is not an address such as s3://bucket/prefix", param, ctx)
         return Place(bucket, prefix)
 
 
-def missing(option: str, variable: str) -> click.UsageError:
-    """What to do about a name that was not given."""
-    return click.UsageError(f"{option} is missing: name it, set {variable}, or use --local")
+def _missing(option: str, variable: str) -> click.UsageError:
+    """The error for a required name that is missing."""
+    return click.UsageError(f"{option} is missing: pass it, set {variable}, or use --local")
 
 
 def require_queue_url(url: str | None) -> str:
-    """The URL of the queue that jobs go to.
+    """Check for the URL of the job queue where a command only sometimes needs it.
 
     Raises:
         UsageError: there is none.
     """
     if not url:
-        raise missing("--queue-url", "QUEUE_URL")
+        raise _missing("--queue-url", "QUEUE_URL")
     return url
 
 
 def _required(_: click.Context, param: click.Parameter, value: str | None) -> str:
     if not value:
-        raise missing(param.opts[0], str(param.envvar))
+        raise _missing(param.opts[0], str(param.envvar))
     return value
 
 
 def _standard_queue(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
     if url and url.endswith(".fifo"):
-        raise WrongCallError(f"{url}: FIFO queues are not supported: name a standard queue")
+        raise WrongCallError(f"{url}: FIFO queues are not supported: use a standard queue")
     return url
 
 
 def _use_endpoint(context: click.Context, _: click.Parameter, url: str | None) -> None:
-    if url:  # the variable is where both boto3 and PynamoDB look
+    if url:  # boto3 and PynamoDB both read the variable
         context.with_resource(_environment({**os.environ, "AWS_ENDPOINT_URL": url}))
 
 
@@ -146,49 +145,58 @@ def _name(
     )
 
 
-_QUEUE: Final = ("--queue-url", "QUEUE_URL")
+_QUEUE: Final = ("--queue-url", "QUEUE_URL", "URL of the job queue.")
+_DEAD_LETTERS: Final = (
+    "--dead-letter-queue-url",
+    "DEAD_LETTER_QUEUE_URL",
+    "URL of the dead-letter queue.",
+)
+_TABLE: Final = ("--table", "RESULTS_TABLE", "Name of the results table.")
 
-
-_DEAD_LETTERS: Final = ("--dead-letter-queue-url", "DEAD_LETTER_QUEUE_URL")
-
-
-_TABLE: Final = ("--table", "RESULTS_TABLE")
-
-
-QUEUE_URL: Final = _name(*_QUEUE, "The queue.")
-
-
-TARGET_QUEUE_URL: Final = _name(*_QUEUE, "The queue that jobs go to, no FIFO.", _standard_queue)
-
-
-DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS, "The dead-letter queue.")
-
-
-REQUIRED_DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS, "The dead-letter queue.", _required)
-
-
-TABLE: Final = _name(*_TABLE, "The results table.")
-
-
-REQUIRED_TABLE: Final = _name(*_TABLE, "The results table.", _required)
-
+QUEUE_URL: Final = _name(*_QUEUE)
+TARGET_QUEUE_URL: Final = _name(*_QUEUE, _standard_queue)
+DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS)
+REQUIRED_DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS, _required)
+TABLE: Final = _name(*_TABLE)
+REQUIRED_TABLE: Final = _name(*_TABLE, _required)
 
 STATUS: Final = click.option(
     "--status",
-    type=click.Choice(["detected", "not_detected", "failed"]),
+    type=click.Choice([DETECTED, NOT_DETECTED, FAILED]),
     help="Only results with this status.",
 )
 
+_ENDPOINT_URL: Final = click.option(
+    "--endpoint-url",
+    metavar="URL",
+    expose_value=False,
+    callback=_use_endpoint,
+    help="Use this endpoint instead of AWS.  [env: AWS_ENDPOINT_URL]",
+)
+_LOCAL: Final = click.option(
+    "--local",
+    is_flag=True,
+    is_eager=True,  # before other options read the environment
+    expose_value=False,
+    callback=_use_local,
+    help="Use the stack that `landmarks local` runs.",
+)
+
+
+def stack_options(*names: Option) -> Option:
+    """Add options for the resources that a command uses, --endpoint-url and --local."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed((*names, _ENDPOINT_URL, _LOCAL)):
+            command = option(command)
+        return command
+
+    return decorate
+
 
 def output_option(words: str, *, default: Path | None = None, required: bool = False) -> Option:
-    """The file that a command writes.
-
-    Args:
-        words: what it is, for `--help`.
-        default: where to if nothing is said.
-        required: whether something has to be said.
-    """
-    # None would be a default, for click, and nothing would be required then.
+    """The option for the file that a command writes; `words` is its help."""
+    # To click an explicit None is a default, and the option would not be required.
     given: dict[str, Any] = {} if default is None else {"default": default}
     return click.option(
         "-o",
@@ -202,48 +210,9 @@ def output_option(words: str, *, default: Path | None = None, required: bool = F
     )
 
 
-_ENDPOINT_URL: Final = click.option(
-    "--endpoint-url",
-    metavar="URL",
-    expose_value=False,
-    callback=_use_endpoint,
-    help="A stand-in for AWS.  [env: AWS_ENDPOINT_URL]",
-)
-
-
-_LOCAL: Final = click.option(
-    "--local",
-    is_flag=True,
-    is_eager=True,  # before the others look into the environment
-    expose_value=False,
-    callback=_use_local,
-    help="Use the stack that `landmarks local` runs here.",
-)
-
-
-def stack_options(*names: Option) -> Option:
-    """The options by which a command is told where something is, and on which AWS.
-
-    Args:
-        names: of what the command works with.
-    """
-
-    def decorate(command: Command) -> Command:
-        for option in reversed((*names, _ENDPOINT_URL, _LOCAL)):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-_REGION: Final = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com")
-
-
 def queue_client(url: str | None, config: "Config | None" = None) -> "SQSClient":
-    """A client for the queue at `url`, in its region; else in the environment's."""
-    import boto3  # noqa: PLC0415, takes 0.1 s, and whoever asks for a name needs none
-
-    region = _REGION.match(url or "")
+    """An SQS client for the region in a queue's URL, or else the environment's."""
+    region = _QUEUE_REGION.match(url or "")
     return boto3.client("sqs", region_name=region[1] if region else None, config=config)
 
 

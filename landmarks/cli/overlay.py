@@ -52,7 +52,7 @@ def overlay(key: str, bucket: str | None, output: Path, image: Path | None, tabl
 
 
 def _draw(result: "LandmarkResult", image: Path | None, output: Path) -> None:
-    from landmarks.cli.atomic import whole_file  # noqa: PLC0415, the same
+    from landmarks.cli.atomic import atomic_write  # noqa: PLC0415, the same
     from landmarks.drawing.canvas import save_overlay  # noqa: PLC0415, --help needs none of it
 
     require_landmarks(result)
@@ -64,7 +64,7 @@ def _draw(result: "LandmarkResult", image: Path | None, output: Path) -> None:
             err=True,
         )
     drawing = overlay_of(result, content)
-    with whole_file(output) as path:
+    with atomic_write(output) as path:
         save_overlay(drawing, path, key=result.key)
         size = path.stat().st_size
     width, height = drawing.size

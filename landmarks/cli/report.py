@@ -10,7 +10,7 @@ from typing import Any, Final
 import boto3
 import click
 
-from landmarks.cli.atomic import whole_file
+from landmarks.cli.atomic import atomic_write
 from landmarks.cli.options import (
     REQUIRED_TABLE,
     STATUS,
@@ -197,7 +197,7 @@ def write_report(
     """
     heading = title or selection.place or selection.table
     with (
-        whole_file(path) as unfinished,
+        atomic_write(path) as unfinished,
         unfinished.open("w", encoding="utf-8", newline="\n") as file,
         page_in(file, heading) as page,
     ):

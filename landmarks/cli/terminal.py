@@ -1,25 +1,35 @@
-"""What every command owes the person at the terminal."""
+"""What commands print to a terminal, and how they end with it. Imports nothing heavy."""
 
 import signal
 import sys
+from datetime import timedelta
 from io import TextIOWrapper
 from typing import Final
 
-_LINE_CHARACTERS: Final = 300
+from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 
-
-# What a shell says of a command that a signal has ended.
+# A shell's exit status for a command that a signal has ended is this plus the signal's number.
 SIGNAL_STATUS: Final = 128
+STATUS_COLOURS: Final = {DETECTED: "green", NOT_DETECTED: "yellow", FAILED: "red"}
+
+_MAX_LINE_CHARACTERS: Final = 300
+_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def printable(text: str) -> str:
-    """Nothing in it that a terminal would obey."""
+    """Replace control characters by spaces, so that a terminal obeys none."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def escaped(text: str) -> str:
-    """All of it, and nothing in it that a terminal would obey."""
+    """Replace control characters by their Python escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def one_line(text: str) -> str:
+    """Make text printable and cut it after 300 characters."""
+    line = printable(text)
+    return line if len(line) <= _MAX_LINE_CHARACTERS else f"{line[:_MAX_LINE_CHARACTERS]}…"
 
 
 def counted(count: int, noun: str) -> str:
@@ -27,21 +37,26 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def one_line(text: str) -> str:
-    """Bounded, and nothing in it that a terminal would obey."""
-    line = printable(text)
-    return line if len(line) <= _LINE_CHARACTERS else f"{line[:_LINE_CHARACTERS]}…"
+def duration(span: timedelta) -> str:
+    """A time span in its two largest units: 3 d 2 h, 1 h, 45 s."""
+    left = round(span.total_seconds())
+    parts = []
+    for seconds, unit in _UNITS:
+        if left >= seconds:
+            parts.append(f"{left // seconds} {unit}")
+            left %= seconds
+    return " ".join(parts[:2]) or "0 s"
 
 
-def end_orderly() -> None:
-    """Let SIGTERM and a closed terminal do what Ctrl-C does: stop what was started."""
+def exit_on_signals() -> None:
+    """Make SIGTERM and SIGHUP end the command as Ctrl-C does, so that it cleans up."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda received, _: sys.exit(SIGNAL_STATUS + received))
 
 
-def print_anything() -> None:
-    """Have no terminal end the command with a character that it can't show."""
+def replace_unencodable_output() -> None:
+    """Print `?` for characters that the terminal's encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

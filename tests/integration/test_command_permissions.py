@@ -1,8 +1,8 @@
-"""Who may run which command: what it asks of AWS, what the page says, what the policies grant.
+"""The permissions of each command: its calls, operations.md and the stack's policies agree.
 
-These tests look at calls, where others look at what came of them: AWS allows or refuses calls,
-and the embedded services refuse none. What they can't show is written down in
-`tests/permissions.py`: what SQS's move task does by itself, and what S3 asks of KMS.
+These tests look at calls instead of results: AWS allows or refuses calls, and the embedded
+services refuse none. `tests/permissions.py` adds what they can't show: what SQS's move task does
+by itself, and what S3 asks of KMS.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from worker.result import Detection
 PAGE: Final = ROOT / "docs" / "operations.md"
 BUCKET: Final = "s3://BUCKET"  # the stack's
 
-# Each row of the page's table, and command lines that together take all of its ways.
+# Each row of the page's table, and command lines that together make all of its calls.
 RUNS: Final = {
     "enqueue": [f"enqueue {BUCKET}/photos", f"enqueue {BUCKET}/photos/a.jpg"],
     "enqueue --inventory": [f"enqueue {BUCKET}/inventory/manifest.json --inventory"],
@@ -47,13 +47,13 @@ RUNS: Final = {
     "export": ["export -o all.jsonl"],
     "overlay": ["overlay photos/a.jpg -o a.png", "overlay photos/b.jpg -o b.png"],
 }
-# What ends with an error here: the embedded services have no move task, and there is no result.
+# Exit statuses of those that fail here: there is no move task, and there is no result.
 REFUSED: Final = {"dead-letters redrive": 1, "get photos%2Fa.jpg --bucket elsewhere": 1}
 
-# Commands that bring their services along, or ask none.
+# Commands that call no AWS.
 AT_HOME: Final = {"demo", "local", "completion"}
 
-# Whoever may write photographs is a producer, and the stack can't know which.
+# Left to the owner of the bucket: the stack can't know who uploads.
 NOT_GRANTED: Final = {Permission("s3:PutObject", "bucket")}
 
 PLACES: Final = {
@@ -70,7 +70,7 @@ PLACES: Final = {
 
 @pytest.fixture
 def filled(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """Photographs with and without versions, results, letters, an inventory, a folder."""
+    """Photographs with and without versions, results, dead letters, an inventory, a folder."""
     monkeypatch.chdir(tmp_path)
     detection = Detection(seen_person().landmarks, 512, 512, "jpeg")
     for key in ("photos/a.jpg", "photos/b.jpg"):
@@ -88,7 +88,7 @@ def filled(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clo
 
 
 def run(cloud: Cloud, line: str, *, text: str | None = None) -> None:
-    """Run a command line, with the stack's settings and bucket."""
+    """Run a command line with the stack's settings and bucket."""
     arguments = line.replace("BUCKET", cloud.stack.bucket).split()
     result = CliRunner().invoke(landmarks, arguments, env=cloud.stack.environment, input=text)
     assert result.exit_code == REFUSED.get(line, 0), result.output
@@ -96,7 +96,9 @@ def run(cloud: Cloud, line: str, *, text: str | None = None) -> None:
 
 def commands(group: click.Group, before: str = "") -> Iterator[str]:
     """Every command, by its full name."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from commands(command, f"{before}{name} ")
         else:
@@ -104,7 +106,7 @@ def commands(group: click.Group, before: str = "") -> Iterator[str]:
 
 
 def policy(name: str, *, with_key: bool = True) -> set[Permission]:
-    """What a policy of the stack grants, by the page's words."""
+    """What a policy of the stack grants, in the page's words."""
     key = {"ExistingImageBucketKeyArn": KEY_ARN} if with_key else {}
     stack = render(ExistingImageBucket="camera-roll", **key)
     pairs = granted(stack.properties(name)["PolicyDocument"])
@@ -113,7 +115,7 @@ def policy(name: str, *, with_key: bool = True) -> set[Permission]:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_command_needs_what_the_page_says(filled: Cloud, name: str) -> None:
-    """What it asks of AWS is allowed by what its row lists, and needs all of that."""
+    """Its calls need exactly what its row lists."""
     with recorded(filled.stack) as needed:
         for line in RUNS[name]:
             run(filled, line)
@@ -122,7 +124,7 @@ def test_a_command_needs_what_the_page_says(filled: Cloud, name: str) -> None:
 
 
 def test_the_page_has_every_command() -> None:
-    """A new command has to say what it needs; and every row is run above."""
+    """Every command has a row, and every row is run above."""
     rows = said(PAGE).keys()
 
     assert rows == RUNS.keys()
@@ -130,8 +132,8 @@ def test_the_page_has_every_command() -> None:
     assert without_options == set(commands(landmarks)) - AT_HOME
 
 
-def test_operators_may_what_commands_need_and_nothing_else() -> None:
-    """Every row of the page's table, but for uploads."""
+def test_operator_policy_grants_what_commands_need_and_nothing_else() -> None:
+    """It covers every row of the page's table, except uploads."""
     rows = said(PAGE)
     needed = set().union(*rows.values())
 
@@ -142,7 +144,7 @@ def test_operators_may_what_commands_need_and_nothing_else() -> None:
 
 
 def test_a_producer_may_enqueue_what_it_names(filled: Cloud) -> None:
-    """Keys on standard input need no more than the policy for producers."""
+    """Keys on standard input need exactly ProducerPolicy."""
     with recorded(filled.stack) as needed:
         run(filled, "enqueue -", text="photos/a.jpg\n")
 
@@ -150,7 +152,7 @@ def test_a_producer_may_enqueue_what_it_names(filled: Cloud) -> None:
 
 
 def test_a_reader_may_get_a_result(filled: Cloud) -> None:
-    """One result needs no more than the policy for readers, and so does a drawing on a copy."""
+    """One result, and drawing it on a copy of the photograph, need exactly ReaderPolicy."""
     (Path.cwd() / "copy.jpg").write_bytes(person())
     with recorded(filled.stack) as needed:
         run(filled, "get photos/a.jpg")

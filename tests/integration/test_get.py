@@ -250,7 +250,7 @@ def test_what_is_not_there_says_what_to_do(cloud: Cloud, key: str, words: str) -
         (("s3://one/a", "--bucket", "two"), "two buckets"),
         (("s3://one",), "KEY is empty"),
         (("",), "KEY is empty"),
-        (("s3:///a",), "no address"),
+        (("s3:///a",), "not an address"),
     ],
 )
 def test_a_key_that_is_none_is_a_wrong_call(

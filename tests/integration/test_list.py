@@ -189,8 +189,8 @@ def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> No
 @pytest.mark.parametrize(
     ("arguments", "environment", "status", "words"),
     [
-        (("photos/new/",), {}, 2, "'photos/new/' is no address such as s3://bucket/prefix"),
-        (("s3:///new/",), {}, 2, "'s3:///new/' is no address"),
+        (("photos/new/",), {}, 2, "'photos/new/' is not an address such as s3://bucket/prefix"),
+        (("s3:///new/",), {}, 2, "'s3:///new/' is not an address"),
         ((), {}, 2, "Missing argument 's3://BUCKET/PREFIX'"),
         (("s3://photos", "--status", "done"), {}, 2, "'done' is not one of"),
         (("s3://photos", "--limit", "0"), {}, 2, "0 is not in the range"),

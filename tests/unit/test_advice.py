@@ -1,4 +1,4 @@
-"""What goes wrong, as one line for people."""
+"""Errors as one line and an exit status."""
 
 import click
 import pytest
@@ -18,7 +18,7 @@ from landmarks.errors import AccessDeniedError, SettingsError
 def refused(
     code: str, operation: str = "ReceiveMessage", message: str = "no\nnever"
 ) -> ClientError:
-    """What boto3 raises for an answer with this code."""
+    """What boto3 raises for an error response with this code."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
@@ -37,7 +37,7 @@ def refused(
         (refused("OverLimit"), "OverLimit"),
         (
             refused("500", "StartMessageMoveTask", "<html>" * 99),
-            "--one-by-one does without it: 500",
+            "move task failed (500): use --one-by-one",
         ),
         (refused("UnsupportedOperation", "StartMessageMoveTask"), "UnsupportedOperation"),
         (NoCredentialsError(), "AWS_PROFILE"),
@@ -54,7 +54,7 @@ def refused(
     ],
 )
 def test_each_error_is_one_line(error: Exception, words: str) -> None:
-    """It says what is wrong or what to do, and nothing of it breaks the line."""
+    """It says what is wrong or what to do, and nothing in it breaks the line."""
     with pytest.raises(click.ClickException) as raised, one_line_errors():
         raise error
 
@@ -62,16 +62,16 @@ def test_each_error_is_one_line(error: Exception, words: str) -> None:
     assert len(raised.value.message.splitlines()) == 1
 
 
-def test_an_object_that_may_not_be_read_is_named() -> None:
-    """What we say of it stays, and what to do about it is added, as where S3 itself says it."""
+def test_advice_is_added_to_an_error_of_ours() -> None:
+    """Access denied keeps our words, which name the object, and gains the same advice."""
     with pytest.raises(click.ClickException) as raised, one_line_errors():
         raise AccessDeniedError("S3 refuses 'a.jpg'") from refused("AccessDenied", "GetObject")
 
     assert raised.value.message.startswith("S3 refuses 'a.jpg': attach the stack's OperatorPolicy")
 
 
-def test_an_order_that_makes_no_sense_is_wrong_usage() -> None:
-    """What no service was asked about has the status of a wrong call."""
+def test_a_call_that_makes_no_sense_is_wrong_usage() -> None:
+    """It has the exit status of wrong usage."""
     with pytest.raises(click.ClickException) as raised, one_line_errors():
         raise OrderError("photos: expected s3://bucket")
 
@@ -79,7 +79,7 @@ def test_an_order_that_makes_no_sense_is_wrong_usage() -> None:
 
 
 def test_ctrl_c_at_a_question_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Click makes one exception of both; the status tells them apart."""
+    """Click raises Abort for Ctrl-C and for a no; the exit status tells them apart."""
 
     def interrupted(_prompt: str) -> str:
         raise KeyboardInterrupt
@@ -92,7 +92,7 @@ def test_ctrl_c_at_a_question_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> N
     assert ended.value.code == 130
 
 
-def test_a_mistake_of_ours_is_not_dressed_up() -> None:
-    """What nobody can do anything about keeps its traceback."""
+def test_a_bug_keeps_its_traceback() -> None:
+    """There is nothing that a user could do about it."""
     with pytest.raises(ZeroDivisionError), one_line_errors():
         raise ZeroDivisionError

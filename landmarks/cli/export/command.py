@@ -134,12 +134,12 @@ def _run(request: _Request, form: str) -> "Exported":
 
 @contextmanager
 def _opened(output: Path) -> Iterator[BinaryIO]:
-    from landmarks.cli.atomic import whole_file  # noqa: PLC0415, --help needs it not
+    from landmarks.cli.atomic import atomic_write  # noqa: PLC0415, --help needs it not
 
     if output == _STDOUT:
         yield sys.stdout.buffer
         return
-    with whole_file(output) as path, path.open("wb") as stream:
+    with atomic_write(output) as path, path.open("wb") as stream:
         yield stream
 
 
