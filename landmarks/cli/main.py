@@ -36,7 +36,10 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ),
     },
     "Run it": {
-        "status": ("landmarks.cli.status:status", "How queue, dead letters and results stand."),
+        "status": (
+            "landmarks.cli.status:status",
+            "Show queue depths, dead letters and recent results.",
+        ),
         "dead-letters": (
             "landmarks.cli.dead_letters:dead_letters",
             "Messages that were given up: why, and back into the queue.",

@@ -1,9 +1,9 @@
-"""How the queue and the results stand, as far as the services say."""
+"""What SQS, CloudWatch and the results table say about queues and recent results."""
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
@@ -11,40 +11,22 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from landmarks.cli.options import queue_name
-from landmarks.item import LandmarkItem, bind_reader_item
+from landmarks.item import DurationsMap, LandmarkItem, bind_reader_item
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-_ATTRIBUTES: Final = ["status", "processed_at", "duration_ms", "error_code"]
-
-
-# Items take about 8 kB and DynamoDB's pages end at 1 MB: no page reads past the last item wanted.
-_PAGE: Final = 100
-
-
-# SQS tells CloudWatch once a minute, and CloudWatch takes a few to answer.
-_METRIC_MINUTES: Final = 10
-
 
 _DEPTHS: Final = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
+# SQS reports to CloudWatch once a minute, and CloudWatch answers some minutes late.
+_METRIC_WINDOW: Final = timedelta(minutes=10)
 
-
-@dataclass(frozen=True, slots=True)
-class Age:
-    """How old a queue's oldest message was, by CloudWatch.
-
-    Attributes:
-        seconds: the age.
-        at: when it was that.
-    """
-
-    seconds: int
-    at: datetime
+_ATTRIBUTES: Final = ["status", "processed_at", "duration_ms", "error_code"]
+# 100 items of about 8 kB fit into DynamoDB's page of 1 MB: the limit is never read past.
+_MAX_PAGE_ITEMS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +35,19 @@ class Queue:
 
     Attributes:
         url: its URL.
-        depth: messages that could be received now.
-        in_flight: messages that are hidden: received, or waiting for their next try.
+        depth: messages that can be received now.
+        in_flight: hidden messages: received, or waiting for their next try.
         delayed: messages that were sent with a delay.
-        oldest: the oldest message's age; None if nobody says.
+        oldest_age_seconds: age of the oldest message by CloudWatch; None if unknown.
+        oldest_age_at: when CloudWatch measured that.
     """
 
     url: str
     depth: int
     in_flight: int
     delayed: int
-    oldest: Age | None
+    oldest_age_seconds: int | None = None
+    oldest_age_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -72,13 +56,13 @@ class Queue:
 
     @property
     def total(self) -> int:
-        """All messages in it."""
+        """All messages in the queue."""
         return self.depth + self.in_flight + self.delayed
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How long something took, in milliseconds."""
+    """Percentiles of a duration in milliseconds, by nearest rank."""
 
     p50: int
     p95: int
@@ -87,63 +71,61 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """What became of photographs lately, as far as the table was read.
+    """Outcomes of the recent jobs among the items that were read.
 
     Attributes:
-        table: its name.
-        window: how long ago counts as lately.
-        items_read: how many items were read.
-        whole_table: whether those were all.
-        outcomes: how many of the recent ones have each status.
-        error_codes: how many of the recent ones failed with each code.
-        durations: how long the recent ones took, by part; empty if there are none.
+        table: name of the table.
+        window_seconds: how long ago counts as recent.
+        items_read: how many items were read, recent or not.
+        whole_table: whether that was all of them.
+        processed: how many of them are recent.
+        outcomes: recent items by status.
+        error_codes: recent failures by error code.
+        duration_ms: of `fetch`, `detect` and `total`; empty without recent items.
     """
 
     table: str
-    window: timedelta
+    window_seconds: int
     items_read: int
     whole_table: bool
+    processed: int
     outcomes: Mapping[str, int]
     error_codes: Mapping[str, int]
-    durations: Mapping[str, Spread]
+    duration_ms: Mapping[str, Spread]
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything that was asked for; None is what was not, or what is not there."""
+    """Everything that was asked for; None for what was not asked for or does not exist."""
 
     at: datetime
     queue: Queue | None
     dead_letters: Queue | None
     recent: Recent | None
 
-    def as_json(self) -> dict[str, Any]:
-        """One object whose names are stable."""
-        return {
-            "at": _timestamp(self.at),
-            "queue": self.queue and _queue_as_json(self.queue),
-            "dead_letters": self.dead_letters and _queue_as_json(self.dead_letters),
-            "recent": self.recent and _recent_as_json(self.recent),
-        }
+    def to_json(self) -> str:
+        """One line; the fields' names are stable."""
+        return json.dumps(asdict(self), default=_timestamp)
 
 
-def read_queue(sqs: "SQSClient", cloudwatch: Any, url: str) -> Queue:  # noqa: ANN401, it has no types
-    """The depths of the queue at `url`, and the age of its oldest message.
+def read_queue(sqs: "SQSClient", url: str, cloudwatch: Any = None) -> Queue:  # noqa: ANN401, boto3's is untyped
+    """Read a queue's depths and, with a CloudWatch client, the age of its oldest message.
 
     Raises:
-        ClientError: SQS refuses.
+        ClientError: SQS refused.
         BotoCoreError: SQS can't be reached.
     """
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_DEPTHS)
     depth, in_flight, delayed = (int(answer["Attributes"][name]) for name in _DEPTHS)
-    return Queue(url, depth, in_flight, delayed, _oldest(cloudwatch, queue_name(url)))
+    seconds, at = _oldest_age(cloudwatch, queue_name(url)) if cloudwatch else (None, None)
+    return Queue(url, depth, in_flight, delayed, seconds, at)
 
 
 def redrive_target_url(sqs: "SQSClient", queue_url: str) -> str | None:
-    """Where the queue at `queue_url` moves what failed too often; None if nowhere.
+    """The URL of a queue's dead-letter queue; None if it has none.
 
     Raises:
-        ClientError: SQS refuses.
+        ClientError: SQS refused.
         BotoCoreError: SQS can't be reached.
     """
     answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
@@ -155,104 +137,71 @@ def redrive_target_url(sqs: "SQSClient", queue_url: str) -> str | None:
 
 
 def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
-    """What the first `max_items` items of a table say of the time since `window` ago.
+    """Summarise what was processed within `window` among the first `max_items` of a table.
 
-    A scan reads items in no order that means anything, so a part of a large table is a
-    sample of it.
+    A scan returns items in no meaningful order: part of a large table is a sample.
 
     Raises:
-        PynamoDBException: DynamoDB can't be asked.
+        PynamoDBException: the table can't be read.
     """
-    found = bind_reader_item(table).scan(
-        limit=max_items, page_size=min(max_items, _PAGE), attributes_to_get=_ATTRIBUTES
+    scan = bind_reader_item(table).scan(
+        limit=max_items, page_size=min(max_items, _MAX_PAGE_ITEMS), attributes_to_get=_ATTRIBUTES
     )
     since = _timestamp(datetime.now(UTC) - window)
-    items_read, recent = 0, []
-    for item in found:
-        items_read += 1
-        if (item.processed_at or "") >= since:
-            recent.append(item)
+    items = list(scan)
+    recent = [item for item in items if (item.processed_at or "") >= since]
     return Recent(
         table=table,
-        window=window,
-        items_read=items_read,
-        whole_table=found.last_evaluated_key is None,
-        outcomes=_counted(item.status for item in recent),
-        error_codes=_counted(item.error_code for item in recent if item.error_code),
-        durations=_durations(recent),
+        window_seconds=round(window.total_seconds()),
+        items_read=len(items),
+        whole_table=scan.last_evaluated_key is None,
+        processed=len(recent),
+        outcomes=dict(Counter(item.status for item in recent).most_common()),
+        error_codes=dict(
+            Counter(item.error_code for item in recent if item.error_code).most_common()
+        ),
+        duration_ms=_spreads(recent),
     )
 
 
-def _counted(names: Any) -> dict[str, int]:  # noqa: ANN401
-    return dict(Counter(names).most_common())
-
-
-def _durations(items: list[LandmarkItem]) -> dict[str, Spread]:
-    parts = [getattr(item, "duration_ms", None) for item in items]
-    timed = [durations for durations in parts if durations is not None]
-    if not timed:
+def _spreads(items: Sequence[LandmarkItem]) -> dict[str, Spread]:
+    stored: list[DurationsMap | None] = [item.duration_ms for item in items]
+    durations = [duration for duration in stored if duration is not None]
+    if not durations:
         return {}
     return {
-        part: _spread(sorted(int(getattr(durations, part)) for durations in timed))
+        part: _spread(sorted(int(getattr(duration, part)) for duration in durations))
         for part in ("fetch", "detect", "total")
     }
 
 
-def _spread(ascending: list[int]) -> Spread:
-    """Percentiles by the nearest rank."""
+def _spread(ascending: Sequence[int]) -> Spread:
     p50, p95 = (ascending[ceil(len(ascending) * share) - 1] for share in (0.5, 0.95))
     return Spread(p50, p95, ascending[-1])
 
 
-def _oldest(cloudwatch: Any, name: str) -> Age | None:  # noqa: ANN401
-    """The newest that CloudWatch knows; None where it refuses, knows nothing or is not there."""
+def _oldest_age(cloudwatch: Any, name: str) -> tuple[int, datetime] | tuple[None, None]:  # noqa: ANN401
+    """The newest measurement; None where CloudWatch has none, refuses or can't be reached."""
     now = datetime.now(UTC)
     try:
         answer = cloudwatch.get_metric_statistics(
             Namespace="AWS/SQS",
             MetricName="ApproximateAgeOfOldestMessage",
             Dimensions=[{"Name": "QueueName", "Value": name}],
-            StartTime=now - timedelta(minutes=_METRIC_MINUTES),
+            StartTime=now - _METRIC_WINDOW,
             EndTime=now + timedelta(minutes=1),
             Period=60,
             Statistics=["Maximum"],
         )
     except (BotoCoreError, ClientError):
-        return None
+        return None, None
     points = answer["Datapoints"]
     if not points:
-        return None
+        return None, None
     newest = max(points, key=lambda point: point["Timestamp"])
-    return Age(round(newest["Maximum"]), newest["Timestamp"].astimezone(UTC))
-
-
-def _queue_as_json(queue: Queue) -> dict[str, Any]:
-    return {
-        "url": queue.url,
-        "depth": queue.depth,
-        "in_flight": queue.in_flight,
-        "delayed": queue.delayed,
-        "oldest_age_seconds": queue.oldest and queue.oldest.seconds,
-        "oldest_age_at": queue.oldest and _timestamp(queue.oldest.at),
-    }
-
-
-def _recent_as_json(recent: Recent) -> dict[str, Any]:
-    return {
-        "table": recent.table,
-        "window_seconds": round(recent.window.total_seconds()),
-        "items_read": recent.items_read,
-        "whole_table": recent.whole_table,
-        "processed": sum(recent.outcomes.values()),
-        "outcomes": dict(recent.outcomes),
-        "error_codes": dict(recent.error_codes),
-        "duration_ms": {
-            part: {"p50": spread.p50, "p95": spread.p95, "max": spread.max}
-            for part, spread in recent.durations.items()
-        },
-    }
+    return round(newest["Maximum"]), newest["Timestamp"].astimezone(UTC)
 
 
 def _timestamp(moment: datetime) -> str:
-    """UTC, ISO 8601, with milliseconds: as the worker writes it, so that it compares as text."""
+    """As `processed_at` is stored, so that the two compare as text."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
