@@ -1,53 +1,52 @@
 """`landmarks dead-letters …`."""
 
 import json
+from base64 import b64encode
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import click
 
+from landmarks.cli.dead_letter_queue import (
+    Choice,
+    DeadLetter,
+    DeadLetterReader,
+    delete_dead_letters,
+    read_dead_letters,
+    send_back,
+    start_move_task,
+)
 from landmarks.cli.options import (
     REQUIRED_DEAD_LETTER_QUEUE_URL,
     TARGET_QUEUE_URL,
+    queue_client,
     require_queue_url,
     stack_options,
 )
 from landmarks.cli.terminal import counted, escaped, one_line
 
-if TYPE_CHECKING:
-    from landmarks.cli.redrive import Choice, DeadLetter, Picked
-
-_NO_REASON: Final = "moved by SQS, which says no more"
-
-
+_NO_REASON: Final = "moved by SQS, which gives no reason"
 _INDENT: Final = 2
 
-
 _IDS: Final = click.argument("message_ids", nargs=-1, metavar="[MESSAGE_ID]...")
-
-
 _CODE: Final = click.option(
-    "--code", metavar="CODE", help="Those with this error code; UNKNOWN for those without."
+    "--code", metavar="CODE", help="Only with this error code; UNKNOWN for those without."
 )
-
-
-_JSON: Final = click.option("--json", "as_json", is_flag=True, help="A JSON object a letter.")
+_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON objects.")
 
 
 class _Group(click.Group):
-    """Its commands are listed in the order of their use."""
-
     def list_commands(self, _: click.Context) -> list[str]:
-        """As they were added."""
-        return list(self.commands)
+        return list(self.commands)  # in the order below, not sorted
 
 
 @click.group("dead-letters", cls=_Group)
 def dead_letters() -> None:
-    """Messages that were given up: why, and back into the queue.
+    """List, redrive or delete messages that were given up.
 
-    Whoever looks at dead letters hides them from others: until the command ends, or for
-    30 seconds if it is killed.
+    Reading dead letters hides them from other readers until the command ends, or for 30
+    seconds if it is killed.
     """
 
 
@@ -58,18 +57,15 @@ def dead_letters() -> None:
     default=100,
     show_default=True,
     metavar="COUNT",
-    help="How many are printed at most.",
+    help="Print at most this many.",
 )
 @_JSON
 @stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL)
 def list_dead_letters(dead_letter_queue_url: str, limit: int, *, as_json: bool) -> None:
-    """Print dead letters with their reasons; they stay where they are.
+    """Print dead letters and their reasons.
 
-    A line with their number, by error code, goes to standard error.
+    How many there are of each error code is printed to standard error.
     """
-    from landmarks.cli.options import queue_client  # noqa: PLC0415, the same
-    from landmarks.cli.redrive import read_dead_letters  # noqa: PLC0415, not for --help
-
     codes: Counter[str] = Counter()
     sqs = queue_client(dead_letter_queue_url)
     for letter in read_dead_letters(sqs, dead_letter_queue_url, limit):
@@ -77,7 +73,7 @@ def list_dead_letters(dead_letter_queue_url: str, limit: int, *, as_json: bool) 
         if as_json:
             click.echo(json.dumps(_as_json(letter)))
         else:
-            _print_briefly(letter)
+            _print_summary(letter)
     parts = ", ".join(f"{count} {one_line(code)}" for code, count in codes.most_common())
     more = "; there may be more: --limit" if codes.total() == limit else ""
     click.echo(
@@ -90,24 +86,22 @@ def list_dead_letters(dead_letter_queue_url: str, limit: int, *, as_json: bool) 
 @_JSON
 @stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL)
 def show_dead_letter(message_id: str, dead_letter_queue_url: str, *, as_json: bool) -> None:
-    """Print all of one dead letter; it stays where it is."""
-    from landmarks.cli.options import queue_client  # noqa: PLC0415, the same
-    from landmarks.cli.redrive import find_dead_letter  # noqa: PLC0415, not for --help
-
+    """Print one dead letter in full."""
     sqs = queue_client(dead_letter_queue_url)
-    letter = find_dead_letter(sqs, dead_letter_queue_url, message_id)
+    with DeadLetterReader(sqs, dead_letter_queue_url) as letters:
+        letter = next((letter for letter in letters if message_id in letter.ids), None)
     if letter is None:
-        raise click.ClickException(_missing([message_id]))
+        raise _not_found([message_id])
     if as_json:
         click.echo(json.dumps(_as_json(letter), indent=_INDENT))
     else:
-        _print_fully(letter)
+        _print_all(letter)
 
 
 @dead_letters.command("redrive")
 @_IDS
 @_CODE
-@click.option("--one-by-one", is_flag=True, help="For stand-ins of SQS that have no move task.")
+@click.option("--one-by-one", is_flag=True, help="Do without SQS's move task.")
 @stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL, TARGET_QUEUE_URL)
 def redrive_dead_letters(
     message_ids: tuple[str, ...],
@@ -117,34 +111,32 @@ def redrive_dead_letters(
     *,
     one_by_one: bool,
 ) -> None:
-    """Bring dead letters back into the queue.
+    """Send dead letters back to the queue.
 
     All of them, or those with the ids or the code.
 
-    All are moved by SQS's own move task, which goes on after the command has ended; some
-    one by one: each is sent to the queue, then deleted. Interrupted in between it comes
-    twice, which costs the worker one look into the table.
+    With ids, a code or --one-by-one, each is sent as its producer sent it, then deleted:
+    an interruption can duplicate a message, but never loses one. Otherwise SQS moves all
+    of them in the background, with the worker's reasons still in their attributes; the
+    worker ignores these. Other implementations of SQS may have no such task.
     """
-    from landmarks.cli.options import queue_client  # noqa: PLC0415, the same
-    from landmarks.cli.redrive import move_one_by_one, start_move  # noqa: PLC0415
-
     choice, target = _choice(message_ids, code), require_queue_url(queue_url)
     sqs = queue_client(dead_letter_queue_url)
     if one_by_one or message_ids or code:
-        picked = move_one_by_one(sqs, dead_letter_queue_url, target, choice)
-        _report(picked, "brought back")
+        count, missing = send_back(sqs, dead_letter_queue_url, target, choice)
+        _print_outcome(f"{count} sent back to the queue", missing)
     else:
-        handle = start_move(sqs, dead_letter_queue_url, target)
-        click.echo(f"SQS is bringing them back: move task {handle}", err=True)
+        handle = start_move_task(sqs, dead_letter_queue_url, target)
+        click.echo(f"SQS is moving them to the queue: move task {handle}", err=True)
 
 
 @dead_letters.command("drop")
 @_IDS
 @_CODE
-@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.option("--all", "everything", is_flag=True, help="Delete all of them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL)
-def drop(
+def drop_dead_letters(
     message_ids: tuple[str, ...],
     code: str | None,
     dead_letter_queue_url: str,
@@ -156,43 +148,41 @@ def drop(
 
     Those with the ids or the code, or all of them.
     """
-    from landmarks.cli.options import queue_client  # noqa: PLC0415, the same
-    from landmarks.cli.redrive import drop_dead_letters  # noqa: PLC0415, not for --help
-
     choice = _choice(message_ids, code)
     if everything == bool(message_ids or code):
-        raise click.UsageError("say which: message ids, --code CODE or --all")
+        raise click.UsageError("say which ones: message ids, --code CODE or --all")
     if not yes:
         click.confirm(f"Delete {_described(choice)} for good?", abort=True, err=True)
     sqs = queue_client(dead_letter_queue_url)
-    _report(drop_dead_letters(sqs, dead_letter_queue_url, choice), "deleted")
+    count, missing = delete_dead_letters(sqs, dead_letter_queue_url, choice)
+    _print_outcome(f"{count} deleted", missing)
 
 
-def _choice(message_ids: tuple[str, ...], code: str | None) -> "Choice":
-    from landmarks.cli.redrive import Choice  # noqa: PLC0415, --help needs none of it
-
+def _choice(message_ids: tuple[str, ...], code: str | None) -> Choice:
     if message_ids and code:
-        raise click.UsageError("message ids and --code: one of the two")
+        raise click.UsageError("give message ids or --code, not both")
     return Choice(frozenset(message_ids), code)
 
 
-def _described(choice: "Choice") -> str:
+def _described(choice: Choice) -> str:
     if choice.ids:
         return counted(len(choice.ids), "dead letter")
     return f"every dead letter with the code {choice.code}" if choice.code else "ALL dead letters"
 
 
-def _report(picked: "Picked", done: str) -> None:
-    click.echo(f"{picked.count} {done}", err=True)
-    if picked.missing:
-        raise click.ClickException(_missing(picked.missing))
+def _print_outcome(done: str, missing: Sequence[str]) -> None:
+    click.echo(done, err=True)
+    if missing:
+        raise _not_found(missing)
 
 
-def _missing(ids: "tuple[str, ...] | list[str]") -> str:
-    return f"no such dead letter: {', '.join(ids)} (one that somebody looks at hides for 30 s)"
+def _not_found(ids: Sequence[str]) -> click.ClickException:
+    return click.ClickException(
+        f"no such dead letter: {', '.join(ids)} (hidden for up to 30 s if another reader has it)"
+    )
 
 
-def _print_briefly(letter: "DeadLetter") -> None:
+def _print_summary(letter: DeadLetter) -> None:
     count = letter.receive_count
     tries = f" after {count} {'try' if count == 1 else 'tries'}" if count else ""
     code = click.style(one_line(letter.code), fg="red", bold=True)
@@ -201,7 +191,7 @@ def _print_briefly(letter: "DeadLetter") -> None:
     click.echo(click.style(f"  {one_line(letter.body)}", dim=True))
 
 
-def _print_fully(letter: "DeadLetter") -> None:
+def _print_all(letter: DeadLetter) -> None:
     facts = {
         "message id": letter.message_id,
         "letter id": letter.letter_id,
@@ -209,27 +199,29 @@ def _print_fully(letter: "DeadLetter") -> None:
         "reason": letter.error_message or _NO_REASON,
         "receives": letter.receive_count,
         "sent at": letter.sent_at and letter.sent_at.isoformat(" ", "seconds"),
-        **{name: value.get("StringValue") for name, value in letter.attributes.items()},
+        **{
+            name: value.get("StringValue") or b64encode(value.get("BinaryValue", b"")).decode()
+            for name, value in letter.attributes.items()
+        },
     }
     width = max(map(len, facts))
     for name, value in facts.items():
         if value is not None:
-            click.echo(
-                f"{click.style(one_line(name.ljust(width)), dim=True)}  {escaped(str(value))}"
-            )
+            label = click.style(one_line(name.ljust(width)), dim=True)
+            click.echo(f"{label}  {escaped(str(value))}")
     click.echo()
-    for line in _pretty(letter.body).splitlines():
+    for line in _indented(letter.body).splitlines():
         click.echo(escaped(line))
 
 
-def _pretty(body: str) -> str:
+def _indented(body: str) -> str:
     try:
         return json.dumps(json.loads(body), indent=_INDENT, ensure_ascii=False)
     except (ValueError, RecursionError):
         return body
 
 
-def _as_json(letter: "DeadLetter") -> dict[str, Any]:
+def _as_json(letter: DeadLetter) -> dict[str, Any]:
     return {
         "message_id": letter.message_id,
         "letter_id": letter.letter_id,

@@ -42,7 +42,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ),
         "dead-letters": (
             "landmarks.cli.dead_letters:dead_letters",
-            "Messages that were given up: why, and back into the queue.",
+            "List, redrive or delete messages that were given up.",
         ),
         "retry": ("landmarks.cli.retry:retry", "Enqueue again what is stored as `failed`."),
         "reprocess": (

@@ -1,4 +1,4 @@
-"""Dead letters shown, picked, brought back and dropped."""
+"""Dead letters listed, shown, sent back and deleted."""
 
 import json
 import signal
@@ -7,31 +7,53 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
+from landmarks.cli.dead_letter_queue import (
+    DeadLetterReader,
+    read_dead_letters,
+    start_move_task,
+)
 from landmarks.cli.main import landmarks
-from landmarks.cli.redrive import Look
 from landmarks.errors import MessageError, ObjectNotFoundError
-from tests.fakes import Cloud
+from tests.conftest import MakeHandler
+from tests.fakes import Cloud, deliver
 from worker.queue import DeadLetterQueue
 
 LATER = float("inf")
 
+PRODUCERS_ATTRIBUTES: dict[str, Any] = {
+    "trace": {"DataType": "String", "StringValue": "abc"},
+    "priority": {"DataType": "Number", "StringValue": "7"},
+    "signature": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    "error_code": {"DataType": "String.custom", "StringValue": "the producer's own"},
+    "receive_count": {"DataType": "String", "StringValue": "many"},
+}
+
 
 @pytest.fixture
 def filled(cloud: Cloud, services: dict[str, Any]) -> Cloud:
-    """Eleven letters of the worker with two codes, and one that SQS might have moved."""
+    """Eleven dead letters of the worker with two codes, and one that SQS might have moved."""
     queue = DeadLetterQueue(services["sqs"], cloud.stack.dead_letter_queue_url)
     for number in range(11):
         error = MessageError("no key") if number < 4 else ObjectNotFoundError("no \x1b[31mobject")
         body = f'{{"key": "{number}.jpg"}}'
         queue.put(body, message_id=f"id-{number}", attempts=3, error=error, deadline=LATER)
-    services["sqs"].send_message(
-        QueueUrl=cloud.stack.dead_letter_queue_url,
-        MessageBody="moved",
-        MessageAttributes={"trace": {"DataType": "String", "StringValue": "abc"}},
-    )
+    move_by_sqs(cloud, "moved")
     return cloud
+
+
+def move_by_sqs(cloud: Cloud, body: str, trace: str = "Root=1-2-3") -> None:
+    """Put a message into the dead-letter queue as SQS does: as it is."""
+    boto3.client("sqs").send_message(
+        QueueUrl=cloud.stack.dead_letter_queue_url,
+        MessageBody=body,
+        MessageAttributes=PRODUCERS_ATTRIBUTES,
+        MessageSystemAttributes={
+            "AWSTraceHeader": {"DataType": "String", "StringValue": trace},
+        },
+    )
 
 
 def run(cloud: Cloud, *arguments: str, answer: str | None = None) -> Result:
@@ -41,46 +63,63 @@ def run(cloud: Cloud, *arguments: str, answer: str | None = None) -> Result:
 
 
 def letters(cloud: Cloud) -> list[dict[str, Any]]:
-    """What the list says as JSON."""
+    """The list's JSON."""
     result = run(cloud, "list", "--json")
     assert result.exit_code == 0
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def codes(cloud: Cloud) -> Counter[str | None]:
-    """How many letters there are of each code."""
+    """How many dead letters there are of each code."""
     return Counter(letter["error_code"] for letter in letters(cloud))
 
 
-def queue_bodies(cloud: Cloud, services: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The messages in the queue that jobs come from, by body."""
-    found: dict[str, dict[str, Any]] = {}
-    while (
-        messages := services["sqs"]
-        .receive_message(
-            QueueUrl=cloud.stack.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        )
-        .get("Messages")
-    ):
+def queued_messages(cloud: Cloud) -> dict[str, Any]:
+    """The job queue's messages by body."""
+    found: dict[str, Any] = {}
+    sqs = boto3.client("sqs")
+    while messages := sqs.receive_message(
+        QueueUrl=cloud.stack.queue_url,
+        MaxNumberOfMessages=10,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["AWSTraceHeader"],
+    ).get("Messages"):
         found |= {message["Body"]: message for message in messages}
     return found
 
 
+def test_list_prints_what_the_worker_gave_up(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """Each dead letter is printed once, with code, tries, reason and body; nothing is obeyed."""
+    bodies = [f'{{"photo": "\\u001b[31m{number}.jpg"}}' for number in range(12)]
+    assert deliver(make_handler(), *bodies[:6]) == []
+    assert deliver(make_handler(), *bodies[6:], receive_count=3) == []
+
+    result = run(cloud, "list")
+
+    assert result.exit_code == 0
+    assert result.stdout.count("INVALID_MESSAGE") == 12
+    assert result.stdout.count("after 3 tries") == 6
+    assert "expected `key`" in result.stdout
+    assert all(f"{number}.jpg" in result.stdout for number in range(12))
+    assert "\x1b" not in result.stdout
+
+
 def test_list_ends_with_a_summary_by_code(filled: Cloud) -> None:
-    """The most frequent reason comes first."""
-    result = run(filled, "list")
-
+    """The most frequent code comes first."""
     expected = "12 dead letters: 7 OBJECT_NOT_FOUND, 4 INVALID_MESSAGE, 1 UNKNOWN\n"
-    assert result.stderr == expected
+    assert run(filled, "list").stderr == expected
 
 
-def test_list_says_that_it_stopped(filled: Cloud) -> None:
-    """At the limit there may be more."""
-    assert "may be more" in run(filled, "list", "--limit", "5").stderr
+def test_list_stops_at_its_limit(filled: Cloud) -> None:
+    """No more are printed than asked for, and the summary says that there may be more."""
+    result = run(filled, "list", "--limit", "4")
+
+    assert result.stdout.count("after 3 tries") == 4
+    assert "may be more" in result.stderr
 
 
 def test_list_as_json_is_an_object_a_line(filled: Cloud) -> None:
-    """Every field has its name, and what nobody said is null."""
+    """SQS gives no reason for what it moved: null, whatever attributes the producer has."""
     by_body = {letter["body"]: letter for letter in letters(filled)}
 
     assert len(by_body) == 12
@@ -101,94 +140,97 @@ def test_what_was_listed_is_there_for_the_next_reader(filled: Cloud) -> None:
     assert len(set(found)) == 12
 
 
-def test_a_look_that_fails_gives_letters_back(filled: Cloud, services: dict[str, Any]) -> None:
-    """Whatever ends a look, what is in hand goes back."""
+def test_dead_letters_can_be_read_without_a_terminal(filled: Cloud) -> None:
+    """A program gets them as data, and leaves them where they are."""
+    sqs, url = boto3.client("sqs"), filled.stack.dead_letter_queue_url
 
-    def fail() -> None:
-        with Look(services["sqs"], filled.stack.dead_letter_queue_url) as look:
-            next(iter(look))
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-
-    assert len(filled.dead_letters()) == 10
+    assert [len(list(read_dead_letters(sqs, url))) for _ in range(2)] == [12, 12]
 
 
-def test_show_prints_all_of_one_letter(filled: Cloud) -> None:
-    """Reason, tries, times, and the body as JSON for people."""
+def test_show_prints_one_dead_letter_in_full(filled: Cloud) -> None:
+    """Reason, tries, time, and the body as JSON for people."""
     result = run(filled, "show", "id-5")
 
     assert result.exit_code == 0
     assert all(word in result.stdout for word in ("OBJECT_NOT_FOUND", "id-5", "3", "sent at"))
     assert '{\n  "key": "5.jpg"\n}' in result.stdout
     assert "\x1b" not in result.stdout
+    assert json.loads(run(filled, "show", "id-5", "--json").stdout) in letters(filled)
 
 
-def test_show_prints_a_body_that_is_no_json(filled: Cloud) -> None:
-    """What SQS itself has moved is shown as it came, with its own attributes."""
+def test_show_prints_attributes_and_a_body_that_is_not_json(filled: Cloud) -> None:
+    """The producer's attributes are shown, bytes as base64; the body as it is."""
     (moved,) = [letter for letter in letters(filled) if letter["body"] == "moved"]
 
-    result = run(filled, "show", moved["letter_id"])
+    lines = run(filled, "show", moved["letter_id"]).stdout.splitlines()
 
-    assert result.stdout.endswith("\n\nmoved\n")
-    assert "trace" in result.stdout
-    assert "abc" in result.stdout
-
-
-def test_show_as_json_is_the_lists_object(filled: Cloud) -> None:
-    """One letter has the same fields alone as in a list."""
-    shown = json.loads(run(filled, "show", "id-5", "--json").stdout)
-
-    assert shown in letters(filled)
+    facts = [line.split() for line in lines]
+    assert all(fact in facts for fact in (["trace", "abc"], ["signature", "AP8="]))
+    assert lines[-2:] == ["", "moved"]
 
 
 def test_show_says_what_is_not_there(filled: Cloud) -> None:
-    """An id that no letter has is an error."""
+    """An id that no dead letter has is an error."""
     result = run(filled, "show", "id-99")
 
     assert result.exit_code == 1
     assert "no such dead letter: id-99" in result.stderr
 
 
-def test_redrive_brings_back_those_with_the_ids(filled: Cloud, services: dict[str, Any]) -> None:
-    """The chosen ones are in the queue, the others where they were."""
+def test_redrive_sends_back_what_is_chosen(filled: Cloud) -> None:
+    """Those with the ids or the code are in the queue, the others where they were."""
     result = run(filled, "redrive", "id-1", "id-7")
 
-    assert (result.exit_code, result.stderr) == (0, "2 brought back\n")
-    assert queue_bodies(filled, services).keys() == {'{"key": "1.jpg"}', '{"key": "7.jpg"}'}
-    assert codes(filled) == {"INVALID_MESSAGE": 3, "OBJECT_NOT_FOUND": 6, None: 1}
+    assert (result.exit_code, result.stderr) == (0, "2 sent back to the queue\n")
+    assert queued_messages(filled).keys() == {'{"key": "1.jpg"}', '{"key": "7.jpg"}'}
+    assert run(filled, "redrive", "--code", "OBJECT_NOT_FOUND").stderr.startswith("6 sent back")
+    assert codes(filled) == {"INVALID_MESSAGE": 3, None: 1}
 
 
-def test_redrive_brings_back_those_with_the_code(filled: Cloud) -> None:
-    """All of one reason, and none of another."""
-    result = run(filled, "redrive", "--code", "OBJECT_NOT_FOUND")
+def test_redrive_restores_what_the_producer_sent(filled: Cloud) -> None:
+    """Attributes of every type and the trace are the producer's again; the reasons are gone."""
+    assert run(filled, "redrive", "--one-by-one").stderr == "12 sent back to the queue\n"
 
-    assert (result.exit_code, result.stderr) == (0, "7 brought back\n")
-    assert filled.queued() == 7
-    assert codes(filled) == {"INVALID_MESSAGE": 4, None: 1}
+    messages = queued_messages(filled)
+    assert len(messages) == 12
+    moved = messages["moved"]
+    assert moved["MessageAttributes"] == PRODUCERS_ATTRIBUTES
+    assert moved["Attributes"]["AWSTraceHeader"] == "Root=1-2-3"
+    assert "MessageAttributes" not in messages['{"key": "1.jpg"}']
 
 
-def test_redrive_keeps_a_messages_own_attributes(filled: Cloud, services: dict[str, Any]) -> None:
-    """What the producer sent along comes back, the worker's reasons do not."""
-    run(filled, "redrive", "--code", "UNKNOWN")
-    run(filled, "redrive", "id-1")
+def test_redrive_takes_the_reasons_off_a_message_with_attributes(
+    cloud: Cloud, services: dict[str, Any]
+) -> None:
+    """The worker's four attributes go; the producer's that were beside them stay."""
+    producers = {name: PRODUCERS_ATTRIBUTES[name] for name in ("trace", "priority", "signature")}
+    reasons = {
+        "error_code": {"DataType": "String", "StringValue": "INVALID_MESSAGE"},
+        "error_message": {"DataType": "String", "StringValue": "no key"},
+        "receive_count": {"DataType": "Number", "StringValue": "1"},
+        "original_message_id": {"DataType": "String", "StringValue": "id-0"},
+    }
+    services["sqs"].send_message(
+        QueueUrl=cloud.stack.dead_letter_queue_url,
+        MessageBody="?",
+        MessageAttributes=producers | reasons,
+    )
 
-    bodies = queue_bodies(filled, services)
-    assert bodies["moved"]["MessageAttributes"]["trace"]["StringValue"] == "abc"
-    assert "MessageAttributes" not in bodies['{"key": "1.jpg"}']
+    assert run(cloud, "redrive", "id-0").exit_code == 0
+
+    assert queued_messages(cloud)["?"]["MessageAttributes"] == producers
 
 
 def test_redrive_names_what_it_did_not_find(filled: Cloud) -> None:
-    """What is there is brought back, and what is not is an error."""
+    """What is there is sent back, and what is not is an error."""
     result = run(filled, "redrive", "id-1", "id-99")
 
     assert result.exit_code == 1
-    assert "1 brought back" in result.stderr
+    assert "1 sent back" in result.stderr
     assert "no such dead letter: id-99" in result.stderr
 
 
-def test_a_letter_that_cannot_be_sent_stays(filled: Cloud) -> None:
+def test_what_cannot_be_sent_stays(filled: Cloud) -> None:
     """Nothing is deleted before the queue has it, and what is left can be read at once."""
     url = f"{filled.stack.queue_url}-gone"
 
@@ -205,24 +247,44 @@ def test_redrive_leaves_what_is_given_up_again(
     """A message that the worker gives up at once does not go in circles."""
     put = DeadLetterQueue(boto3.client("sqs"), cloud.stack.dead_letter_queue_url).put
     put("?", message_id="first", attempts=1, error=MessageError("no key"), deadline=LATER)
-    deleted = Look.delete
+    delete = DeadLetterReader.delete
     sent: list[str] = []
 
-    def give_up_again(look: Look, letter: Any) -> None:  # noqa: ANN401
-        deleted(look, letter)
-        (message,) = look._sqs.receive_message(QueueUrl=cloud.stack.queue_url)["Messages"]
+    def give_up_again(reader: DeadLetterReader, letter: Any) -> None:  # noqa: ANN401
+        delete(reader, letter)
+        (message,) = boto3.client("sqs").receive_message(QueueUrl=cloud.stack.queue_url)["Messages"]
         sent.append(message["MessageId"])
         error = MessageError("still none")
         put("?", message_id=message["MessageId"], attempts=1, error=error, deadline=LATER)
 
-    monkeypatch.setattr(Look, "delete", give_up_again)
+    monkeypatch.setattr(DeadLetterReader, "delete", give_up_again)
 
-    assert run(cloud, "redrive", "--one-by-one").stderr == "1 brought back\n"
+    assert run(cloud, "redrive", "--one-by-one").stderr == "1 sent back to the queue\n"
     assert [letter["message_id"] for letter in letters(cloud)] == sent
 
 
+def test_redrive_uses_the_move_task_of_sqs() -> None:
+    """SQS is told both queues: it knows no source of the copies that the worker sent."""
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    arns = {name: f"arn:aws:sqs:us-east-1:111122223333:{name}" for name in ("dead", "live")}
+    with Stubber(sqs) as stub:
+        for name, arn in arns.items():
+            stub.add_response(
+                "get_queue_attributes",
+                {"Attributes": {"QueueArn": arn}},
+                {"QueueUrl": f"https://sqs/{name}", "AttributeNames": ["QueueArn"]},
+            )
+        stub.add_response(
+            "start_message_move_task",
+            {"TaskHandle": "handle"},
+            {"SourceArn": arns["dead"], "DestinationArn": arns["live"]},
+        )
+
+        assert start_move_task(sqs, "https://sqs/dead", "https://sqs/live") == "handle"
+
+
 def test_without_a_move_task_there_is_another_way(filled: Cloud) -> None:
-    """A stand-in that has none makes an error that names the option."""
+    """The error of a stand-in that has none names the option, in one line."""
     result = run(filled, "redrive")
 
     assert result.exit_code == 1
@@ -241,7 +303,7 @@ def test_drop_deletes_after_a_yes(filled: Cloud) -> None:
 
 @pytest.mark.parametrize("answer", ["n\n", ""])
 def test_drop_deletes_nothing_without_a_yes(filled: Cloud, answer: str) -> None:
-    """A no, or nobody there to say yes: nothing happens, and the exit status says so."""
+    """A no or no answer: nothing is deleted, and the exit status says so."""
     result = run(filled, "drop", "--all", answer=answer)
 
     assert result.exit_code == 1
@@ -249,7 +311,7 @@ def test_drop_deletes_nothing_without_a_yes(filled: Cloud, answer: str) -> None:
 
 
 def test_drop_all_without_asking(filled: Cloud) -> None:
-    """With --yes nobody is asked, and nothing is left."""
+    """With --yes there is no question, and nothing is left."""
     result = run(filled, "drop", "--all", "--yes")
 
     assert (result.exit_code, result.stderr) == (0, "12 deleted\n")
@@ -257,11 +319,11 @@ def test_drop_all_without_asking(filled: Cloud) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_it_gives_letters_back(
+def test_interrupted_it_hides_nothing(
     filled: Cloud, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
 ) -> None:
-    """Ctrl-C or SIGTERM: the exit status is a shell's, and what was in hand can be read at once."""
-    monkeypatch.setattr(Look, "delete", lambda *_: signal.raise_signal(number))
+    """Ctrl-C or SIGTERM: the exit status is a shell's, and what is left can be read at once."""
+    monkeypatch.setattr(DeadLetterReader, "delete", lambda *_: signal.raise_signal(number))
 
     result = run(filled, "drop", "--all", "--yes")
 
@@ -274,11 +336,10 @@ def test_interrupted_it_gives_letters_back(
     [
         ("drop", "--yes"),
         ("drop", "--yes", "--all", "id-1"),
-        ("drop", "--yes", "--all", "--code", "INVALID_MESSAGE"),
         ("drop", "--yes", "--code", "INVALID_MESSAGE", "id-1"),
         ("redrive", "--code", "INVALID_MESSAGE", "id-1"),
     ],
 )
-def test_an_unclear_choice_is_a_wrong_call(cloud: Cloud, arguments: tuple[str, ...]) -> None:
+def test_an_unclear_choice_is_wrong_usage(cloud: Cloud, arguments: tuple[str, ...]) -> None:
     """What would be guessing is refused, with exit status 2."""
     assert run(cloud, *arguments).exit_code == 2

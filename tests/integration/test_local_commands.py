@@ -1,4 +1,4 @@
-"""`--local`: every command against the stack that `landmarks local` runs."""
+"""`--local`: commands against the stack that `landmarks local` runs."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def stack(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """That stack; the environment speaks of another one, and of AWS."""
+    """That stack; the environment names another one, and AWS."""
     cloud = cloud_of(sourced(folder / "build" / "local"))
     monkeypatch.chdir(folder)
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers other tests' credentials
@@ -41,14 +41,14 @@ def run(*arguments: str, lines: str = "") -> Result:
 
 
 def succeed(*arguments: str) -> str:
-    """What a command says that succeeds."""
+    """The output of a command that succeeds."""
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     return result.output
 
 
 def test_enqueue_status_and_the_rest_find_the_stack(stack: Cloud, tmp_path: Path) -> None:
-    """A folder is uploaded and enqueued; what is in queue and table is seen and sent again."""
+    """A folder is uploaded and enqueued, results are enqueued again, and status counts it all."""
     (tmp_path / "a.png").write_bytes(nobody())
     store(stack, "b.jpg", "failed", code="NOT_AN_IMAGE", options_hash="f" * 16)
 
@@ -65,16 +65,16 @@ def test_enqueue_status_and_the_rest_find_the_stack(stack: Cloud, tmp_path: Path
 
 
 def test_dead_letters_are_the_stacks(stack: Cloud) -> None:
-    """A letter is listed, and brought back one by one."""
+    """A dead letter is listed and sent back."""
     url = stack.stack.dead_letter_queue_url
     letter = stack.clients["sqs"].send_message(QueueUrl=url, MessageBody="?")["MessageId"]
 
     assert letter in succeed("dead-letters", "list")
-    assert succeed("dead-letters", "redrive", letter) == "1 brought back\n"
+    assert succeed("dead-letters", "redrive", letter) == "1 sent back to the queue\n"
 
 
 def test_the_environment_is_what_it_was(stack: Cloud) -> None:
-    """Afterwards nothing points to the local stack any more."""
+    """After the command nothing points to the local stack."""
     del stack
     before = dict(os.environ)
 

@@ -1,0 +1,238 @@
+"""The dead-letter queue: read, sent back to the job queue, deleted."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from landmarks.job import REASON_ATTRIBUTES
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef, MessageTypeDef
+
+# The code of dead letters that SQS moved itself: it gives no reason.
+UNKNOWN: Final = "UNKNOWN"
+
+_HIDDEN_SECONDS: Final = 30
+_BATCH: Final = 10  # SQS's limit for one request
+# Where reading all takes longer than they are hidden, dead letters show up again: after this
+# many answers in a row without a new one, all have been seen.
+_MAX_STALE_ANSWERS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message in the dead-letter queue.
+
+    SQS itself moves a message there after too many receives: as it is, with its id. The worker
+    sends a copy, with its reasons as message attributes.
+
+    Attributes:
+        message_id: the message's id in the job queue.
+        letter_id: its id in the dead-letter queue; the same if SQS moved it.
+        body: as the producer sent it.
+        receive_count: how often it was received; None if SQS moved it.
+        error_code: why the worker gave it up; None if SQS moved it.
+        error_message: the same in words.
+        sent_at: when the copy was sent; if SQS moved it, when the message was.
+        attributes: the producer's message attributes.
+        trace_header: the producer's X-Ray trace, SQS's system attribute AWSTraceHeader.
+    """
+
+    message_id: str
+    letter_id: str
+    body: str
+    receive_count: int | None
+    error_code: str | None
+    error_message: str | None
+    sent_at: datetime | None
+    attributes: Mapping[str, "MessageAttributeValueOutputTypeDef"]
+    trace_header: str | None
+
+    @property
+    def code(self) -> str:
+        """The error code, or UNKNOWN."""
+        return self.error_code or UNKNOWN
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids that people may know it by."""
+        return frozenset({self.message_id, self.letter_id})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which dead letters: those with one of the ids, those with the code, or all."""
+
+    ids: frozenset[str] = frozenset()
+    code: str | None = None
+
+    def includes(self, letter: DeadLetter) -> bool:
+        """Whether the dead letter is one of them."""
+        if self.ids:
+            return bool(self.ids & letter.ids)
+        return self.code in (None, letter.code)
+
+
+class DeadLetterReader:
+    """Receives each dead letter once; leaving the block makes them visible to others again."""
+
+    def __init__(self, sqs: "SQSClient", url: str) -> None:
+        self._sqs = sqs
+        self._url = url
+        self._receipt_handles: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        """Receive nothing yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Make what is left visible; where SQS can't be asked, it is after 30 seconds."""
+        handles = iter(self._receipt_handles.values())
+        with contextlib.suppress(BotoCoreError, ClientError):
+            while part := list(islice(handles, _BATCH)):
+                self._sqs.change_message_visibility_batch(
+                    QueueUrl=self._url,
+                    Entries=[
+                        {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                        for index, handle in enumerate(part)
+                    ],
+                )
+
+    def __iter__(self) -> Iterator[DeadLetter]:
+        """Receive until the queue has no more.
+
+        Raises:
+            ClientError: SQS refused.
+            BotoCoreError: SQS can't be reached.
+        """
+        seen: set[str] = set()
+        stale = 0
+        while stale < _MAX_STALE_ANSWERS and (messages := self._receive()):
+            self._receipt_handles |= {m["MessageId"]: m["ReceiptHandle"] for m in messages}
+            fresh = [message for message in messages if message["MessageId"] not in seen]
+            stale = 0 if fresh else stale + 1
+            seen |= {message["MessageId"] for message in fresh}
+            yield from map(_dead_letter, fresh)
+
+    def delete(self, letter: DeadLetter) -> None:
+        """Delete a dead letter that was received here."""
+        handle = self._receipt_handles[letter.letter_id]
+        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=handle)
+        del self._receipt_handles[letter.letter_id]
+
+    def _receive(self) -> list["MessageTypeDef"]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=_BATCH,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["SentTimestamp", "AWSTraceHeader"],
+            VisibilityTimeout=_HIDDEN_SECONDS,
+            WaitTimeSeconds=1,
+        )
+        return answer.get("Messages", [])
+
+
+def read_dead_letters(sqs: "SQSClient", url: str, limit: int | None = None) -> Iterator[DeadLetter]:
+    """Read up to `limit` dead letters of the queue at `url`, and leave them there."""
+    with DeadLetterReader(sqs, url) as reader:
+        yield from islice(reader, limit)
+
+
+def start_move_task(sqs: "SQSClient", dead_letter_url: str, queue_url: str) -> str:
+    """Have SQS move all dead letters to the queue; return the task's handle.
+
+    They keep the worker's reasons, which the worker ignores, and replaces if it gives the
+    message up again. The destination has to be named: SQS knows no source queue of the worker's
+    copies.
+    """
+    answer = sqs.start_message_move_task(
+        SourceArn=_arn(sqs, dead_letter_url), DestinationArn=_arn(sqs, queue_url)
+    )
+    return answer["TaskHandle"]
+
+
+def send_back(
+    sqs: "SQSClient", dead_letter_url: str, queue_url: str, choice: Choice
+) -> tuple[int, list[str]]:
+    """Send dead letters to the queue as their producer sent them, then delete them.
+
+    If this is interrupted, a message may arrive twice; none is lost. What the worker gives up
+    again meanwhile stays in the dead-letter queue.
+
+    Returns:
+        How many were sent, and the chosen ids that were not found.
+    """
+    sent_ids: set[str] = set()
+
+    def send(letter: DeadLetter) -> bool:
+        if letter.message_id in sent_ids:
+            return False
+        trace = letter.trace_header
+        answer = sqs.send_message(
+            QueueUrl=queue_url,
+            MessageBody=letter.body,
+            MessageAttributes=letter.attributes,
+            MessageSystemAttributes=(
+                {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}} if trace else {}
+            ),
+        )
+        sent_ids.add(answer["MessageId"])
+        return True
+
+    return _delete(sqs, dead_letter_url, choice, send)
+
+
+def delete_dead_letters(sqs: "SQSClient", url: str, choice: Choice) -> tuple[int, list[str]]:
+    """Delete dead letters for good.
+
+    Returns:
+        How many were deleted, and the chosen ids that were not found.
+    """
+    return _delete(sqs, url, choice, lambda _: True)
+
+
+def _delete(
+    sqs: "SQSClient", url: str, choice: Choice, may_delete: Callable[[DeadLetter], bool]
+) -> tuple[int, list[str]]:
+    count, missing = 0, choice.ids
+    with DeadLetterReader(sqs, url) as reader:
+        for letter in reader:
+            if choice.includes(letter) and may_delete(letter):
+                reader.delete(letter)
+                count += 1
+                missing -= letter.ids
+            if choice.ids and not missing:
+                break
+    return count, sorted(missing)
+
+
+def _dead_letter(message: "MessageTypeDef") -> DeadLetter:
+    attributes, system = dict(message.get("MessageAttributes", {})), message.get("Attributes", {})
+    reasons: dict[str, str] = {}
+    # The worker always writes all four: a producer may have an `error_code` of its own.
+    if attributes.keys() >= set(REASON_ATTRIBUTES):
+        reasons = {name: attributes.pop(name).get("StringValue", "") for name in REASON_ATTRIBUTES}
+    receive_count = reasons.get("receive_count", "")
+    sent_ms = system.get("SentTimestamp")
+    return DeadLetter(
+        message_id=reasons.get("original_message_id") or message["MessageId"],
+        letter_id=message["MessageId"],
+        body=message["Body"],
+        receive_count=int(receive_count) if receive_count.isdecimal() else None,
+        error_code=reasons.get("error_code"),
+        error_message=reasons.get("error_message"),
+        sent_at=datetime.fromtimestamp(int(sent_ms) / 1000, UTC) if sent_ms else None,
+        attributes=attributes,
+        trace_header=system.get("AWSTraceHeader"),
+    )
+
+
+def _arn(sqs: "SQSClient", url: str) -> str:
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return answer["Attributes"]["QueueArn"]
