@@ -44,10 +44,10 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
             "landmarks.cli.dead_letters:dead_letters",
             "List, redrive or delete messages that were given up.",
         ),
-        "retry": ("landmarks.cli.retry:retry", "Enqueue again what is stored as `failed`."),
+        "retry": ("landmarks.cli.retry:retry", "Enqueue failed objects again."),
         "reprocess": (
             "landmarks.cli.retry:reprocess",
-            "Enqueue again what was stored under other options.",
+            "Enqueue again what was processed with other options.",
         ),
     },
     "Read results": {

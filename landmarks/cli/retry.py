@@ -1,10 +1,18 @@
-"""`landmarks retry`."""
+"""`landmarks retry` and `landmarks reprocess`: what the table holds, enqueued again."""
 
 import os
+import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
+from typing import Final
 
 import click
+from pynamodb.expressions.condition import Condition
 
+from landmarks.cli.enqueue.batches import JobOptions
+from landmarks.cli.enqueue.entries import Entry
+from landmarks.cli.enqueue.run import Order
+from landmarks.cli.enqueue.sending import Sending
 from landmarks.cli.options import (
     REQUIRED_TABLE,
     TARGET_QUEUE_URL,
@@ -13,15 +21,38 @@ from landmarks.cli.options import (
     require_queue_url,
     stack_options,
 )
-from landmarks.cli.resend import resend
+from landmarks.cli.terminal import counted, one_line
+from landmarks.enums import FAILED
+from landmarks.errors import LandmarkError, PermanentError
+from landmarks.item import LandmarkItem, bind_reader_item
+
+_ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code"]
+# Bounds memory. DynamoDB's own pages end at 1 MB, about 130 items with landmarks.
+_PAGE_ITEMS: Final = 500
+
+
+def _error_codes(kind: type[LandmarkError]) -> list[str]:
+    """The codes of the errors below `kind` in the tree."""
+    children = kind.__subclasses__()
+    return sorted({code for child in children for code in _error_codes(child)} or {kind.code})
+
+
+_DRY_RUN: Final = click.option(
+    "--dry-run", is_flag=True, help="Print the objects, and send nothing."
+)
 
 
 @click.command()
 @click.argument("prefix", default="")
-@click.option("--failed", is_flag=True, required=True, help="What is stored as `failed`.")
-@click.option("--bucket", metavar="NAME", help="Only what is in this bucket.")
-@click.option("--code", metavar="CODE", help="Only what failed with this error code.")
-@click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
+@click.option("--failed", is_flag=True, required=True, help="Objects stored as `failed`.")
+@click.option("--bucket", metavar="NAME", help="Only objects in this bucket.")
+@click.option(
+    "--code",
+    type=click.Choice(_error_codes(PermanentError)),
+    metavar="CODE",
+    help="Only objects that failed with this error code.",
+)
+@_DRY_RUN
 @stack_options(REQUIRED_TABLE, TARGET_QUEUE_URL)
 def retry(
     prefix: str,
@@ -33,28 +64,29 @@ def retry(
     failed: bool,
     dry_run: bool,
 ) -> None:
-    """Enqueue again what is stored as `failed`.
+    """Enqueue failed objects again.
 
-    PREFIX is how keys begin, or s3://bucket/prefix; without it, it is all of the table.
+    PREFIX is what keys start with, or s3://bucket/prefix (default: the whole table).
 
-    The whole table is read, whatever is asked for: about one of DynamoDB's read units an
-    item. The present content of each object is processed, whatever is stored; a job id
-    stays with it.
+    The command reads the whole table in any case, at about one DynamoDB read unit per
+    item. Jobs are for the object's current content, keep their job id, and are forced.
 
     \b
       landmarks retry --failed --dry-run
       landmarks retry --failed --code DETECTOR_TIMEOUT s3://my-photos/2026/
     """  # noqa: D301, \b is click's
-    del failed  # it is the only kind, so far
+    del failed  # required, and the only choice so far
     if prefix.startswith("s3://"):
         place = S3Place().convert(prefix, None, click.get_current_context())
         if bucket not in (None, place.bucket):
-            raise click.UsageError("--bucket and PREFIX name two buckets")
+            raise click.UsageError("--bucket and PREFIX name different buckets")
         bucket, prefix = place
-    from landmarks.cli.resend import failed_objects  # noqa: PLC0415, --help needs none of it
-
-    found = failed_objects(table, bucket=bucket, prefix=prefix, code=code)
-    resend(found, queue_url, dry_run=dry_run, force=True)
+    condition = LandmarkItem.status == FAILED
+    if code is not None:
+        condition &= LandmarkItem.error_code == code
+    if bucket is not None:
+        condition &= LandmarkItem.bucket == bucket
+    _resend(StoredObjects(table, condition, prefix), queue_url, dry_run=dry_run, force=True)
 
 
 @click.command()
@@ -63,14 +95,14 @@ def retry(
     "--options-changed",
     is_flag=True,
     required=True,
-    help="What is stored under another options_hash than the worker's present one.",
+    help="Objects stored under another options_hash than the worker's.",
 )
 @click.option(
     "--options-hash",
     metavar="HASH",
-    help="The present one.  [default: of MediaPipe and the settings here]",
+    help="The worker's options_hash.  [default: computed from MediaPipe and the settings here]",
 )
-@click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
+@_DRY_RUN
 @stack_options(REQUIRED_TABLE, TARGET_QUEUE_URL)
 def reprocess(
     place: Place,
@@ -81,34 +113,28 @@ def reprocess(
     options_changed: bool,
     dry_run: bool,
 ) -> None:
-    """Enqueue again what was stored under other options.
+    """Enqueue again what was processed with other options.
 
-    Other than the present ones, which are the settings in this command's environment
-    (MODEL_COMPLEXITY, MIN_DETECTION_CONFIDENCE, …) and the MediaPipe that is installed here:
-    have them as the worker has them, or name the hash that it stores.
+    The worker's options are taken from the settings in this command's environment
+    (MODEL_COMPLEXITY, MIN_DETECTION_CONFIDENCE, …) and the MediaPipe installed here: both
+    must match the worker's. Or pass the hash that the worker stores.
 
-    The whole table is read, whatever is asked for: about one of DynamoDB's read units an
-    item. Given twice, it costs little more: the worker skips what the first one has done.
+    The command reads the whole table in any case, at about one DynamoDB read unit per
+    item. Running it twice does no harm: the worker skips what is done.
 
     \b
       MODEL_COMPLEXITY=1 landmarks reprocess s3://my-photos/2026/ --options-changed --dry-run
     """  # noqa: D301, \b is click's
-    del options_changed  # it is the only reason, so far
-    from landmarks.cli.resend import outdated_objects  # noqa: PLC0415, --help needs none of it
-
+    del options_changed  # required, and the only choice so far
     if not dry_run:
         require_queue_url(queue_url)
-    found = outdated_objects(
-        table,
-        bucket=place.bucket,
-        prefix=place.prefix,
-        options_hash=options_hash or _present_hash(table),
-    )
-    resend(found, queue_url, dry_run=dry_run)
+    condition = LandmarkItem.options_hash != (options_hash or _present_hash(table))
+    condition &= LandmarkItem.bucket == place.bucket
+    _resend(StoredObjects(table, condition, place.prefix), queue_url, dry_run=dry_run)
 
 
 def _present_hash(table: str) -> str:
-    from worker.model import mediapipe_version, options_hash  # noqa: PLC0415, not for --help
+    from worker.model import mediapipe_version, options_hash  # noqa: PLC0415, only for this
     from worker.settings import Settings  # noqa: PLC0415, the same
 
     model = Settings.from_environment({**os.environ, "RESULTS_TABLE": table}).model
@@ -116,7 +142,7 @@ def _present_hash(table: str) -> str:
         present = options_hash(model)
     except PackageNotFoundError as error:
         raise click.ClickException(
-            "MediaPipe is not installed, whose version is part of the hash: name the hash by "
+            "the hash depends on MediaPipe's version, and MediaPipe is not installed: pass "
             "--options-hash, or pip install 'landmark-worker[worker]'"
         ) from error
     faces = "refined" if model.refine_face_landmarks else "plain"
@@ -127,3 +153,63 @@ def _present_hash(table: str) -> str:
         err=True,
     )
     return present
+
+
+class StoredObjects:
+    """Objects that a scan of the table selects; a source of jobs that can be read once.
+
+    Attributes:
+        dated: False; a result does not know when its object was modified.
+    """
+
+    dated: Final = False
+
+    def __init__(self, table: str, condition: Condition, prefix: str) -> None:
+        if prefix:
+            condition &= LandmarkItem.object_key.startswith(prefix)
+        self._found = bind_reader_item(table).scan(
+            condition, attributes_to_get=_ATTRIBUTES, page_size=_PAGE_ITEMS
+        )
+
+    def __iter__(self) -> Iterator[LandmarkItem]:
+        """Read the table page by page.
+
+        Raises:
+            PynamoDBException: the table can't be read.
+        """
+        return self._found
+
+    def entries(self, after: str) -> Iterator[Entry]:
+        """Jobs for them, without cursors: a scan can't be resumed by key."""
+        if after:
+            raise ValueError("a scan can't be resumed")
+        for item in self:
+            yield Entry(key=item.object_key, cursor="", bucket=item.bucket, job_id=item.job_id)
+
+    @property
+    def items_read(self) -> int:
+        """How many items DynamoDB has read so far, and charged for, selected or not."""
+        return self._found.page_iter.total_scanned_count
+
+
+def _resend(
+    found: StoredObjects, queue_url: str | None, *, dry_run: bool, force: bool = False
+) -> None:
+    """Send a job for each object and end the command; in a dry run, print the objects."""
+    if dry_run:
+        status = _preview(found)
+    else:
+        order = Order(sources=[found], arguments={}, suffixes=(), options=JobOptions(force=force))
+        status = Sending(require_queue_url(queue_url)).send(order)
+    click.echo(f"{counted(found.items_read, 'item')} of the table read", err=True)
+    sys.exit(status)
+
+
+def _preview(found: StoredObjects) -> int:
+    count = 0
+    for item in found:
+        count += 1
+        code = f"  {one_line(item.error_code)}" if item.error_code else ""
+        click.echo(f"s3://{item.bucket}/{one_line(item.object_key)}{code}")
+    click.echo(f"{count:,} would be sent", err=True)
+    return 0

@@ -1,4 +1,4 @@
-"""What is stored, enqueued again: `landmarks retry` and `landmarks reprocess`."""
+"""`landmarks retry` and `landmarks reprocess`: what the table holds, enqueued again."""
 
 import json
 import os
@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from landmarks.cli.main import landmarks
-from landmarks.cli.resend import StoredObject, StoredObjects
+from landmarks.cli.retry import StoredObjects
+from landmarks.item import LandmarkItem
 from tests.fakes import Cloud
 from tests.items import OPTIONS_HASH, store
 from worker.model import ModelOptions, options_hash
@@ -19,7 +20,7 @@ from worker.model import ModelOptions, options_hash
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the command writes goes into the test's folder."""
+    """Write files into the test's folder."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -61,7 +62,7 @@ def jobs(cloud: Cloud, services: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_retry_sends_every_failure(failures: Cloud, services: dict[str, Any]) -> None:
-    """What failed becomes a forced job, with the producer's own name for it."""
+    """Every failure becomes a forced job, with the producer's job id."""
     result = retry(failures)
 
     assert result.exit_code == 0
@@ -86,7 +87,6 @@ def test_retry_sends_every_failure(failures: Cloud, services: dict[str, Any]) ->
         (("a/",), {"a/list.txt", "a/far.jpg"}),
         (("--bucket", "far-away"), {"a/far.jpg"}),
         (("s3://far-away/a/",), {"a/far.jpg"}),
-        (("s3://far-away",), {"a/far.jpg"}),
         (("--code", "DETECTOR_TIMEOUT"), {"b/é 1+1.jpg", "a/far.jpg"}),
         (("--code", "DETECTOR_TIMEOUT", "a/"), {"a/far.jpg"}),
         (("none/",), set()),
@@ -95,13 +95,13 @@ def test_retry_sends_every_failure(failures: Cloud, services: dict[str, Any]) ->
 def test_retry_sends_what_is_asked_for(
     failures: Cloud, services: dict[str, Any], arguments: tuple[str, ...], keys: set[str]
 ) -> None:
-    """Prefix, bucket and code each leave out the rest."""
+    """Prefix, bucket and code each select."""
     assert retry(failures, *arguments).exit_code == 0
     assert jobs(failures, services).keys() == keys
 
 
 def test_a_dry_run_prints_and_sends_nothing(failures: Cloud) -> None:
-    """Addresses with their codes on standard output, the count beside it; no queue is needed."""
+    """Addresses and codes go to standard output, counts to standard error; no queue is needed."""
     result = run(failures, "retry", "--failed", "--dry-run", QUEUE_URL="")
 
     assert result.exit_code == 0
@@ -112,7 +112,7 @@ def test_a_dry_run_prints_and_sends_nothing(failures: Cloud) -> None:
 
 
 def test_retry_goes_through_many_pages(cloud: Cloud, services: dict[str, Any]) -> None:
-    """A table of several pages gives every failure once."""
+    """Every failure of a table of several pages is sent once."""
     for number in range(25):
         store(cloud, f"{number}.jpg", "failed", code="X" * 100_000)  # a page ends at 1 MB
 
@@ -120,16 +120,32 @@ def test_retry_goes_through_many_pages(cloud: Cloud, services: dict[str, Any]) -
     assert len(jobs(cloud, services)) == 25
 
 
-def test_two_buckets_are_a_wrong_call(failures: Cloud) -> None:
-    """An address and an option that contradict each other are refused."""
-    assert retry(failures, "s3://far-away/", "--bucket", "other").exit_code == 2
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("retry",),
+        ("reprocess", "s3://far-away/"),
+        ("retry", "--failed", "s3://far-away/", "--bucket", "other"),
+    ],
+)
+def test_an_unclear_choice_is_wrong_usage(cloud: Cloud, arguments: tuple[str, ...]) -> None:
+    """Without --failed or --options-changed, or with two buckets, nothing is enqueued."""
+    assert run(cloud, *arguments).exit_code == 2
+
+
+def test_an_unknown_code_is_wrong_usage(failures: Cloud) -> None:
+    """A misspelt error code is refused and the codes are listed, rather than nothing found."""
+    result = retry(failures, "--code", "DETECTOR_TIMOUT")
+
+    assert result.exit_code == 2
+    assert "'DETECTOR_TIMEOUT'" in result.stderr
 
 
 @pytest.mark.parametrize(
     "command", [("retry", "--failed"), ("reprocess", "s3://far-away/", "--options-changed")]
 )
-def test_a_fifo_queue_is_a_wrong_call(failures: Cloud, command: tuple[str, ...]) -> None:
-    """It would take none of these messages; one line says so."""
+def test_a_fifo_queue_is_wrong_usage(failures: Cloud, command: tuple[str, ...]) -> None:
+    """It would accept none of these messages; one line says so."""
     result = run(failures, *command, "--queue-url", f"{failures.stack.queue_url}.fifo")
 
     assert result.exit_code == 2
@@ -137,13 +153,7 @@ def test_a_fifo_queue_is_a_wrong_call(failures: Cloud, command: tuple[str, ...])
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [("retry",), ("reprocess", "s3://far-away/")])
-def test_what_to_do_again_has_to_be_said(cloud: Cloud, command: tuple[str, ...]) -> None:
-    """Without --failed or --options-changed nothing is enqueued."""
-    assert run(cloud, *command).exit_code == 2
-
-
-def test_no_queue_is_a_wrong_call(failures: Cloud) -> None:
+def test_no_queue_is_wrong_usage(failures: Cloud) -> None:
     """Before anything is read, exit status 2 says that a queue is missing."""
     result = run(failures, "retry", "--failed", QUEUE_URL="")
 
@@ -151,18 +161,12 @@ def test_no_queue_is_a_wrong_call(failures: Cloud) -> None:
     assert "QUEUE_URL" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("environment", "words"),
-    [("QUEUE_URL", "no such queue"), ("RESULTS_TABLE", "no such table")],
-)
-def test_what_is_not_there_is_named(failures: Cloud, environment: str, words: str) -> None:
+def test_a_table_that_is_not_there_is_named(failures: Cloud) -> None:
     """Exit status 1, and one line on what to check."""
-    gone = f"{failures.stack.environment[environment]}-gone"
-
-    result = run(failures, "retry", "--failed", **{environment: gone})
+    result = run(failures, "retry", "--failed", RESULTS_TABLE="gone")
 
     assert result.exit_code == 1
-    assert words in result.stderr
+    assert "no such table" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
@@ -172,11 +176,11 @@ def test_interrupted_it_says_what_is_sent(cloud: Cloud, monkeypatch: pytest.Monk
         store(cloud, f"{number}.jpg", "failed", code="DETECTOR_TIMEOUT")
     read = StoredObjects.__iter__
 
-    def interrupted(found: StoredObjects) -> Iterator[StoredObject]:
-        for number, stored in enumerate(read(found)):
+    def interrupted(found: StoredObjects) -> Iterator[LandmarkItem]:
+        for number, item in enumerate(read(found)):
             if number == 10:
                 signal.raise_signal(signal.SIGINT)
-            yield stored
+            yield item
 
     monkeypatch.setattr(StoredObjects, "__iter__", interrupted)
 
@@ -189,10 +193,7 @@ def test_interrupted_it_says_what_is_sent(cloud: Cloud, monkeypatch: pytest.Monk
 
 
 def test_reprocess_sends_what_has_other_options(cloud: Cloud, services: dict[str, Any]) -> None:
-    """Only what lies below the address and was stored under another hash, and unforced.
-
-    A worker with the present options skips what is done by then, so that sending twice is free.
-    """
+    """Only what is below the address and was stored under another hash; the jobs are not forced."""
     store(cloud, "a/old.jpg", options_hash="f" * 16)
     store(cloud, "a/new.jpg")
     store(cloud, "b/old.jpg", options_hash="f" * 16)
@@ -208,7 +209,7 @@ def test_reprocess_sends_what_has_other_options(cloud: Cloud, services: dict[str
 
 
 def test_reprocess_knows_the_hash_of_the_settings_here(cloud: Cloud) -> None:
-    """Without a hash it is that of the environment's settings, and is shown."""
+    """Without a hash, that of the environment's settings is used and shown."""
     present = options_hash(ModelOptions(model_complexity=1))
     store(cloud, "same.jpg", options_hash=present)
     store(cloud, "other.jpg", options_hash=options_hash(ModelOptions(model_complexity=0)))
@@ -228,9 +229,9 @@ def test_reprocess_refuses_wrong_settings(cloud: Cloud) -> None:
     assert "MODEL_COMPLEXITY" in result.stderr
 
 
-@pytest.mark.parametrize("place", ["camera-roll/2026", "s3://", "s3:///2026"])
+@pytest.mark.parametrize("place", ["camera-roll/2026", "s3:///2026"])
 def test_reprocess_needs_an_address(cloud: Cloud, place: str) -> None:
-    """What is no address is refused with an example."""
+    """Anything else than an address is refused with an example."""
     result = reprocess(cloud, place)
 
     assert result.exit_code == 2
@@ -238,7 +239,7 @@ def test_reprocess_needs_an_address(cloud: Cloud, place: str) -> None:
 
 
 def test_an_endpoint_can_be_named(failures: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--endpoint-url is where queue and table are asked, whatever the environment says."""
+    """--endpoint-url wins over the environment, for the queue and the table."""
     endpoint = os.environ["AWS_ENDPOINT_URL"]
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
