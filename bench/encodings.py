@@ -27,8 +27,7 @@ from landmarks.item import LandmarkItem
 from landmarks.job import Job
 from landmarks.result import LandmarkResult
 from worker.model import ModelOptions
-from worker.result import Detection, Durations, Result
-from worker.s3 import ObjectIdentity
+from worker.result import Detection, ObjectIdentity, Result
 from worker.table import ResultsTable
 
 _ROUNDS: Final = 101
@@ -57,15 +56,19 @@ def build(encoding: LandmarkEncoding) -> LandmarkItem:
     sequencer = "0055AED6DCD90281E5"
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     result = Result(
-        job=Job("landmark-images", "uploads/2026/01/02/IMG_20260102_030405.jpg"),
+        job=Job(
+            "landmark-images",
+            "uploads/2026/01/02/IMG_20260102_030405.jpg",
+            message_id="00000000-0000-4000-8000-000000000000",
+        ),
         identity=ObjectIdentity("0" * 32, moment, 2_000_000, sequencer=sequencer),
         outcome=Detection(person(), 4032, 3024, "jpeg"),
-        message_id="00000000-0000-4000-8000-000000000000",
-        attempts=1,
-        durations=Durations(fetch=12, detect=34, total=56),
+        fetch_ms=12,
+        detect_ms=34,
+        total_ms=56,
     )
     table = ResultsTable("landmark-results", ModelOptions(), encoding=encoding)
-    return table._build(result)  # noqa: SLF001, writing it would take a table
+    return table.build(result)
 
 
 def sizes() -> Iterator[Sequence[str]]:

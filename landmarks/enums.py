@@ -1,24 +1,20 @@
-"""The fixed words of the table: plain strings, without PynamoDB or NumPy."""
+"""The table's fixed words, as plain strings that need neither PynamoDB nor NumPy."""
 
 from enum import StrEnum
 from typing import Final
 
 DETECTED: Final = "detected"
-
-
 NOT_DETECTED: Final = "not_detected"
-
-
 FAILED: Final = "failed"
 
 
 class LandmarkEncoding(StrEnum):
-    """How groups of landmarks are written; readers understand all of them.
+    """How groups of landmarks are written. Readers understand every encoding.
 
     Attributes:
-        BINARY: the bytes of the numbers: small, and exact to the last bit.
-        MAPS: a list of maps, `{"x": …, "y": …, "z": …}`, six decimals: DynamoDB's own
-            expressions reach every number.
+        BINARY: the numbers' bytes: small, and exact to the last bit.
+        MAPS: a list of maps, `{"x": …, "y": …, "z": …}`, with six decimals: every number is
+            within reach of DynamoDB's own expressions.
     """
 
     BINARY = "binary"

@@ -1,29 +1,33 @@
-"""Every way a job can go wrong, as one tree.
+"""Every error that both packages raise on purpose, as one tree.
 
     LandmarkError
-    ├── SettingsError            the environment is wrong: the worker does not start
-    ├── PermanentError           coming again would not help
-    │   ├── MessageError         INVALID_MESSAGE: to the dead-letter queue
-    │   └── ImageError           stored with the status `failed`
+    ├── SettingsError                an environment variable is wrong; the worker does not start
+    ├── PermanentError               trying again would fail the same way
+    │   ├── MessageError             INVALID_MESSAGE: goes to the dead-letter queue
+    │   └── ImageError               stored with the status `failed`
+    │       ├── ObjectArchivedError        OBJECT_ARCHIVED
+    │       ├── KeyUnavailableError        KEY_UNAVAILABLE
     │       ├── NotAnImageError            NOT_AN_IMAGE
     │       ├── UnsupportedFormatError     UNSUPPORTED_FORMAT
     │       ├── CorruptImageError          CORRUPT_IMAGE
     │       ├── TooManyBytesError          TOO_MANY_BYTES
     │       ├── TooManyPixelsError         TOO_MANY_PIXELS
     │       ├── TooSmallError              TOO_SMALL
-    │       └── DetectorError              the detector process can't go on
+    │       └── DetectorError              the image took a detector process down with it
     │           ├── DetectorCrashedError   DETECTOR_CRASHED
     │           ├── DetectorTimeoutError   DETECTOR_TIMEOUT
     │           ├── DetectorMemoryError    DETECTOR_OUT_OF_MEMORY
     │           └── DetectorAnswerError    DETECTOR_INVALID_ANSWER
-    └── TransientError           SQS brings the message again
-        ├── ObjectNotFoundError  OBJECT_NOT_FOUND
-        ├── AccessDeniedError    ACCESS_DENIED
-        ├── ServiceError         SERVICE_UNAVAILABLE
-        ├── DetectorStartError   DETECTOR_UNAVAILABLE
-        └── DeadlineError        DEADLINE_EXCEEDED
+    ├── TransientError               SQS delivers the message again
+    │   ├── ObjectNotFoundError      OBJECT_NOT_FOUND
+    │   ├── AccessDeniedError        ACCESS_DENIED
+    │   ├── ServiceError             SERVICE_UNAVAILABLE
+    │   ├── DetectorStartError       DETECTOR_UNAVAILABLE
+    │   └── DeadlineError            DEADLINE_EXCEEDED
+    ├── TableNotFoundError           TABLE_NOT_FOUND: only for readers of the table
+    └── SeveralResultsError          SEVERAL_RESULTS: only for readers of the table
 
-Codes are stable: they stand in the table, in logs and on dead letters.
+Codes are stable: they appear in the table, in logs and on dead letters.
 """
 
 from collections.abc import Sequence
@@ -31,13 +35,13 @@ from typing import ClassVar
 
 
 class LandmarkError(Exception):
-    """Base class of everything that this package raises on purpose."""
+    """Base class of all errors."""
 
     code: ClassVar[str] = "ERROR"
 
 
 class SettingsError(LandmarkError):
-    """Raised when an environment variable is missing or not allowed."""
+    """Raised when an environment variable is missing or has a value that is not allowed."""
 
     code = "INVALID_SETTINGS"
 
@@ -47,25 +51,37 @@ class PermanentError(LandmarkError):
 
 
 class MessageError(PermanentError):
-    """Raised when a queue message names no job."""
+    """Raised when a queue message does not describe a job."""
 
     code = "INVALID_MESSAGE"
 
 
 class ImageError(PermanentError):
-    """Raised when an object exists but no landmarks can be had from it."""
+    """Raised when an object exists but yields no landmarks."""
 
     code = "IMAGE_ERROR"
 
 
+class ObjectArchivedError(ImageError):
+    """Raised when the object is archived and has to be restored before it can be read."""
+
+    code = "OBJECT_ARCHIVED"
+
+
+class KeyUnavailableError(ImageError):
+    """Raised when S3 can't decrypt the object: its key is disabled, deleted or the customer's."""
+
+    code = "KEY_UNAVAILABLE"
+
+
 class NotAnImageError(ImageError):
-    """Raised when the bytes are of no image format."""
+    """Raised when the bytes are not in any image format."""
 
     code = "NOT_AN_IMAGE"
 
 
 class UnsupportedFormatError(ImageError):
-    """Raised when the image is of a format, or a variant of it, that is not decoded here."""
+    """Raised when the image's format, or this variant of it, is not supported."""
 
     code = "UNSUPPORTED_FORMAT"
 
@@ -95,13 +111,13 @@ class TooSmallError(ImageError):
 
 
 class DetectorError(ImageError):
-    """Raised when an image has used up a detector process; stored only after the second one."""
+    """Raised when an image took its detector process down; stored only if it does so twice."""
 
     code = "DETECTOR_ERROR"
 
 
 class DetectorCrashedError(DetectorError):
-    """Raised when a detector process died of the image."""
+    """Raised when the detector process died while working on the image."""
 
     code = "DETECTOR_CRASHED"
 
@@ -113,13 +129,13 @@ class DetectorTimeoutError(DetectorError):
 
 
 class DetectorMemoryError(DetectorError):
-    """Raised when the image needed more memory than a detector process may have."""
+    """Raised when the image needed more memory than a detector process may use."""
 
     code = "DETECTOR_OUT_OF_MEMORY"
 
 
 class DetectorAnswerError(DetectorError):
-    """Raised when a detector process answers what cannot be landmarks."""
+    """Raised when a detector process answers something that cannot be landmarks."""
 
     code = "DETECTOR_INVALID_ANSWER"
 
@@ -135,7 +151,7 @@ class ObjectNotFoundError(TransientError):
 
 
 class AccessDeniedError(TransientError):
-    """Raised when a service refuses the worker's credentials."""
+    """Raised when a service refuses these credentials."""
 
     code = "ACCESS_DENIED"
 
@@ -147,27 +163,15 @@ class ServiceError(TransientError):
 
 
 class DetectorStartError(TransientError):
-    """Raised when detector processes do not come up, whatever the image."""
+    """Raised when detector processes do not start, whatever the image."""
 
     code = "DETECTOR_UNAVAILABLE"
 
 
 class DeadlineError(TransientError):
-    """Raised when the invocation's time does not suffice for the job."""
+    """Raised when there is not enough time left for the job."""
 
     code = "DEADLINE_EXCEEDED"
-
-
-class SeveralResultsError(LandmarkError):
-    """Raised when several buckets have an object of this key, and none was named."""
-
-    code = "SEVERAL_RESULTS"
-
-    def __init__(self, key: str, buckets: Sequence[str]) -> None:
-        """Name the buckets, to choose from."""
-        super().__init__(f"{key!r} is in several buckets, name one: {', '.join(buckets)}")
-        self.key = key
-        self.buckets = tuple(buckets)
 
 
 class TableNotFoundError(LandmarkError):
@@ -176,6 +180,22 @@ class TableNotFoundError(LandmarkError):
     code = "TABLE_NOT_FOUND"
 
 
+class SeveralResultsError(LandmarkError):
+    """Raised when a key has results in several buckets and none was named.
+
+    Attributes:
+        key: the object's key.
+        buckets: the buckets to choose from.
+    """
+
+    code = "SEVERAL_RESULTS"
+
+    def __init__(self, key: str, buckets: Sequence[str]) -> None:
+        super().__init__(f"{key!r} is in several buckets, name one: {', '.join(buckets)}")
+        self.key = key
+        self.buckets = tuple(buckets)
+
+
 def error_code(error: Exception) -> str:
-    """An error's stable code; for one that nobody raised on purpose, its class's name."""
+    """An error's stable code, or the class name of one that is not in the tree."""
     return error.code if isinstance(error, LandmarkError) else type(error).__name__

@@ -1,49 +1,39 @@
-"""A job as producers write it: `{"key": …}`, checked."""
+"""A job as producers write it, `{"key": …}`, and the checks that every field goes through."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import NoneType
+from typing import Final
 from urllib.parse import unquote_plus
 
 from landmarks.errors import MessageError
 
-_MAX_TEXT_BYTES = 1024  # S3's limit for keys and version ids, in UTF-8
-
-
-_MAX_JOB_ID_CHARACTERS = 256
-
-
-_MAX_EXCERPT_CHARACTERS = 100  # error messages travel as SQS message attributes
-
+Fields = Mapping[str, object]
+ObjectName = tuple[str, str]  # bucket and key: what a result is stored under
 
 # The message attributes that say why a message became a dead letter. A producer's own
 # attributes of these names are lost.
-REASON_ATTRIBUTES = ("error_code", "error_message", "receive_count", "original_message_id")
+REASON_ATTRIBUTES: Final = ("error_code", "error_message", "receive_count", "original_message_id")
+
+_MAX_TEXT_BYTES: Final = 1024  # S3's limit for keys and version ids, in UTF-8
+_MAX_JOB_ID_CHARACTERS: Final = 256
+_MAX_EXCERPT_CHARACTERS: Final = 100  # error messages travel as SQS message attributes
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-# Reserved prefixes and suffixes are let through: access point aliases have them.
-_BUCKET_NAME = re.compile(
+# Reserved prefixes and suffixes are allowed: access point aliases have them.
+_BUCKET_NAME: Final = re.compile(
     r"(?!.*\.\.)"  # no two dots in a row
     r"(?![0-9]+(\.[0-9]+){3}\Z)"  # no IP address
     r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 )
-
-
-_KINDS = {
+_KINDS: Final = {
     NoneType: "nothing",
     bool: "a boolean",
     str: "a string",
     list: "a list",
     dict: "an object",
 }
-
-
-Fields = Mapping[str, object]
-
-
-# Bucket and key: what a result is stored under.
-ObjectName = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +44,12 @@ class Job:
         bucket: S3 bucket name.
         key: S3 object key, literal (never URL-encoded), 1 to 1,024 bytes of UTF-8.
         version_id: the object version to read; None reads the current one.
-        etag: what the producer says the content is, without quotes.
+        etag: the content's ETag according to the event, without quotes.
         sequencer: S3's order of events on this key, hexadecimal; only from S3 events.
         job_id: the producer's own name for this job, up to 256 characters.
-        force: process even if the same content is already done.
+        force: process the object whatever is stored for it.
+        message_id: the SQS message the job came in; None for a direct invocation.
+        attempts: how often that message has been received.
     """
 
     bucket: str
@@ -67,72 +59,77 @@ class Job:
     sequencer: str | None = None
     job_id: str | None = None
     force: bool = False
+    message_id: str | None = None
+    attempts: int = 1
 
     @property
     def object_name(self) -> ObjectName:
-        """What its result is stored under."""
+        """Bucket and key."""
         return self.bucket, self.key
 
 
 def decode_direct(fields: Fields, *, default_bucket: str | None) -> Job:
     """Return the job of the direct form, `{"key": ..., "bucket": ...}`.
 
-    Fields that are null count as absent; fields with other names are the producer's own.
+    Null fields count as absent. Fields with other names are the producer's own and ignored.
 
     Raises:
         MessageError: the key is missing or a field is wrong.
     """
-    key = _required_text(fields, "key")
-    bucket = default_bucket if fields.get("bucket") is None else _bucket(fields, "bucket")
+    key = required_text(fields, "key")
+    bucket = default_bucket if fields.get("bucket") is None else bucket_name(fields, "bucket")
     if not bucket:
         raise MessageError("bucket: missing, and the setting IMAGE_BUCKET is not set")
-    version_id = _text(fields, "version_id")
+    version_id = text(fields, "version_id")
     if version_id == "":
         raise MessageError("version_id: empty")
-    job_id = _text(fields, "job_id")
+    job_id = text(fields, "job_id")
     if job_id and len(job_id) > _MAX_JOB_ID_CHARACTERS:
         raise MessageError(f"job_id: more than {_MAX_JOB_ID_CHARACTERS} characters")
     force = fields.get("force")
     if not isinstance(force, bool | None):
-        raise MessageError(f"force: expected true or false, got {_kind(force)}")
+        raise MessageError(f"force: expected true or false, got {kind(force)}")
     return Job(bucket, key, version_id=version_id, job_id=job_id, force=bool(force))
 
 
-def _bucket(fields: Fields, name: str) -> str:
-    bucket = _required_text(fields, name)
+def bucket_name(fields: Fields, name: str) -> str:
+    """Return a field that names a bucket."""
+    bucket = required_text(fields, name)
     if not _BUCKET_NAME.fullmatch(bucket):
-        raise MessageError(f"{name}: no S3 bucket name: {_excerpt(bucket)}")
+        raise MessageError(f"{name}: no S3 bucket name: {excerpt(bucket)}")
     return bucket
 
 
-def _text(fields: Fields, name: str, *, form_encoded: bool = False) -> str | None:
+def required_text(fields: Fields, name: str, *, form_encoded: bool = False) -> str:
+    """Return a field that has to be there and not empty."""
+    value = text(fields, name, form_encoded=form_encoded)
+    if not value:
+        raise MessageError(f"{name}: {'missing' if value is None else 'empty'}")
+    return value
+
+
+def text(fields: Fields, name: str, *, form_encoded: bool = False) -> str | None:
     """Return a field that is text S3 and DynamoDB can hold, or None if it is absent."""
     value = fields.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
-        raise MessageError(f"{name}: expected a string, got {_kind(value)}")
+        raise MessageError(f"{name}: expected a string, got {kind(value)}")
     try:
-        text = unquote_plus(value, errors="strict") if form_encoded else value
-        size_bytes = len(text.encode())
+        decoded = unquote_plus(value, errors="strict") if form_encoded else value
+        size_bytes = len(decoded.encode())
     except UnicodeError as error:
-        raise MessageError(f"{name}: not UTF-8: {_excerpt(value)}") from error
+        raise MessageError(f"{name}: not UTF-8: {excerpt(value)}") from error
     if size_bytes > _MAX_TEXT_BYTES:
         raise MessageError(f"{name}: {size_bytes:,} bytes of UTF-8, allowed: {_MAX_TEXT_BYTES:,}")
-    return text
+    return decoded
 
 
-def _required_text(fields: Fields, name: str, *, form_encoded: bool = False) -> str:
-    text = _text(fields, name, form_encoded=form_encoded)
-    if not text:
-        raise MessageError(f"{name}: {'missing' if text is None else 'empty'}")
-    return text
-
-
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """Name a JSON value's type in an error message."""
     return _KINDS.get(type(value), "a number")
 
 
-def _excerpt(text: str) -> str:
-    """Return the beginning of text, printable and bounded."""
-    return repr(text[:_MAX_EXCERPT_CHARACTERS])[:_MAX_EXCERPT_CHARACTERS]
+def excerpt(value: str) -> str:
+    """Return the beginning of a text, printable and bounded, for an error message."""
+    return repr(value[:_MAX_EXCERPT_CHARACTERS])[:_MAX_EXCERPT_CHARACTERS]

@@ -6,8 +6,7 @@ from landmarks.errors import ImageError
 from landmarks.job import Job
 from tests.fakes import Cloud, Version, seen_person
 from worker.model import ModelOptions
-from worker.result import Detection, Durations, Result
-from worker.s3 import ObjectIdentity
+from worker.result import Detection, ObjectIdentity, Result
 from worker.table import ResultsTable
 
 _MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -28,8 +27,8 @@ def save_result(
         job=Job(bucket or cloud.stack.bucket, key, job_id="order-7"),
         identity=ObjectIdentity(version.etag, _MODIFIED, size_bytes, version.version_id),
         outcome=outcome or seen_person(),
-        message_id=None,
-        attempts=1,
-        durations=Durations(fetch=12, detect=34, total=56),
+        fetch_ms=12,
+        detect_ms=34,
+        total_ms=56,
     )
     assert ResultsTable(cloud.stack.table, ModelOptions()).save(result)

@@ -1,4 +1,4 @@
-"""Settings → the worker, whole: the one place where its parts are joined."""
+"""Settings → the whole worker: the one place where its parts are put together."""
 
 import encodings.idna  # noqa: F401, or the first connection would import it, with the first image
 
@@ -17,12 +17,12 @@ from worker.settings import Settings
 from worker.table import ResultsTable
 from worker.telemetry import Telemetry
 
-# What is said to SQS is said at an invocation's end, and can be said the next time.
+# SQS is called at an invocation's end, and what fails then can be done the next time.
 SQS_CONFIG = Config(connect_timeout=1, read_timeout=1.5, retries={"total_max_attempts": 1})
 
 
 def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
-    """The handler that does what the settings say, with detectors already started."""
+    """The handler that the settings describe, with detectors that are already started."""
     session = boto3.Session()
     sqs = session.client("sqs", config=SQS_CONFIG)
     s3 = session.client("s3", config=CLIENT_CONFIG)
@@ -36,8 +36,8 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
     )
     results.connect()
     buckets = Buckets(settings.image_bucket, settings.allowed_buckets, settings.segmentation_bucket)
-    pipeline = Pipeline(objects, detectors, results, masks)
     telemetry = Telemetry()
+    pipeline = Pipeline(objects, detectors, results, telemetry, masks)
     batch = BatchHandler(
         pipeline,
         DeadLetterQueue(sqs, settings.dead_letter_queue_url),
@@ -46,5 +46,5 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
         buckets=buckets,
         max_receive_count=settings.max_receive_count,
     )
-    direct = DirectHandler(pipeline, results, telemetry, buckets=buckets)
+    direct = DirectHandler(pipeline, results, buckets=buckets)
     return Handler(batch, direct, pipeline, detectors, telemetry)

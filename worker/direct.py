@@ -7,31 +7,28 @@ from typing import Any
 from landmarks.errors import LandmarkError, MessageError, ObjectNotFoundError, error_code
 from landmarks.groups import Landmarks
 from landmarks.item import landmarks_as_json, landmarks_of
-from landmarks.job import decode_direct
+from landmarks.job import Job, decode_direct
 from worker.jobs import Buckets
-from worker.pipeline import Pipeline, settle
-from worker.result import Delivery, Outcome, Report
+from worker.pipeline import Pipeline
+from worker.result import Result
 from worker.table import ResultsTable
-from worker.telemetry import Telemetry
+from worker.verdict import Verdict
 
 Answer = Mapping[str, Any]
 
 
 class DirectHandler:
-    """Processes an image at once, stores the result, and answers it."""
+    """Processes an image at once, stores the result, and answers with it.
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        results: ResultsTable,
-        telemetry: Telemetry,
-        *,
-        buckets: Buckets,
-    ) -> None:
-        """Join the parts; `buckets` says which ones may be named."""
+    Args:
+        pipeline: does the job.
+        results: has the landmarks of objects that are already done.
+        buckets: which ones may be named.
+    """
+
+    def __init__(self, pipeline: Pipeline, results: ResultsTable, *, buckets: Buckets) -> None:
         self._pipeline = pipeline
         self._results = results
-        self._telemetry = telemetry
         self._buckets = buckets
 
     def handle(self, event: object, deadline: float) -> Answer:
@@ -40,42 +37,36 @@ class DirectHandler:
             if not isinstance(event, Mapping):
                 raise MessageError("expected an object with a key")
             job = decode_direct(event, default_bucket=self._buckets.default)
-            delivery = Delivery(self._buckets.check(job))
-            (future,) = self._pipeline.start([delivery], deadline)
-            outcome = settle(delivery, future, deadline, self._telemetry)
-            if isinstance(outcome, Exception):
-                return _error_answer(outcome)
-            return self._report_answer(outcome)
+            (outcome,) = self._pipeline.run([self._buckets.check(job)], deadline)
+            return self._answer_outcome(job, outcome)
         except LandmarkError as error:
-            return _error_answer(error)
+            return _answer_error(error)
 
-    def _report_answer(self, report: Report) -> Answer:
-        if report.outcome is Outcome.DUPLICATE:
-            item = self._results.get(report.delivery.job)
-            return _landmarks_answer(landmarks_of(item))
-        if report.outcome is Outcome.SUPERSEDED or report.result is None:
+    def _answer_outcome(self, job: Job, outcome: Result | Verdict | Exception) -> Answer:
+        if isinstance(outcome, Exception):
+            return _answer_error(outcome)
+        if outcome is Verdict.DUPLICATE:
+            return _answer_landmarks(landmarks_of(self._results.get(job)))
+        if not isinstance(outcome, Result) or outcome.superseded:
             message = "a newer version of this object is already stored"
             return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, message)
-        found = report.result.outcome
+        found = outcome.outcome
         if isinstance(found, LandmarkError):
             return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"{found.code}: {found}")
-        return _landmarks_answer(found.landmarks)
+        return _answer_landmarks(found.landmarks)
 
 
-def _landmarks_answer(landmarks: Landmarks) -> Answer:
+def _answer_landmarks(landmarks: Landmarks) -> Answer:
     if not landmarks.person_found:
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "no person found in the image")
     return _answer(HTTPStatus.OK, None, landmarks_as_json(landmarks))
 
 
-def _error_answer(error: Exception) -> Answer:
-    match error:
-        case MessageError():
-            return _answer(HTTPStatus.BAD_REQUEST, str(error))
-        case ObjectNotFoundError():
-            status = HTTPStatus.NOT_FOUND
-        case _:
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
+def _answer_error(error: Exception) -> Answer:
+    if isinstance(error, MessageError):
+        return _answer(HTTPStatus.BAD_REQUEST, str(error))
+    missing = isinstance(error, ObjectNotFoundError)
+    status = HTTPStatus.NOT_FOUND if missing else HTTPStatus.INTERNAL_SERVER_ERROR
     return _answer(status, f"{error_code(error)}: {error}")
 
 

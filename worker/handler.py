@@ -1,4 +1,4 @@
-"""Lambda's invocations: which kind it is, and how much time there is for it."""
+"""Lambda's invocations: which kind one is, and how much time there is for it."""
 
 import time
 from collections.abc import Mapping
@@ -10,12 +10,9 @@ from worker.direct import DirectHandler
 from worker.pipeline import Pipeline
 from worker.telemetry import Telemetry
 
-# What is kept back of the invocation's time, to tell SQS about failures (2.5 s at the
-# most: see SQS_CONFIG in composition.py), to write metrics and to answer; of a short
-# invocation only its share.
+# Reserved at the invocation's end to tell SQS about failures (2.5 s at most: see SQS_CONFIG in
+# composition.py), to write metrics and to answer; but only a share of a short invocation.
 _RESERVE_SECONDS: Final = 3.0
-
-
 _RESERVE_SHARE: Final = 0.25
 
 
@@ -23,7 +20,7 @@ class InvocationContext(Protocol):
     """What is used of Lambda's context object."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Until the sandbox is stopped."""
+        """The time until the sandbox is stopped."""
         ...
 
 
@@ -38,7 +35,6 @@ class Handler:
         detectors: DetectorPool,
         telemetry: Telemetry,
     ) -> None:
-        """Join the parts; `composition.py` makes them."""
         self._batch = batch
         self._direct = direct
         self._pipeline = pipeline
@@ -57,7 +53,7 @@ class Handler:
         Args:
             event: any JSON.
             context: knows how much time is left.
-            before_retry: is given the receipt handles of the messages that failed, before their
+            before_retry: called with the receipt handles of the messages that failed, before their
                 visibility timeout is changed.
         """
         seconds = context.get_remaining_time_in_millis() / 1000

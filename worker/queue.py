@@ -1,91 +1,110 @@
-"""When a message that failed comes again: later each time, and not all at once."""
+"""All that is said to SQS: when messages come again, and which ones are given up."""
 
 import logging
 import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from landmarks.errors import DeadlineError, ServiceError, error_code
+from landmarks.job import REASON_ATTRIBUTES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
+    Attributes = Mapping[str, MessageAttributeValueTypeDef]
+
 _LOG = logging.getLogger(__name__)
 
-
-# 1 minute, 4, 16, then an hour each time: with 8 receives an outage may last
-# 2.2 to 4.4 hours before the first innocent message is a dead letter.
+# 1 minute, 4, 16, then an hour each time: with 8 receives an outage may last 2.2 to 4.4 hours
+# before the first innocent message becomes a dead letter.
 _GROWTH: Final = 4
-
-
 _MAX_DELAY_SECONDS: Final = 3600
 
-
-# A message whose turn never came is not at fault: soon, but not at once.
+# A job that was not started, or ran out of time, is not at fault: soon, but not at once.
 _UNSTARTED_DELAY_SECONDS: Final = 5
-
 
 # Delays are spread from this share of their full length up to it.
 _SPREAD_FROM: Final = 0.5
 
+_MAX_BATCH: Final = 10  # SQS's limit
+_MAX_ATTRIBUTES: Final = 10  # SQS's limit
 
-# SQS's limit for one request.
-_BATCH: Final = 10
+# Attributes count towards a message's size: the reason must not make it too large.
+_MAX_REASON_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Postponement:
-    """A message that comes again.
+class ReceivedMessage:
+    """An SQS message as it was received.
 
     Attributes:
+        message_id: SQS's name for it.
         receipt_handle: of this receive.
+        body: as it was sent.
         attempts: how often it has been received.
-        error: why it comes again.
+        attributes: the producer's message attributes, in the form that Lambda gives them.
     """
 
+    message_id: str
     receipt_handle: str
+    body: str
     attempts: int
-    error: Exception
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The message in a record of Lambda's event."""
+        return cls(
+            message_id=record["messageId"],
+            receipt_handle=record["receiptHandle"],
+            body=record["body"],
+            attempts=int(record["attributes"]["ApproximateReceiveCount"]),
+            attributes=record.get("messageAttributes") or {},
+        )
 
 
 class Retries:
-    """Gives failed messages their delay, by their visibility timeout."""
+    """Delays failed messages, by their visibility timeout.
+
+    Args:
+        client: for SQS.
+        queue_url: the queue; None delays nothing, and the queue's own visibility timeout holds.
+        base_seconds: the longest first delay.
+    """
 
     def __init__(self, client: "SQSClient", queue_url: str | None, base_seconds: float) -> None:
-        """Delay the first retry by up to `base_seconds`, the next ones by more.
-
-        Without a `queue_url` nothing is delayed: the queue's visibility timeout holds.
-        """
         self._client = client
         self._queue_url = queue_url
         self._base_seconds = base_seconds
 
-    def postpone(self, postponements: Sequence[Postponement], deadline: float) -> None:
-        """Set when messages come again; where SQS can't be told, the queue's own time holds.
+    def delay(self, failed: Sequence[tuple[ReceivedMessage, Exception]], deadline: float) -> None:
+        """Set when failed messages come again.
+
+        If SQS can't be told, the queue's own visibility timeout holds.
 
         Args:
-            postponements: the messages that failed.
-            deadline: by the monotonic clock, in seconds; after it SQS is asked nothing.
+            failed: messages, and why they failed.
+            deadline: by the monotonic clock, in seconds; SQS is not asked after it.
         """
-        for start in range(0, len(postponements), _BATCH):
+        for start in range(0, len(failed), _MAX_BATCH):
             if self._queue_url is None or time.monotonic() > deadline:
                 return
-            part = postponements[start : start + _BATCH]
             try:
                 answer = self._client.change_message_visibility_batch(
                     QueueUrl=self._queue_url,
                     Entries=[
                         {
                             "Id": str(index),
-                            "ReceiptHandle": postponement.receipt_handle,
-                            "VisibilityTimeout": self.delay_seconds(postponement),
+                            "ReceiptHandle": message.receipt_handle,
+                            "VisibilityTimeout": self.delay_seconds(message.attempts, error),
                         }
-                        for index, postponement in enumerate(part)
+                        for index, (message, error) in enumerate(failed[start : start + _MAX_BATCH])
                     ],
                 )
             except (BotoCoreError, ClientError) as error:
@@ -94,64 +113,100 @@ class Retries:
             for failure in answer.get("Failed", []):
                 _LOG.warning("retry not delayed", extra={"error_message": failure["Code"]})
 
-    def delay_seconds(self, postponement: Postponement) -> int:
-        """How long a message stays away, chance included."""
-        if isinstance(postponement.error, DeadlineError):
+    def delay_seconds(self, attempts: int, error: Exception) -> int:
+        """How long a message that failed for the n-th time is hidden, at random within limits."""
+        if isinstance(error, DeadlineError):
             longest: float = min(_UNSTARTED_DELAY_SECONDS, self._base_seconds)
         else:
-            growth = _GROWTH ** min(postponement.attempts - 1, 10)
+            growth = _GROWTH ** min(attempts - 1, 10)
             longest = min(self._base_seconds * growth, _MAX_DELAY_SECONDS)
-        return round(longest * random.uniform(_SPREAD_FROM, 1))  # noqa: S311, chance, not a secret
-
-
-# Attributes count towards a message's size: the reason must not make it too large.
-_MAX_REASON_CHARACTERS: Final = 300
+        return round(longest * random.uniform(_SPREAD_FROM, 1))  # noqa: S311, not a secret
 
 
 class DeadLetterQueue:
-    """Where messages that are given up wait for a person."""
+    """Where messages that are given up wait for a person.
+
+    Args:
+        client: for SQS.
+        url: the queue; None has `put` refuse every message.
+    """
 
     def __init__(self, client: "SQSClient", url: str | None) -> None:
-        """Send to the queue at `url`; with None, `put` refuses."""
         self._client = client
         self._url = url
 
-    def put(
-        self, body: str, *, message_id: str, attempts: int, error: Exception, deadline: float
-    ) -> None:
+    def put(self, message: ReceivedMessage, error: Exception, deadline: float) -> None:
         """Keep a message as it came, with the reason as message attributes.
 
+        The producer's attributes go along. Those for which there is no room beside the reason are
+        named in `error_message`.
+
         Args:
-            body: the message's.
-            message_id: the message's.
-            attempts: its receive count.
-            error: why it is given up.
-            deadline: by the monotonic clock, in seconds; after it SQS is not asked.
+            message: what is given up.
+            error: why.
+            deadline: by the monotonic clock, in seconds; SQS is not asked after it.
 
         Raises:
-            ServiceError: it could not be sent, or there is no such queue; the
-                message has to stay where it is.
+            ServiceError: it could not be sent, or there is no such queue; the message has to stay
+                where it is.
         """
         if self._url is None:
             raise ServiceError("DEAD_LETTER_QUEUE_URL is not set")
         if time.monotonic() > deadline:
             raise ServiceError("no time left to ask SQS")
+        kept = _kept(message)
         try:
-            self._client.send_message(
-                QueueUrl=self._url,
-                MessageBody=body,
-                MessageAttributes={
-                    "error_code": _string_attribute(error_code(error)),
-                    "error_message": _string_attribute(str(error)[:_MAX_REASON_CHARACTERS]),
-                    "receive_count": {"DataType": "Number", "StringValue": str(attempts)},
-                    "original_message_id": _string_attribute(message_id),
-                },
-            )
+            try:
+                self._send(self._url, message, error, kept)
+            except ClientError as refused:
+                if not kept or refused.response["Error"]["Code"] != "InvalidParameterValue":
+                    raise
+                self._send(self._url, message, error, {})  # it was too large with them
         except (BotoCoreError, ClientError) as reason:
             raise ServiceError(f"SQS: {reason}") from reason
 
+    def _send(
+        self, url: str, message: ReceivedMessage, error: Exception, kept: "Attributes"
+    ) -> None:
+        lost = [name for name in message.attributes if name not in kept]
+        words = str(error)[:_MAX_REASON_CHARACTERS]
+        if lost:
+            words += f" (message attributes left out: {', '.join(lost)})"
+        reason = (
+            _string(error_code(error)),
+            _string(words),
+            _number(message.attempts),
+            _string(message.message_id),
+        )
+        self._client.send_message(
+            QueueUrl=url,
+            MessageBody=message.body,
+            MessageAttributes={**kept, **dict(zip(REASON_ATTRIBUTES, reason, strict=True))},
+        )
 
-def _string_attribute(value: str) -> "MessageAttributeValueTypeDef":
+
+def _kept(message: ReceivedMessage) -> "Attributes":
+    """The producer's attributes that fit beside the reason, as SQS takes them."""
+    names = [name for name in message.attributes if name not in REASON_ATTRIBUTES]
+    names = names[: _MAX_ATTRIBUTES - len(REASON_ATTRIBUTES)]
+    return {name: _attribute(message.attributes[name]) for name in names}
+
+
+def _attribute(attribute: Mapping[str, Any]) -> "MessageAttributeValueTypeDef":
+    """A message attribute from Lambda's event, which is JSON: bytes are base64 there."""
+    if attribute["dataType"].startswith("Binary"):
+        return {
+            "DataType": attribute["dataType"],
+            "BinaryValue": b64decode(attribute["binaryValue"]),
+        }
+    return {"DataType": attribute["dataType"], "StringValue": attribute["stringValue"]}
+
+
+def _string(value: str) -> "MessageAttributeValueTypeDef":
     # SQS takes no control characters in attributes.
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
     return {"DataType": "String", "StringValue": printable or "-"}
+
+
+def _number(value: int) -> "MessageAttributeValueTypeDef":
+    return {"DataType": "Number", "StringValue": str(value)}

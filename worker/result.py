@@ -1,13 +1,31 @@
-"""What became of a job, as it is to be stored. Plain data: no DynamoDB."""
+"""What is known of an image and what became of it, from detection to save. Plain data."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from datetime import datetime
 
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 from landmarks.errors import ImageError
 from landmarks.groups import Landmarks, MaskPlace
 from landmarks.job import Job
-from worker.s3 import ObjectIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectIdentity:
+    """Which content of an object was read.
+
+    Attributes:
+        etag: without quotes.
+        last_modified: with time zone; S3 knows whole seconds.
+        size_bytes: of the content.
+        version_id: None in a bucket without versions.
+        sequencer: the job's, if the job was about this very content.
+    """
+
+    etag: str
+    last_modified: datetime
+    size_bytes: int
+    version_id: str | None = None
+    sequencer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +33,12 @@ class Detection:
     """What a detector answers about one image.
 
     Attributes:
-        landmarks: what was found.
+        landmarks: of the person; without any group where there is none.
         width: of the upright image, in pixels.
         height: of the upright image, in pixels.
         format: "jpeg", "png" or "webp".
-        mask: which pixels are the person's, as a PNG of 8-bit grey values; None
-            where nobody was found, or nobody asked.
+        mask: which pixels are the person's, as a PNG of 8-bit grey values; None if there is no
+            person, or masks are not wanted.
     """
 
     landmarks: Landmarks = field(compare=False)
@@ -31,79 +49,32 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
-class Durations:
-    """How long the parts of a job took, in milliseconds."""
-
-    fetch: int
-    detect: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a job, ready to be stored.
+    """What became of a job: what is stored, logged and counted.
 
     Attributes:
-        job: what was asked.
-        identity: of the content that was read.
-        outcome: a detection, with a person or without, or why there is none.
-        message_id: of the SQS message; None for a direct invocation.
-        attempts: the message's receive count.
-        durations: of the job's parts.
-        segmentation: where the mask has been stored; None if there is none.
+        job: what was asked for.
+        identity: the content that was read.
+        outcome: the detection, or why there is none.
+        fetch_ms: looking up, opening and reading the object.
+        detect_ms: waiting for a detector, and detecting.
+        total_ms: the whole job but for saving its result.
+        segmentation: where the mask is stored; None if there is none.
+        superseded: whether the table refused it because it holds a newer content's result.
     """
 
     job: Job
     identity: ObjectIdentity
     outcome: Detection | ImageError
-    message_id: str | None
-    attempts: int
-    durations: Durations
+    fetch_ms: int = 0
+    detect_ms: int = 0
+    total_ms: int = 0
     segmentation: MaskPlace | None = None
+    superseded: bool = False
 
     @property
     def status(self) -> str:
-        """As the table names it."""
+        """The table's word for the outcome: detected, not_detected or failed."""
         if isinstance(self.outcome, ImageError):
             return FAILED
         return DETECTED if self.outcome.landmarks.person_found else NOT_DETECTED
-
-
-class Outcome(StrEnum):
-    """What became of a job that need not come again."""
-
-    DETECTED = DETECTED
-    NOT_DETECTED = NOT_DETECTED
-    FAILED = FAILED
-    DUPLICATE = "duplicate"
-    SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A job and the message it came with.
-
-    Attributes:
-        job: what is asked.
-        message_id: of the SQS message; None for a direct invocation.
-        attempts: the message's receive count.
-    """
-
-    job: Job
-    message_id: str | None = None
-    attempts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What became of a delivery, for the log and the metrics.
-
-    Attributes:
-        delivery: what was asked.
-        outcome: what became of it.
-        result: what was, or would have been, stored; None for a duplicate.
-    """
-
-    delivery: Delivery
-    outcome: Outcome
-    result: Result | None = None

@@ -1,12 +1,12 @@
-"""S3 object → identity, then bytes, within bounds of size and time."""
+"""S3 object → identity, then bytes, within bounds of size and time; and masks the other way."""
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +16,9 @@ from urllib3.exceptions import HTTPError
 from landmarks.errors import (
     AccessDeniedError,
     DeadlineError,
+    ImageError,
+    KeyUnavailableError,
+    ObjectArchivedError,
     ObjectNotFoundError,
     ServiceError,
     TooManyBytesError,
@@ -23,65 +26,59 @@ from landmarks.errors import (
 )
 from landmarks.groups import MaskPlace
 from landmarks.job import Job
+from worker.result import ObjectIdentity
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# An image is a few megabytes from the same region: a service that takes longer
-# than this to begin is in trouble, and the job does better to come again.
+# An image is a few megabytes from the same region: if S3 takes longer than this to begin, it is
+# in trouble, and the job does better to be retried.
 CLIENT_CONFIG: Final = Config(
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=32,
-    user_agent="landmark-worker",  # botocore's own is put together anew for every request
+    user_agent="landmark-worker",  # botocore builds its own anew for every request
 )
 
-
-# The deadline is looked at after each: S3 at 10 kB a second needs 3 s for one.
+# The deadline is checked after each: S3 at 10 kB a second needs 3 s for one.
 _CHUNK_BYTES: Final = 32 * 1024
-
-
-_NOT_MODIFIED: Final = 304
-
+_MAX_KEY_BYTES: Final = 1024  # S3's limit, in UTF-8
 
 _GONE_CODES: Final = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "MethodNotAllowed"}
+_KMS_KEY_CODES: Final = {
+    "KMS.DisabledException",
+    "KMS.KMSInvalidStateException",
+    "KMS.NotFoundException",
+}
+_DENIED_STATUSES: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+# The date of a version that S3 says nothing about: older than any other.
+_UNKNOWN_DATE: Final = datetime.fromtimestamp(0, UTC)
 
 
-_DENIED_STATUSES: Final = {401, 403}
-
-
-class _Request(TypedDict):
+class _Version(TypedDict):
     Bucket: str
     Key: str
     VersionId: NotRequired[str]
+
+
+class _Condition(TypedDict):
     IfNoneMatch: NotRequired[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectIdentity:
-    """Which content of an object was read.
+class OpenObject:
+    """An object whose identity is known and whose content has yet to be read.
 
-    Attributes:
-        etag: without quotes.
-        last_modified: with time zone; S3 knows whole seconds.
-        size_bytes: of the content.
-        version_id: None in a bucket without versions.
-        sequencer: the job's, if the job was about this very content.
+    Args:
+        identity: of the content.
+        body: the content, or why S3 will never hand it out.
+        max_bytes: larger contents are not read.
     """
 
-    etag: str
-    last_modified: datetime
-    size_bytes: int
-    version_id: str | None = None
-    sequencer: str | None = None
-
-
-class OpenObject:
-    """An object whose identity is known and whose content has yet to be read."""
-
-    def __init__(self, identity: ObjectIdentity, body: StreamingBody, max_bytes: int) -> None:
-        """Read from `body` at most `max_bytes`."""
+    def __init__(
+        self, identity: ObjectIdentity, body: StreamingBody | ImageError, max_bytes: int
+    ) -> None:
         self.identity = identity
         self._body = body
         self._max_bytes = max_bytes
@@ -93,15 +90,17 @@ class OpenObject:
             deadline: by the monotonic clock, in seconds.
 
         Raises:
-            TooManyBytesError: there are more than allowed; none is read.
+            ImageError: S3 refuses for good, or there are more bytes than allowed; none is read.
             ServiceError: S3 broke off.
             DeadlineError: S3 was too slow.
         """
+        if isinstance(self._body, ImageError):
+            raise self._body
         size = self.identity.size_bytes
         if size > self._max_bytes:
             raise TooManyBytesError(f"{size} bytes, and at most {self._max_bytes} are allowed")
         content = bytearray()
-        with service_errors():
+        with _service_errors():
             for chunk in self._body.iter_chunks(_CHUNK_BYTES):
                 content += chunk
                 if time.monotonic() > deadline:
@@ -109,15 +108,15 @@ class OpenObject:
         return bytes(content)
 
     def close(self) -> None:
-        """Give the connection back, whatever is left unread."""
-        self._body.close()
+        """Return the connection, whatever is left unread."""
+        if not isinstance(self._body, ImageError):
+            self._body.close()
 
 
 class ObjectReader:
-    """Opens images in S3."""
+    """Opens images in S3, and reads at most `max_image_bytes` of each."""
 
     def __init__(self, client: "S3Client", max_image_bytes: int) -> None:
-        """Read with `client`, never more than `max_image_bytes` of one object."""
         self._client = client
         self._max_bytes = max_image_bytes
 
@@ -126,7 +125,7 @@ class ObjectReader:
         """The object that a job names; None if its content is still `unless_etag`.
 
         Raises:
-            TransientError: it isn't there, isn't ours to read, or S3 fails.
+            TransientError: it does not exist, access is denied, or S3 fails.
         """
         opened = self._open(job, unless_etag)
         try:
@@ -136,36 +135,98 @@ class ObjectReader:
                 opened.close()
 
     def _open(self, job: Job, unless_etag: str | None) -> OpenObject | None:
-        request: _Request = {"Bucket": job.bucket, "Key": job.key}
+        now = datetime.now(UTC)
+        version: _Version = {"Bucket": job.bucket, "Key": job.key}
         if job.version_id is not None:
-            request["VersionId"] = job.version_id
-        if unless_etag is not None:
-            request["IfNoneMatch"] = f'"{unless_etag}"'
+            version["VersionId"] = job.version_id
+        condition: _Condition = {} if unless_etag is None else {"IfNoneMatch": f'"{unless_etag}"'}
         try:
-            with service_errors():
-                answer = self._client.get_object(**request)
+            with _service_errors():
+                answer = self._client.get_object(**version, **condition)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == _NOT_MODIFIED:
+            if _status(error) == HTTPStatus.NOT_MODIFIED:
                 return None
-            raise _as_transient(error, job) from error
-        etag = answer["ETag"].strip('"')
-        identity = ObjectIdentity(
-            etag=etag,
-            last_modified=answer["LastModified"],
-            size_bytes=answer["ContentLength"],
-            version_id=answer.get("VersionId"),
-            # An event about content that has been replaced since says nothing
-            # about the order of what was read.
-            sequencer=job.sequencer if job.etag in (None, etag) else None,
+            refusal = _permanent_refusal(error, job)
+            if refusal is None:
+                raise _transient(error, job) from error
+            return OpenObject(self._look_at(job, version, now), refusal, self._max_bytes)
+        return OpenObject(_identity(job, answer), answer["Body"], self._max_bytes)
+
+    def _look_at(self, job: Job, version: _Version, now: datetime) -> ObjectIdentity:
+        """The identity of content that S3 does not hand out.
+
+        S3 tells the one of an archived object, but not of one encrypted with a customer's own key.
+        That content is current `now` unless the job names its version.
+        """
+        try:
+            with _service_errors():
+                return _identity(job, self._client.head_object(**version))
+        except ClientError as error:
+            if _status(error) != HTTPStatus.BAD_REQUEST:
+                raise _transient(error, job) from error
+        return ObjectIdentity(
+            etag=job.etag or "",
+            last_modified=now if job.version_id is None else _UNKNOWN_DATE,
+            size_bytes=0,
+            version_id=job.version_id,
+            sequencer=job.sequencer,
         )
-        return OpenObject(identity, answer["Body"], self._max_bytes)
+
+
+class MaskStore:
+    """Puts masks into one bucket."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, job: Job, etag: str, png: bytes) -> MaskPlace:
+        """Store the mask of one content of a job's object, and return where.
+
+        Raises:
+            TransientError: the bucket does not exist, access is denied, or S3 fails.
+        """
+        place = MaskPlace(self._bucket, mask_key(job, etag))
+        try:
+            with _service_errors():
+                self._client.put_object(
+                    Bucket=place.bucket, Key=place.key, Body=png, ContentType="image/png"
+                )
+        except ClientError as error:
+            words = f"the mask {place.key!r} in bucket {place.bucket!r}"
+            raise _transient_refusal(error, words) from error
+        return place
+
+
+def mask_key(job: Job, etag: str) -> str:
+    """The key of a mask: bucket and key of the image, and which content of it.
+
+    With the ETag in it, a late mask of older content never replaces a newer one's.
+    """
+    key = f"{job.bucket}/{job.key}/{etag}.png"
+    if len(key.encode()) <= _MAX_KEY_BYTES:
+        return key
+    return f"{job.bucket}/sha256/{hashlib.sha256(key.encode()).hexdigest()}.png"
+
+
+def _identity(job: Job, answer: Mapping[str, Any]) -> ObjectIdentity:
+    etag = answer["ETag"].strip('"')
+    return ObjectIdentity(
+        etag=etag,
+        last_modified=answer["LastModified"],
+        size_bytes=answer["ContentLength"],
+        version_id=answer.get("VersionId"),
+        # An event about content that has been replaced since says nothing about the place of the
+        # present content in the order.
+        sequencer=job.sequencer if job.etag in (None, etag) else None,
+    )
 
 
 @contextmanager
-def service_errors() -> Iterator[None]:
-    """Time-outs, refused and broken connections, by their own name.
+def _service_errors() -> Iterator[None]:
+    """Time-outs, refused and broken connections as ours.
 
-    botocore lets urllib3's errors through where the body of an error breaks off.
+    botocore lets urllib3's errors through if the body of an error breaks off.
     """
     try:
         yield
@@ -173,58 +234,34 @@ def service_errors() -> Iterator[None]:
         raise ServiceError(f"S3: {error}") from error
 
 
-def _as_transient(error: ClientError, job: Job) -> TransientError:
+def _permanent_refusal(error: ClientError, job: Job) -> ImageError | None:
+    """Why S3 will not hand out the object later either; None if it may."""
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code == "InvalidObjectState":
+        return ObjectArchivedError(f"{_name(job)} is archived and has to be restored first")
+    # S3 has no code of its own for an object that needs the customer's key.
+    if code in _KMS_KEY_CODES or (code == "InvalidRequest" and "Encryption" in message):
+        return KeyUnavailableError(f"S3 can't decrypt {_name(job)} ({code}: {message})")
+    return None
+
+
+def _transient(error: ClientError, job: Job) -> TransientError:
     code = error.response["Error"]["Code"]
-    place = f"{job.key!r} in bucket {job.bucket!r}"
     if code in _GONE_CODES:
-        return ObjectNotFoundError(f"S3 has no {place} ({code})")
-    return refusal(error, place)
+        return ObjectNotFoundError(f"S3 has no {_name(job)} ({code})")
+    return _transient_refusal(error, _name(job))
 
 
-def refusal(error: ClientError, place: str) -> TransientError:
-    """What S3 does not do now, and may do later; `place` says with which object."""
+def _transient_refusal(error: ClientError, place: str) -> TransientError:
     code = error.response["Error"]["Code"]
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    if status in _DENIED_STATUSES:
+    if _status(error) in _DENIED_STATUSES:
         return AccessDeniedError(f"S3 refuses {place} ({code})")
-    return ServiceError(f"S3 answered {status} {code} for {place}")
+    return ServiceError(f"S3 answered {_status(error)} {code} for {place}")
 
 
-# Of a key, in UTF-8: S3's limit.
-_MAX_KEY_BYTES: Final = 1024
+def _name(job: Job) -> str:
+    return f"{job.key!r} in bucket {job.bucket!r}"
 
 
-class MaskStore:
-    """Puts masks into one bucket."""
-
-    def __init__(self, client: "S3Client", bucket: str) -> None:
-        """Write to `bucket` with `client`."""
-        self._client = client
-        self._bucket = bucket
-
-    def put(self, job: Job, etag: str, png: bytes) -> MaskPlace:
-        """Store the mask of one content of a job's object, and tell where.
-
-        Raises:
-            TransientError: the bucket isn't there, isn't ours to write to, or S3 fails.
-        """
-        place = MaskPlace(self._bucket, mask_key(job, etag))
-        try:
-            with service_errors():
-                self._client.put_object(
-                    Bucket=place.bucket, Key=place.key, Body=png, ContentType="image/png"
-                )
-        except ClientError as error:
-            raise refusal(error, f"the mask {place.key!r} in bucket {place.bucket!r}") from error
-        return place
-
-
-def mask_key(job: Job, etag: str) -> str:
-    """The key of a mask: bucket and key of the image, and which content of it.
-
-    An older content's mask, put late, so never takes the place of a newer one's.
-    """
-    key = f"{job.bucket}/{job.key}/{etag}.png"
-    if len(key.encode()) <= _MAX_KEY_BYTES:
-        return key
-    return f"{job.bucket}/sha256/{hashlib.sha256(key.encode()).hexdigest()}.png"
+def _status(error: ClientError) -> int:
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]

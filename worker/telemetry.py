@@ -1,7 +1,7 @@
-"""Logs and metrics: one log line and one set of metrics a job.
+"""Logs and metrics: one log line and one set of metrics for each job.
 
-Logs are JSON lines by Powertools' formatter, a constant event name plus
-fields; metrics are CloudWatch's embedded format on standard output.
+Logs are JSON lines by Powertools' formatter, a constant event name plus fields. Metrics are in
+CloudWatch's embedded format, on standard output.
 """
 
 import logging
@@ -11,29 +11,27 @@ from typing import IO, Any, Final
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 from landmarks.errors import ImageError, MessageError, ServiceError, TransientError, error_code
-from worker.result import Delivery, Outcome, Report
+from landmarks.job import Job
+from worker.result import Result
+from worker.verdict import Verdict
 
 SERVICE: Final = "landmark-worker"
-
-
 NAMESPACE: Final = "LandmarkWorker"
 
-
 _LOG = logging.getLogger(__name__)
-
-
-_METRIC_NAMES: Final = {
-    Outcome.DETECTED: "Detected",
-    Outcome.NOT_DETECTED: "NotDetected",
-    Outcome.FAILED: "Failed",
-    Outcome.DUPLICATE: "Duplicate",
-    Outcome.SUPERSEDED: "Superseded",
+_METRIC_NAMES: Final[dict[str, str]] = {
+    DETECTED: "Detected",
+    NOT_DETECTED: "NotDetected",
+    FAILED: "Failed",
+    Verdict.DUPLICATE: "Duplicate",
+    Verdict.SUPERSEDED: "Superseded",
 }
 
 
 def configure_logging(stream: IO[str] | None = None, level: int = logging.INFO) -> None:
-    """Send this package's logs to `stream` (standard output) as JSON lines."""
+    """Send this package's logs to `stream` (default: standard output) as JSON lines."""
     handler = logging.StreamHandler(stream or sys.stdout)
     formatter = LambdaPowertoolsFormatter(
         service=SERVICE,
@@ -49,57 +47,55 @@ def configure_logging(stream: IO[str] | None = None, level: int = logging.INFO) 
 
 
 class Telemetry:
-    """Says what became of jobs; used by the thread that answers the invocation."""
+    """Reports what became of jobs and messages. Belongs to the thread that handles invocations."""
 
     def __init__(self) -> None:
-        """Have nothing to say yet, but that this is a cold start."""
         self._metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
         self._cold = True
         self._restarts = 0
 
-    def finished(self, report: Report) -> None:
-        """A job that need not come again."""
-        fields = _delivery_fields(report.delivery) | {"outcome": report.outcome.value}
-        result = report.result
+    def finished(self, job: Job, outcome: Result | Verdict) -> None:
+        """A job that is done, or had nothing left to do."""
+        fields = _job_fields(job)
         level = logging.INFO
-        if result is not None:
-            fields["duration_ms"] = result.durations.total
-            fields["size_bytes"] = result.identity.size_bytes
-            self._count("FetchDuration", result.durations.fetch, MetricUnit.Milliseconds)
-            self._count("DetectDuration", result.durations.detect, MetricUnit.Milliseconds)
-            self._count("JobDuration", result.durations.total, MetricUnit.Milliseconds)
-            self._count("ImageSize", result.identity.size_bytes, MetricUnit.Bytes)
-            if isinstance(result.outcome, ImageError):
+        if isinstance(outcome, Result):
+            size_bytes = outcome.identity.size_bytes
+            fields |= {"duration_ms": outcome.total_ms, "size_bytes": size_bytes}
+            self._count("FetchDuration", outcome.fetch_ms, MetricUnit.Milliseconds)
+            self._count("DetectDuration", outcome.detect_ms, MetricUnit.Milliseconds)
+            self._count("JobDuration", outcome.total_ms, MetricUnit.Milliseconds)
+            self._count("ImageSize", size_bytes, MetricUnit.Bytes)
+            if isinstance(outcome.outcome, ImageError):
                 level = logging.WARNING
-                fields |= _error_fields(result.outcome)
-        self._count(_METRIC_NAMES[report.outcome])
-        _LOG.log(level, "job finished", extra=fields)
+                fields |= _error_fields(outcome.outcome)
+        word = _word(outcome)
+        self._count(_METRIC_NAMES[word])
+        _LOG.log(level, "job finished", extra=fields | {"outcome": word})
 
-    def postponed(self, delivery: Delivery, error: Exception) -> None:
-        """A job that has to come again."""
+    def postponed(self, job: Job, error: Exception) -> None:
+        """A job that has to be retried."""
         self._count("Retried")
-        fields = _delivery_fields(delivery) | _error_fields(error)
         unexpected = not isinstance(error, TransientError)
         level = logging.ERROR if unexpected else logging.WARNING
+        fields = _job_fields(job) | _error_fields(error)
         _LOG.log(level, "job postponed", extra=fields, exc_info=error if unexpected else None)
 
     def given_up(self, message_id: str, error: Exception) -> None:
         """A message that went to the dead-letter queue."""
         self._count("Rejected" if isinstance(error, MessageError) else "GivenUp")
-        fields = {"message_id": message_id} | _error_fields(error)
-        _LOG.warning("message given up", extra=fields)
+        _LOG.warning("message given up", extra={"message_id": message_id, **_error_fields(error)})
 
     def stranded(self, message_id: str, error: Exception, reason: ServiceError) -> None:
-        """A message that should have gone to the dead-letter queue: it comes again."""
+        """A message that should have gone to the dead-letter queue, and is retried instead."""
         self._count("Retried")
-        fields = {"message_id": message_id, "reason": str(reason)} | _error_fields(error)
+        fields = {"message_id": message_id, "reason": str(reason), **_error_fields(error)}
         _LOG.warning("message not given up", extra=fields)
 
     def end_invocation(self, detector_restarts: int) -> None:
         """Write the metrics of this invocation.
 
         Args:
-            detector_restarts: how many there have been since the start.
+            detector_restarts: since the worker's start.
         """
         self._count("ColdStart", int(self._cold))
         self._count("DetectorRestarts", detector_restarts - self._restarts)
@@ -110,14 +106,19 @@ class Telemetry:
         self._metrics.add_metric(name=name, unit=unit, value=value)
 
 
-def _delivery_fields(delivery: Delivery) -> dict[str, Any]:
-    job = delivery.job
+def _word(outcome: Result | Verdict) -> str:
+    if isinstance(outcome, Verdict):
+        return outcome.value
+    return Verdict.SUPERSEDED.value if outcome.superseded else outcome.status
+
+
+def _job_fields(job: Job) -> dict[str, Any]:
     fields = {
         "bucket": job.bucket,
         "key": job.key,
-        "message_id": delivery.message_id,
+        "message_id": job.message_id,
         "job_id": job.job_id,
-        "attempts": delivery.attempts,
+        "attempts": job.attempts,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -23,8 +23,7 @@ from tests.infra.cloudformation import Node, parameter_values, render, transform
 from worker.composition import build_handler
 from worker.detector.pool import DetectorPool
 from worker.model import ModelOptions
-from worker.result import Durations, Result
-from worker.s3 import ObjectIdentity
+from worker.result import ObjectIdentity, Result
 from worker.settings import Settings
 from worker.table import ResultsTable
 
@@ -213,7 +212,7 @@ def test_the_created_table_takes_results_that_expire(deployment: Deployment) -> 
     identity = ObjectIdentity("0" * 32, datetime(2026, 1, 2, tzinfo=UTC), size_bytes=48_151)
     job = Job("camera-roll", "broken.jpg")
     cut = CorruptImageError("cut off")
-    assert table.save(Result(job, identity, cut, None, 1, Durations(1, 2, 3)))
+    assert table.save(Result(job, identity, cut))
     (item,) = deployment.items("broken.jpg")
     template = transform_template()["Resources"]["ResultsTable"]["Properties"]
     assert item[template["TimeToLiveSpecification"]["AttributeName"]].keys() == {"N"}
@@ -229,9 +228,7 @@ def test_the_created_index_lists_a_directory(deployment: Deployment) -> None:
     for stack in (deployment, indexed):
         name = stack.outputs["ResultsTable"]
         for key in ("listed/a.jpg", "listed/b/c.jpg"):
-            result = Result(
-                Job("camera-roll", key), identity, seen_person(), None, 1, Durations(1, 2, 3)
-            )
+            result = Result(Job("camera-roll", key), identity, seen_person())
             assert ResultsTable(name, ModelOptions()).save(result)
 
         listing = LandmarkTable(name).list("camera-roll", "listed/")

@@ -8,10 +8,11 @@ import pytest
 
 from landmarks.errors import CorruptImageError, MessageError, ObjectNotFoundError, ServiceError
 from landmarks.job import Job
+from tests.fakes import seen_nobody, seen_person
 from tests.infra.cloudformation import Node, render
-from worker.result import Delivery, Durations, Outcome, Report, Result
-from worker.s3 import ObjectIdentity
+from worker.result import ObjectIdentity, Result
 from worker.telemetry import NAMESPACE, SERVICE, Telemetry
+from worker.verdict import Verdict
 
 TOPIC = "arn:aws:sns:eu-central-1:111122223333:landmark-alarms"
 
@@ -33,13 +34,15 @@ DIMENSIONS_OF_AWS = {
 
 def emitted_metrics(capsys: pytest.CaptureFixture[str]) -> tuple[set[str], set[tuple[str, ...]]]:
     """The names and the dimensions of everything that the worker counts."""
-    delivery = Delivery(Job("camera-roll", "photo.jpg"))
+    job = Job("camera-roll", "photo.jpg")
     identity = ObjectIdentity("0" * 32, datetime(2026, 1, 2, tzinfo=UTC), 48_151)
-    result = Result(delivery.job, identity, CorruptImageError("cut"), None, 1, Durations(1, 2, 3))
     telemetry = Telemetry()
-    for outcome in Outcome:
-        telemetry.finished(Report(delivery, outcome, result))
-    telemetry.postponed(delivery, ObjectNotFoundError("not yet"))
+    for found in (seen_person(), seen_nobody()):
+        telemetry.finished(job, Result(job, identity, found))
+    telemetry.finished(job, Result(job, identity, CorruptImageError("cut")))
+    telemetry.finished(job, Verdict.DUPLICATE)
+    telemetry.finished(job, Verdict.SUPERSEDED)
+    telemetry.postponed(job, ObjectNotFoundError("not yet"))
     telemetry.given_up("message", MessageError("no key"))
     telemetry.given_up("message", ObjectNotFoundError("never"))
     telemetry.stranded("message", MessageError("no key"), ServiceError("SQS"))

@@ -12,7 +12,7 @@ from landmarks.errors import ObjectNotFoundError
 from landmarks.job import Job
 from tests.fakes import seen_person
 from worker.model import ModelOptions
-from worker.result import Durations, Result
+from worker.result import Result
 from worker.s3 import ObjectReader
 from worker.table import ResultsTable
 
@@ -59,7 +59,7 @@ def test_result_is_found_again_alone_and_among_others(near: LocalServices) -> No
     other = Job(BUCKET, "other.jpg")
     with reader().open(JOB) as source:
         assert source
-        table.save(Result(JOB, source.identity, seen_person(), None, 1, Durations(1, 2, 3)))
+        table.save(Result(JOB, source.identity, seen_person()))
 
     stored = table.stored(JOB)
     assert stored

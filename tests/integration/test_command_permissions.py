@@ -23,7 +23,7 @@ from tests.integration.test_enqueue_sources import put_inventory, row
 from tests.items import store
 from tests.permissions import EVERYTHING, Permission, recorded, said
 from tests.results import save_result
-from worker.queue import DeadLetterQueue
+from worker.queue import DeadLetterQueue, ReceivedMessage
 from worker.result import Detection
 
 PAGE: Final = ROOT / "docs" / "operations.md"
@@ -79,7 +79,7 @@ def filled(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clo
     store(cloud, "photos/list.txt", "failed", code="NOT_AN_IMAGE")
     letters = DeadLetterQueue(cloud.clients["sqs"], cloud.stack.dead_letter_queue_url)
     for number, error in enumerate([MessageError("no key"), ObjectNotFoundError("no object")]):
-        letters.put("?", message_id=f"id-{number}", attempts=1, error=error, deadline=float("inf"))
+        letters.put(ReceivedMessage(f"id-{number}", "receipt", "?", 1), error, float("inf"))
     put_inventory(cloud, [row("a.jpg")])
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "small.png").write_bytes(nobody())

@@ -19,7 +19,7 @@ from landmarks.cli.main import landmarks
 from landmarks.errors import MessageError, ObjectNotFoundError
 from tests.conftest import MakeHandler
 from tests.fakes import Cloud, deliver
-from worker.queue import DeadLetterQueue
+from worker.queue import DeadLetterQueue, ReceivedMessage
 
 LATER = float("inf")
 
@@ -39,7 +39,7 @@ def filled(cloud: Cloud, services: dict[str, Any]) -> Cloud:
     for number in range(11):
         error = MessageError("no key") if number < 4 else ObjectNotFoundError("no \x1b[31mobject")
         body = f'{{"key": "{number}.jpg"}}'
-        queue.put(body, message_id=f"id-{number}", attempts=3, error=error, deadline=LATER)
+        queue.put(ReceivedMessage(f"id-{number}", "receipt", body, attempts=3), error, LATER)
     move_by_sqs(cloud, "moved")
     return cloud
 
@@ -246,7 +246,7 @@ def test_redrive_leaves_what_is_given_up_again(
 ) -> None:
     """A message that the worker gives up at once does not go in circles."""
     put = DeadLetterQueue(boto3.client("sqs"), cloud.stack.dead_letter_queue_url).put
-    put("?", message_id="first", attempts=1, error=MessageError("no key"), deadline=LATER)
+    put(ReceivedMessage("first", "receipt", "?", attempts=1), MessageError("no key"), LATER)
     delete = DeadLetterReader.delete
     sent: list[str] = []
 
@@ -254,8 +254,8 @@ def test_redrive_leaves_what_is_given_up_again(
         delete(reader, letter)
         (message,) = boto3.client("sqs").receive_message(QueueUrl=cloud.stack.queue_url)["Messages"]
         sent.append(message["MessageId"])
-        error = MessageError("still none")
-        put("?", message_id=message["MessageId"], attempts=1, error=error, deadline=LATER)
+        again = ReceivedMessage(message["MessageId"], "receipt", "?", attempts=1)
+        put(again, MessageError("still none"), LATER)
 
     monkeypatch.setattr(DeadLetterReader, "delete", give_up_again)
 

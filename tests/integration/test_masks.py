@@ -41,10 +41,11 @@ from worker.detector.pool import DetectorPool
 from worker.handler import Handler
 from worker.model import ModelOptions
 from worker.pipeline import Pipeline
-from worker.result import Delivery, Detection, Outcome
+from worker.result import Detection, Result
 from worker.s3 import CLIENT_CONFIG, MaskStore, ObjectReader, mask_key
 from worker.settings import Settings
 from worker.table import ResultsTable
+from worker.telemetry import Telemetry
 
 KEY = "2026/person.jpg"
 
@@ -343,16 +344,15 @@ def test_a_job_that_is_done_holds_no_mask(cloud: Cloud, bucket: str) -> None:
         ObjectReader(s3, 1_000_000),
         RiggedDetectors(seen_with_mask),
         ResultsTable(cloud.stack.table, ModelOptions(segmentation=True)),
+        Telemetry(),
         MaskStore(s3, bucket),
     )
     deadline = time.monotonic() + 30
 
-    (future,) = pipeline.start([Delivery(Job(cloud.stack.bucket, KEY))], deadline)
-    report = future.result()
+    (result,) = pipeline.run([Job(cloud.stack.bucket, KEY)], deadline)
     pipeline.close()
 
-    assert report.outcome is Outcome.DETECTED
-    assert report.result is not None
-    assert isinstance(report.result.outcome, Detection)
-    assert report.result.outcome.mask is None
-    assert report.result.outcome.landmarks.person_found
+    assert isinstance(result, Result)
+    assert isinstance(result.outcome, Detection)
+    assert result.outcome.mask is None
+    assert result.outcome.landmarks.person_found

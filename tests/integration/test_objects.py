@@ -20,7 +20,8 @@ from landmarks.errors import (
 )
 from landmarks.job import Job
 from tests.fakes import LONGEST_KEY, Cloud, Request, closed_port, s3_that
-from worker.s3 import CLIENT_CONFIG, ObjectIdentity, ObjectReader
+from worker.result import ObjectIdentity
+from worker.s3 import CLIENT_CONFIG, ObjectReader
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -23,8 +23,7 @@ from landmarks.item import item_as_json, landmarks_of
 from landmarks.job import Job
 from tests.fakes import LONGEST_KEY, Cloud, Item, seen_nobody, seen_person
 from worker.model import ModelOptions, options_hash
-from worker.result import Detection, Durations, Result
-from worker.s3 import ObjectIdentity
+from worker.result import Detection, ObjectIdentity, Result
 from worker.table import ResultsTable
 
 KEY = "photo.jpg"
@@ -66,9 +65,9 @@ def result(**changes: Any) -> Result:  # noqa: ANN401, whatever a result has
         job=Job("photos", KEY),
         identity=identity,
         outcome=seen_nobody(),
-        message_id=None,
-        attempts=1,
-        durations=Durations(fetch=12, detect=34, total=56),
+        fetch_ms=12,
+        detect_ms=34,
+        total_ms=56,
     )
     return replace(usual, **changes)
 
@@ -76,11 +75,18 @@ def result(**changes: Any) -> Result:  # noqa: ANN401, whatever a result has
 def full_result(key: str = KEY) -> Result:
     """A result with every attribute that there is."""
     return result(
-        job=Job("photos", key, "v1", "feed", "0055AED6DCD90281E5", "order-7"),
+        job=Job(
+            "photos",
+            key,
+            "v1",
+            "feed",
+            "0055AED6DCD90281E5",
+            "order-7",
+            message_id="00000000-0000-4000-8000-000000000000",
+            attempts=2,
+        ),
         identity=ObjectIdentity("feed", MODIFIED, 4711, "v1", "0055AED6DCD90281E5"),
         outcome=seen_person(),
-        message_id="00000000-0000-4000-8000-000000000000",
-        attempts=2,
     )
 
 

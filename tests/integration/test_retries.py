@@ -13,7 +13,7 @@ from landmarks.local.stack import MAX_RECEIVE_COUNT
 from tests.conftest import MakeHandler
 from tests.events import sqs_event
 from tests.fakes import Cloud, Context, nobody
-from worker.queue import Postponement, Retries
+from worker.queue import Retries
 
 
 def _receive(cloud: Cloud) -> list[Any]:
@@ -36,8 +36,7 @@ def _event(messages: list[Any]) -> dict[str, Any]:
 
 def _delays(attempts: int, error: Exception, base_seconds: float = 60) -> list[int]:
     retries = Retries(boto3.client("sqs", region_name="us-east-1"), None, base_seconds)
-    postponement = Postponement("receipt", attempts, error)
-    return [retries.delay_seconds(postponement) for _ in range(300)]
+    return [retries.delay_seconds(attempts, error) for _ in range(300)]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from bench.measured import Figure
 from landmarks.groups import Landmarks
 from landmarks.job import Job
 from tests.infra.cloudformation import load_template
-from worker.result import Delivery, Detection, Durations, Outcome, Report, Result
-from worker.s3 import ObjectIdentity
+from worker.result import Detection, ObjectIdentity, Result
 from worker.telemetry import Telemetry, configure_logging
 
 
@@ -134,22 +133,25 @@ def worker_logger() -> Iterator[None]:
 
 
 def _log_of_a_batch(images: int) -> str:
-    job = Job("landmark-images-1b4d5c50-9a53-11f0-8d9c-0affc4b1f2a7", "photos/2026/11/IMG_0001.jpg")
-    delivery = Delivery(job, "059f36b4-87a3-44ab-83d2-661975830a7d")
+    job = Job(
+        "landmark-images-1b4d5c50-9a53-11f0-8d9c-0affc4b1f2a7",
+        "photos/2026/11/IMG_0001.jpg",
+        message_id="059f36b4-87a3-44ab-83d2-661975830a7d",
+    )
     result = Result(
         job=job,
         identity=ObjectIdentity("e" * 32, datetime.now(UTC), 123_456),
         outcome=Detection(Landmarks(), 640, 480, "jpeg"),
-        message_id=delivery.message_id,
-        attempts=1,
-        durations=Durations(fetch=12, detect=85, total=110),
+        fetch_ms=12,
+        detect_ms=85,
+        total_ms=110,
     )
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         configure_logging()
         telemetry = Telemetry()
         for _ in range(images):
-            telemetry.finished(Report(delivery, Outcome.DETECTED, result))
+            telemetry.finished(job, result)
         telemetry.end_invocation(0)
     return output.getvalue()
 

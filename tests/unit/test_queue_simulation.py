@@ -11,7 +11,7 @@ from bench.queue import Arrivals, Simulation, burst, constant, daily_wave
 from bench.queue_model import Retry, Scaling, ServiceTime, Worker
 from bench.queue_scenarios import measured_worker, run_bursts
 from landmarks.errors import ServiceError
-from worker.queue import Postponement, Retries
+from worker.queue import Retries
 
 STEADY = ServiceTime(median=0.1, p95=0.1)
 
@@ -216,12 +216,11 @@ def test_hopeless_images_become_dead_letters() -> None:
 def test_retries_are_the_workers(attempts: int) -> None:
     """The same shortest and longest delay as in worker/queue.py."""
     random.seed(1)
-    postponement = Postponement("handle", attempts, ServiceError("a test"))
     sqs = boto3.client("sqs", region_name="us-east-1")  # never asked
     retries = Retries(sqs, None, base_seconds=60)
     chance = np.random.default_rng(1)
 
-    theirs = [retries.delay_seconds(postponement) for _ in range(3000)]
+    theirs = [retries.delay_seconds(attempts, ServiceError("a test")) for _ in range(3000)]
     ours = [Retry().delay(attempts, chance) for _ in range(3000)]
 
     assert min(ours) == pytest.approx(min(theirs), rel=0.02)

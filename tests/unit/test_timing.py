@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from landmarks.errors import DeadlineError
-from worker.deadline import Pace, Stopwatch
+from worker.deadline import Forecast, Stopwatch
 
 START: Final = 1000.0
 
@@ -30,19 +30,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def has_time(pace: Pace, clock: Clock, seconds: float) -> bool:
+def has_time(forecast: Forecast, clock: Clock, seconds: float) -> bool:
     """Whether a job would be begun this long before the deadline."""
     try:
-        pace.require_time(clock.now + seconds)
+        forecast.require_time(clock.now + seconds)
     except DeadlineError:
         return False
     return True
 
 
-def work(pace: Pace, clock: Clock, *jobs: float) -> None:
+def work(forecast: Forecast, clock: Clock, *jobs: float) -> None:
     """Do jobs that take this long, in seconds."""
     for seconds in jobs:
-        with pace.measured():
+        with forecast.measured():
             clock.now += seconds
 
 
@@ -60,49 +60,49 @@ def test_stopwatch_counts_laps_and_all(clock: Clock) -> None:
 
 def test_first_job_needs_two_seconds(clock: Clock) -> None:
     """Nothing is known yet, and a job may be slow."""
-    assert not has_time(Pace(), clock, 1.9)
-    assert has_time(Pace(), clock, 2.0)
+    assert not has_time(Forecast(), clock, 1.9)
+    assert has_time(Forecast(), clock, 2.0)
 
 
 def test_no_time_at_all_is_said_as_an_error(clock: Clock) -> None:
     """A deadline that has passed is like one that is near."""
     with pytest.raises(DeadlineError, match="not started: too little time left"):
-        Pace().require_time(clock.now - 5)
+        Forecast().require_time(clock.now - 5)
 
 
 def test_fast_jobs_need_less_time(clock: Clock) -> None:
     """Twice what they take."""
-    pace = Pace()
-    work(pace, clock, *[0.1] * 20)
+    forecast = Forecast()
+    work(forecast, clock, *[0.1] * 20)
 
-    assert has_time(pace, clock, 0.21)
-    assert not has_time(pace, clock, 0.19)
+    assert has_time(forecast, clock, 0.21)
+    assert not has_time(forecast, clock, 0.19)
 
 
 def test_slow_jobs_need_more_time(clock: Clock) -> None:
     """As soon as there are as many as were only guessed."""
-    pace = Pace()
-    work(pace, clock, *[4.0] * 3)
+    forecast = Forecast()
+    work(forecast, clock, *[4.0] * 3)
 
-    assert has_time(pace, clock, 8.1)
-    assert not has_time(pace, clock, 7.9)
+    assert has_time(forecast, clock, 8.1)
+    assert not has_time(forecast, clock, 7.9)
 
 
 @pytest.mark.parametrize("usual", [0, 1, 5, 20])
 def test_one_slow_job_is_no_measure(usual: int, clock: Clock) -> None:
     """An image that uses up two detectors takes half a minute; the others do not."""
-    pace = Pace()
-    work(pace, clock, *[0.1] * usual, 30)
+    forecast = Forecast()
+    work(forecast, clock, *[0.1] * usual, 30)
 
-    assert has_time(pace, clock, 2.1)
+    assert has_time(forecast, clock, 2.1)
 
 
 def test_slow_jobs_are_forgotten_where_nothing_is_begun(clock: Clock) -> None:
     """A worker whose jobs all took half its time would otherwise never begin another one."""
-    pace = Pace()
-    work(pace, clock, *[30.0] * 20)
+    forecast = Forecast()
+    work(forecast, clock, *[30.0] * 20)
 
-    tries = [has_time(pace, clock, 50) for _ in range(20)]
+    tries = [has_time(forecast, clock, 50) for _ in range(20)]
 
     assert not tries[0]
     assert tries[-1]
@@ -110,14 +110,14 @@ def test_slow_jobs_are_forgotten_where_nothing_is_begun(clock: Clock) -> None:
 
 def test_failed_jobs_are_no_measure(clock: Clock) -> None:
     """A job that ends with an error may have ended early."""
-    pace = Pace()
+    forecast = Forecast()
 
     def fail() -> None:
         clock.now += 0.01
         raise RuntimeError
 
     for _ in range(20):
-        with pytest.raises(RuntimeError), pace.measured():
+        with pytest.raises(RuntimeError), forecast.measured():
             fail()
 
-    assert not has_time(pace, clock, 1.9)
+    assert not has_time(forecast, clock, 1.9)

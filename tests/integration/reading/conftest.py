@@ -14,8 +14,7 @@ from landmarks.job import Job
 from tests.fakes import seen_person
 from tests.integration.reading.node import dynalite, require_node
 from worker.model import ModelOptions
-from worker.result import Detection, Durations, Result
-from worker.s3 import ObjectIdentity
+from worker.result import Detection, ObjectIdentity, Result
 from worker.table import ResultsTable
 
 _NUMBERS = itertools.count(1)
@@ -94,9 +93,9 @@ def saving(table: ResultsTable) -> Save:
             job=Job(bucket, key, job_id="order-7"),
             identity=ObjectIdentity(etag="feed", last_modified=_MODIFIED, size_bytes=4711),
             outcome=outcome or seen_person(),
-            message_id=None,
-            attempts=1,
-            durations=Durations(fetch=12, detect=34, total=56),
+            fetch_ms=12,
+            detect_ms=34,
+            total_ms=56,
             segmentation=segmentation,
         )
         assert table.save(result)

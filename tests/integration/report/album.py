@@ -12,8 +12,7 @@ from landmarks.result import LandmarkResult
 from landmarks.table import LandmarkTable
 from tests.fakes import Cloud, Version, seen_person
 from worker.model import ModelOptions
-from worker.result import Detection, Durations, Result
-from worker.s3 import ObjectIdentity
+from worker.result import Detection, ObjectIdentity, Result
 from worker.table import ResultsTable
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -62,14 +61,14 @@ class Album:
     ) -> LandmarkItem:
         """A result that is not stored yet."""
         table = ResultsTable(self.cloud.stack.table, model or ModelOptions())
-        item = table._build(
+        item = table.build(
             Result(
                 job=Job(bucket or self.cloud.stack.bucket, key, job_id="order-7"),
                 identity=ObjectIdentity(version.etag, NOW, 4711, version_id=version.version_id),
                 outcome=outcome or seen_person(),
-                message_id=None,
-                attempts=1,
-                durations=Durations(fetch=5, detect=total_ms - 5, total=total_ms),
+                fetch_ms=5,
+                detect_ms=total_ms - 5,
+                total_ms=total_ms,
             )
         )
         processed_at = NOW - timedelta(minutes=minutes_ago)
