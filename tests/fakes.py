@@ -94,6 +94,21 @@ def deliver(
     return [places[failure["itemIdentifier"]] for failure in answer["batchItemFailures"]]
 
 
+def metrics(printed: str) -> dict[str, list[float]]:
+    """The values of all metrics in CloudWatch's embedded format."""
+    values: dict[str, list[float]] = {}
+    for line in printed.splitlines():
+        document = json.loads(line)
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == (
+            "LandmarkWorker",
+            [["service"]],
+        )
+        for metric in directive["Metrics"]:
+            values.setdefault(metric["Name"], []).extend(document[metric["Name"]])
+    return values
+
+
 # The embedded services
 
 
@@ -127,16 +142,33 @@ class Cloud:
         """Create one more bucket."""
         self._s3.create_bucket(Bucket=name)
 
-    def put(self, key: str, content: bytes, *, bucket: str | None = None) -> Version:
+    def put(
+        self,
+        key: str,
+        content: bytes,
+        *,
+        bucket: str | None = None,
+        storage_class: str = "STANDARD",
+    ) -> Version:
         """Upload an object."""
         bucket = bucket or self.stack.bucket
-        answer = self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+        answer = self._s3.put_object(
+            Bucket=bucket, Key=key, Body=content, StorageClass=storage_class
+        )
         return Version(answer["ETag"].strip('"'), answer.get("VersionId"))
+
+    def restore(self, key: str) -> None:
+        """Bring an archived object back, at once."""
+        self._s3.restore_object(Bucket=self.stack.bucket, Key=key, RestoreRequest={"Days": 1})
 
     def remove(self, key: str) -> Version:
         """Delete an object; where versions are kept, that is one more of them."""
         answer = self._s3.delete_object(Bucket=self.stack.bucket, Key=key)
         return Version("", answer.get("VersionId"))
+
+    def remove_version(self, key: str, version: Version) -> None:
+        """Delete one version of an object for good."""
+        self._s3.delete_object(Bucket=self.stack.bucket, Key=key, VersionId=version.version_id)
 
     def keep_versions(self) -> None:
         """Have the bucket keep all versions of its objects."""
@@ -259,13 +291,14 @@ class Request(BaseHTTPRequestHandler):
     def hang_up(self) -> None:
         """Take the request and close the connection."""
 
-    def refuse(self, status: int, code: str) -> None:
+    def refuse(self, status: int, code: str, message: str = "no") -> None:
         """Answer with an error of S3."""
-        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def break_off(self) -> None:
         """Promise an object and close the connection in the middle of it."""
@@ -309,8 +342,7 @@ def s3_that(answer: Callable[[Request], None]) -> Iterator[str]:
             except OSError:
                 self.close_connection = True  # the client has had enough
 
-        def do_PUT(self) -> None:
-            self.do_GET()
+        do_HEAD = do_PUT = do_GET  # noqa: N815, http.server looks for these names
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

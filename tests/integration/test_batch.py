@@ -1,6 +1,5 @@
 """A batch of messages: what each became, what is stored, and what has to come again."""
 
-import json
 import os
 import signal
 import threading
@@ -12,14 +11,16 @@ import pytest
 
 from landmarks.errors import DetectorCrashedError, DetectorStartError
 from tests.conftest import MakeHandler
-from tests.events import s3_notification, s3_test_event, sns_envelope
+from tests.events import s3_notification, s3_test_event, sns_envelope, sqs_event
 from tests.fakes import (
     LONGEST_KEY,
     Cloud,
+    Context,
     Request,
     RiggedDetectors,
     closed_port,
     deliver,
+    metrics,
     nobody,
     person,
     s3_that,
@@ -40,21 +41,6 @@ AWKWARD_KEYS = [
     "überraschung/写真 📷.jpg",
     LONGEST_KEY,
 ]
-
-
-def metrics(printed: str) -> dict[str, list[float]]:
-    """The values of all metrics in CloudWatch's embedded format."""
-    values: dict[str, list[float]] = {}
-    for line in printed.splitlines():
-        document = json.loads(line)
-        (directive,) = document["_aws"]["CloudWatchMetrics"]
-        assert (directive["Namespace"], directive["Dimensions"]) == (
-            "LandmarkWorker",
-            [["service"]],
-        )
-        for metric in directive["Metrics"]:
-            values.setdefault(metric["Name"], []).extend(document[metric["Name"]])
-    return values
 
 
 def test_each_message_of_a_batch_meets_its_own_end(cloud: Cloud, make_handler: MakeHandler) -> None:
@@ -183,64 +169,6 @@ def test_metrics_of_more_jobs_than_one_line_can_hold(
     assert (sum(counted["Retried"]), len(counted["ColdStart"])) == (120, 1)
 
 
-def test_dead_letter_says_why_and_whence(cloud: Cloud, handler: Handler) -> None:
-    """A message that nobody can read goes to the dead-letter queue as it came, with the reason."""
-    body = '{"key": "bell\\u0007.jpg", "force": "yes", "note": "  ünïcode & <tags> "}'
-
-    assert deliver(handler, body, receive_count=3) == []
-
-    (letter,) = cloud.dead_letters()
-    assert letter["Body"] == body
-    attributes = letter["MessageAttributes"]
-    values = {name: attribute["StringValue"] for name, attribute in attributes.items()}
-    types = {name: attribute["DataType"] for name, attribute in attributes.items()}
-    assert values == {
-        "error_code": "INVALID_MESSAGE",
-        "error_message": "force: expected true or false, got a string",
-        "receive_count": "3",
-        "original_message_id": "00000000-0000-4000-8000-000000000000",
-    }
-    assert types == dict.fromkeys(values, "String") | {"receive_count": "Number"}
-    assert cloud.statuses() == {}
-
-
-@pytest.mark.parametrize(
-    ("trouble", "reason"),
-    [
-        ("none set", "DEAD_LETTER_QUEUE_URL is not set"),
-        ("no such queue", "SQS: An error occurred (AWS.SimpleQueueService.NonExistentQueue)"),
-        ("nobody listens", "SQS: Could not connect"),
-    ],
-)
-def test_unreadable_message_stays_when_it_cannot_be_put_aside(
-    trouble: str,
-    reason: str,
-    cloud: Cloud,
-    make_handler: MakeHandler,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """It is reported as failed, the others are not, and log and metrics tell."""
-    urls = {"none set": "", "no such queue": f"{cloud.stack.dead_letter_queue_url}-gone"}
-    url = urls.get(trouble, cloud.stack.dead_letter_queue_url)
-    cloud.put("nobody.png", nobody())
-    with closed_port() as nowhere, monkeypatch.context() as patch:
-        if trouble == "nobody listens":
-            patch.setenv("AWS_ENDPOINT_URL_SQS", nowhere)
-        handler = make_handler(DEAD_LETTER_QUEUE_URL=url)
-
-        assert deliver(handler, "not JSON", {"key": "nobody.png"}) == [0]
-
-    assert cloud.dead_letters() == []
-    assert cloud.statuses() == {"nobody.png": "not_detected"}
-    (record,) = (record for record in caplog.records if record.levelname == "WARNING")
-    assert record.__dict__["message_id"] == "00000000-0000-4000-8000-000000000000"
-    assert record.__dict__["reason"].startswith(reason)
-    counted = metrics(capsys.readouterr().out)
-    assert (counted["Retried"], counted["NotDetected"]) == ([1], [1])
-
-
 def test_batch_that_fails_as_a_whole_is_reported_message_by_message(
     cloud: Cloud, handler: Handler
 ) -> None:
@@ -249,6 +177,23 @@ def test_batch_that_fails_as_a_whole_is_reported_message_by_message(
         *range(10)
     ]
     assert cloud.statuses() == {}
+
+
+def test_two_records_of_one_message_id_are_two_messages(
+    cloud: Cloud, handler: Handler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each job is done and counted once, and the failed one's message comes again."""
+    cloud.put("nobody.png", nobody())
+    event = sqs_event({"key": "nobody.png"}, {"key": "missing.png"}, {"key": "gone.png"})
+    for record in event["Records"]:
+        record["messageId"] = "twin"
+
+    answer = handler.handle(event, Context())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "twin"}]}
+    assert cloud.statuses() == {"nobody.png": "not_detected"}
+    counted = metrics(capsys.readouterr().out)
+    assert (counted["NotDetected"], counted["Retried"]) == ([1], [1, 1])
 
 
 def test_empty_batch_has_nothing_to_report(handler: Handler) -> None:

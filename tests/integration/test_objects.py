@@ -13,6 +13,8 @@ from botocore.config import Config
 from landmarks.errors import (
     AccessDeniedError,
     DeadlineError,
+    KeyUnavailableError,
+    ObjectArchivedError,
     ObjectNotFoundError,
     ServiceError,
     TooManyBytesError,
@@ -178,6 +180,8 @@ def test_missing_bucket_may_come_later(reader: ObjectReader) -> None:
         (503, "SlowDown", ServiceError),
         (500, "InternalError", ServiceError),
         (400, "InvalidArgument", ServiceError),
+        (400, "InvalidRequest", ServiceError),
+        (403, "KMS.AccessDeniedException", AccessDeniedError),
     ],
 )
 def test_errors_of_s3_have_names(
@@ -189,6 +193,80 @@ def test_errors_of_s3_have_names(
         pytest.raises(error, match=rf"{code}.*'photo\.jpg'|'photo\.jpg'.*{code}"),
     ):
         read(reader, Job("photos", "photo.jpg"))
+
+
+def test_archived_object_has_an_identity_and_no_content(cloud: Cloud, reader: ObjectReader) -> None:
+    """So its failure can be stored, in its place among the object's contents."""
+    etag = cloud.put("photo.jpg", CONTENT, storage_class="DEEP_ARCHIVE").etag
+    modified = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    cloud.set_modified("photo.jpg", modified)
+
+    with reader.open(Job(cloud.stack.bucket, "photo.jpg", etag=etag, sequencer="0A")) as source:
+        assert source
+        assert source.identity == ObjectIdentity(etag, modified, len(CONTENT), sequencer="0A")
+        with pytest.raises(ObjectArchivedError, match=r"'photo\.jpg'.* restored first"):
+            source.read(in_seconds(30))
+
+
+@pytest.mark.usefixtures("services")
+@pytest.mark.parametrize(
+    "code", ["KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"]
+)
+def test_object_whose_kms_key_is_gone_is_refused_for_good(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 still tells which content it is."""
+
+    def answer(request: Request) -> None:
+        if request.command == "HEAD":
+            request.start_object(4711)
+        else:
+            request.refuse(400, code, "the key is disabled")
+
+    with (
+        reader_of(answer, monkeypatch) as reader,
+        reader.open(Job("photos", "photo.jpg", etag="feed", sequencer="0A")) as source,
+    ):
+        assert source
+        assert source.identity == ObjectIdentity(
+            "feed", datetime(2026, 1, 1, tzinfo=UTC), 4711, sequencer="0A"
+        )
+        with pytest.raises(KeyUnavailableError, match=rf"'photo\.jpg'.*{code}: the key is"):
+            source.read(in_seconds(30))
+
+
+def refuse_without_key(request: Request) -> None:
+    """As S3 does with an object that is encrypted with the customer's own key."""
+    request.refuse(400, "InvalidRequest", "stored using a form of Server Side Encryption")
+
+
+@pytest.mark.usefixtures("services")
+def test_object_with_the_customers_own_key_is_refused_for_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """S3 tells nothing of it, but what is current now is no newer than what comes later."""
+    job = Job("photos", "photo.jpg", etag="feed", sequencer="0A")
+    before = datetime.now(UTC)
+    with reader_of(refuse_without_key, monkeypatch) as reader, reader.open(job) as source:
+        assert source
+        assert before <= source.identity.last_modified <= datetime.now(UTC)
+        known = (source.identity.etag, source.identity.sequencer)
+        with pytest.raises(KeyUnavailableError, match=r"'photo\.jpg'.*InvalidRequest"):
+            source.read(in_seconds(30))
+    assert known == ("feed", "0A")
+
+
+@pytest.mark.usefixtures("services")
+def test_version_of_which_s3_tells_nothing_is_older_than_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It need not be the newest, and may not keep a newer one out of the table."""
+    job = Job("photos", "photo.jpg", version_id="v1")
+    with reader_of(refuse_without_key, monkeypatch) as reader, reader.open(job) as source:
+        assert source
+        assert source.identity == ObjectIdentity(
+            "", datetime(1970, 1, 1, tzinfo=UTC), 0, version_id="v1"
+        )
 
 
 @pytest.mark.usefixtures("services")

@@ -8,8 +8,18 @@ import pytest
 
 from tests.conftest import MakeHandler
 from tests.events import eventbridge_created, s3_notification
-from tests.fakes import Cloud, RiggedDetectors, Version, closed_port, deliver, never, nobody
+from tests.fakes import (
+    Cloud,
+    RiggedDetectors,
+    Version,
+    closed_port,
+    deliver,
+    never,
+    nobody,
+    seen_nobody,
+)
 from worker.handler import Handler
+from worker.result import Detection
 
 KEY = "photo.png"
 MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -246,16 +256,39 @@ def test_force_detects_the_same_content_again(cloud: Cloud, handler: Handler) ->
     assert cloud.item(KEY)["job_id"] == {"S": "second"}
 
 
-def test_force_does_not_bring_an_older_content_back(cloud: Cloud, handler: Handler) -> None:
-    """Being asked for by name makes a version no newer."""
+def test_version_left_by_a_deletion_is_processed_by_force(cloud: Cloud, handler: Handler) -> None:
+    """Unforced, the result of the deleted version stays; the new item names its own version."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
-    deliver(handler, {"key": KEY})
+    deliver(handler, notification(cloud, versions[1], "0B"))
+    cloud.remove_version(KEY, versions[1])
 
-    old = {"key": KEY, "version_id": versions[0].version_id, "force": True}
-
-    assert deliver(handler, old) == []
+    assert deliver(handler, {"key": KEY}) == []
     assert cloud.item(KEY)["etag"] == {"S": versions[1].etag}
+    assert deliver(handler, {"key": KEY, "force": True}) == []
+
+    item = cloud.item(KEY)
+    assert (item["etag"]["S"], item["version_id"]["S"]) == versions[0]
+    assert item["source_last_modified"] == {"S": "2026-01-02T03:04:05Z"}
+
+
+def test_force_does_not_undo_what_came_meanwhile(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """Content that is uploaded and stored while a forced job works on the old one stays."""
+    upload(cloud, 1)
+    deliver(make_handler(), {"key": KEY})
+    other = make_handler()
+
+    def overtaken(_content: bytes, _deadline: float) -> Detection:
+        upload(cloud, 2, modified=(LATER,))
+        deliver(other, {"key": KEY})
+        return seen_nobody()
+
+    handler = make_handler(RiggedDetectors(overtaken))
+    assert deliver(handler, {"key": KEY, "job_id": "forced", "force": True}) == []
+
+    item = cloud.item(KEY)
+    assert item["source_last_modified"] == {"S": "2026-01-02T03:04:06Z"}
+    assert "job_id" not in item
 
 
 def test_other_options_detect_the_same_content_again(
@@ -284,6 +317,43 @@ def test_failed_content_is_tried_again(cloud: Cloud, make_handler: MakeHandler) 
     item = cloud.item(KEY)
     assert item["status"] == {"S": "not_detected"}
     assert not {"error_code", "error_message"} & item.keys()
+
+
+def test_archived_object_fails_until_it_is_restored(cloud: Cloud, handler: Handler) -> None:
+    """The message is done, the item says why, and the event of the restoration starts over."""
+    version = cloud.put(KEY, nobody(), storage_class="GLACIER")
+
+    assert deliver(handler, notification(cloud, version, "0A")) == []
+
+    item = cloud.item(KEY)
+    assert (item["status"], item["error_code"]) == ({"S": "failed"}, {"S": "OBJECT_ARCHIVED"})
+    assert item["etag"] == {"S": version.etag}
+
+    cloud.restore(KEY)
+    restored = s3_notification(
+        KEY,
+        bucket=cloud.stack.bucket,
+        etag=version.etag,
+        sequencer="",
+        event_name="ObjectRestore:Completed",
+    )
+    assert deliver(handler, restored) == []
+    assert cloud.statuses() == {KEY: "not_detected"}
+
+
+def test_object_that_was_done_and_is_archived_is_a_duplicate(
+    cloud: Cloud, handler: Handler
+) -> None:
+    """Its result stays: S3 still tells which content it is."""
+    upload(cloud, 1)
+    deliver(handler, {"key": KEY})
+    before = cloud.item(KEY)
+    cloud.put(KEY, nobody(1), storage_class="GLACIER")
+    cloud.set_modified(KEY, MODIFIED)
+
+    assert deliver(handler, {"key": KEY}) == []
+
+    assert cloud.item(KEY) == before
 
 
 def test_item_that_somebody_else_began_is_completed(cloud: Cloud, handler: Handler) -> None:
