@@ -25,25 +25,25 @@ _PAGE: Final = """\
 # Configuration
 
 The worker is configured by environment variables, on Lambda and anywhere else. They are read
-once, at the start. A value that is not allowed, or a missing one without a default, stops the
-start with one message that names each wrong variable, its value and what is allowed. An empty
-value counts as not set.
+once, at the start. If a value is not allowed, or a required one is missing, the worker does not
+start, and one message names each wrong variable, its value and what is allowed. An empty value
+counts as not set.
 
-The [stack](#parameters-of-the-stack) sets them by its parameters. Where credentials, region and
-endpoint come from is boto3's matter: `AWS_DEFAULT_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` and
-the rest hold as everywhere.
+The [stack](#parameters-of-the-stack) sets them from its parameters. Credentials, region and
+endpoint come from boto3's usual places: `AWS_DEFAULT_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL`
+and so on.
 
 ## Settings of the worker
 
 {settings}
 
-The commands of `landmarks` take names of queue, dead-letter queue and table from the same
-variables, or as options: see `landmarks COMMAND --help`.
+The `landmarks` commands read the queue, dead-letter queue and table from the same variables, or
+from options: see `landmarks COMMAND --help`.
 
 ## Parameters of the stack
 
-What `sam deploy --guided` asks for. Combinations that can't work (a timeout that does not hold
-two tries, more detectors than vCPUs, …) are refused before anything is made.
+What `sam deploy --guided` asks for. Combinations that can't work (a timeout too short for two
+tries, more detectors than vCPUs, …) are refused before anything is created.
 
 {parameters}
 """

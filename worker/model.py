@@ -1,6 +1,6 @@
 """Which model runs, and with which options: everything that changes results.
 
-The parent knows MediaPipe's name, version and files, and never imports it.
+MediaPipe's version and files are looked up without importing it: only detectors do that.
 """
 
 import hashlib
@@ -8,40 +8,41 @@ import importlib.util
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from landmarks.errors import SettingsError
 
-POSE_MODELS = {
+POSE_MODELS: Final = {
     0: "pose_landmark_lite.tflite",
     1: "pose_landmark_full.tflite",
     2: "pose_landmark_heavy.tflite",
 }
 
 
-# Raised when worker/detector changes in a way that changes landmarks, so that
-# results stored before are not taken for current ones.
-_DETECTOR_REVISION = 1
+# Raised whenever a change in worker/detector changes landmarks, so that results stored before it
+# do not count as done.
+_DETECTOR_REVISION: Final = 1
 
-
-# Options that there were not from the start, as they are when they are off: then they are
-# left out of the hash, so that results from before there was one stay current.
-_OFF = {"max_image_side": None, "segmentation": False}
+# Options that were added later, with their values when off. Those are left out of the hash, so
+# that results from before the option existed still count as done.
+_OFF: Final = {"max_image_side": None, "segmentation": False}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """MediaPipe Holistic's options and what it is shown, under the names of the settings.
+    """MediaPipe Holistic's options and the size of its input, named like the settings.
 
     Attributes:
-        model_complexity: of the pose model: 0 (lite), 1 (full) or 2 (heavy).
-        min_detection_confidence: of the person detector, 0 to 1.
-        min_landmark_confidence: that the pose model sees a person, 0 to 1;
-            MediaPipe calls it min_tracking_confidence.
+        model_complexity: pose model: 0 (lite), 1 (full) or 2 (heavy).
+        min_detection_confidence: lowest score at which the person detector counts as having found
+            someone, 0 to 1.
+        min_landmark_confidence: lowest score at which the pose model counts as seeing the person,
+            0 to 1. MediaPipe calls it min_tracking_confidence.
         refine_face_landmarks: refine eyes and lips, and add ten iris landmarks.
-        max_image_side: images with a longer side are reduced to it, in pixels, JPEGs while they
-            are decoded: saves memory and some time, and moves landmarks a little. Without
-            it MediaPipe sees every image as it is.
-        segmentation: also tell which pixels are the person's.
+        max_image_side: images with a longer side, in pixels, are scaled down to it, JPEGs while
+            they are decoded. Saves memory and some time, and moves landmarks a little. Without it,
+            MediaPipe gets every image at full size.
+        segmentation: also compute which pixels are the person's.
     """
 
     model_complexity: int = 2
@@ -65,7 +66,7 @@ def mediapipe_version() -> str:
 
 
 def options_hash(options: ModelOptions) -> str:
-    """Sixteen hexadecimal digits that differ where results may differ."""
+    """Sixteen hexadecimal digits that differ where landmarks may differ."""
     chosen = dict(asdict(options).items() - _OFF.items())
     facts = {"mediapipe": mediapipe_version(), "detector": _DETECTOR_REVISION, **chosen}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -75,8 +76,7 @@ def require_model(options: ModelOptions) -> Path:
     """The path of the pose model's file.
 
     Raises:
-        SettingsError: MediaPipe or the model is not installed. The worker never
-            downloads anything, so this has to be said before it starts.
+        SettingsError: MediaPipe or the model is not installed; the worker downloads nothing.
     """
     spec = importlib.util.find_spec("mediapipe")
     if spec is None or spec.origin is None:

@@ -1,7 +1,7 @@
-"""Every environment variable, read and validated once: the only file that reads them.
+"""Every environment variable, read and validated once: only this file reads them.
 
-A wrong value stops the start with one message that names each wrong variable,
-its value and what is allowed.
+A wrong value stops the start with one message that names each wrong variable, its value and what
+is allowed.
 """
 
 import os
@@ -14,55 +14,35 @@ from landmarks.enums import LandmarkEncoding
 from landmarks.errors import SettingsError
 from worker.model import POSE_MODELS, ModelOptions
 
-T = TypeVar("T")
-
-
-W = TypeVar("W", bound=StrEnum)
-
-
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _LAMBDA_MEGABYTES_PER_VCPU: Final = 1769
-
-
 _MAX_LAMBDA_SECONDS: Final = 900
-
-
 _MAX_TTL_DAYS: Final = 36_500
-
-
 _MAX_DETECTORS: Final = 64
-
-
 _MAX_RECEIVES: Final = 1000
-
-
 _MAX_RETRY_SECONDS: Final = 3600
 
-
-# More than S3's largest object that a sandbox could hold, or OpenCV's decoders can take.
+# More than a sandbox can hold, or OpenCV's decoders can take.
 _MAX_BYTES: Final = 500_000_000
-
-
 _MAX_PIXELS: Final = 250_000_000
 
-
-# Below this hands get lost in photographs of whole people; above it images are refused anyway.
+# Below this, hands get lost in photographs of whole people; above it, images are refused anyway.
 _MIN_SIDE: Final = 256
-
-
 _MAX_SIDE: Final = 16_384
-
 
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
+T = TypeVar("T")
+W = TypeVar("W", bound=StrEnum)
+
 
 class Variable(NamedTuple):
-    """What there is to know of an environment variable; the words are `Settings`' docstring's.
+    """An environment variable, for its documentation; `Settings`' docstring says what it is for.
 
     Attributes:
         name: of the variable.
-        default: as it would be written; None if there is none, or none that is always the same.
-        allowed: what its value has to be.
+        default: as it would be written; None if there is none, or it depends on the machine.
+        allowed: which values are.
     """
 
     name: str
@@ -76,29 +56,29 @@ class Settings:
 
     Attributes:
         results_table: the DynamoDB table. Required.
-        allowed_buckets: the only buckets that jobs may name; without it, every bucket that the
+        allowed_buckets: the only buckets that jobs may name. Without it, every bucket that the
             credentials can read.
-        image_bucket: where the keys of jobs are looked up that name no bucket.
-        segmentation_bucket: where segmentation masks are put, no bucket of photographs; without
-            it none are computed.
-        dead_letter_queue_url: where messages go that nobody can read; without it they are
-            left to the queue's own redrive policy.
-        queue_url: the queue that the jobs come from. Without it retries have no delay but
-            the queue's visibility timeout, and the poller has nothing to poll.
-        max_receive_count: the queue's; on the last receive the worker itself puts a failed
-            message into the dead-letter queue, with the reason. Without it that is left to the
-            queue's redrive policy, which gives none.
-        retry_base_seconds: how long a failed message stays away at first; then 4 times as
-            long each time, up to an hour.
+        image_bucket: bucket of jobs that name none.
+        segmentation_bucket: bucket for segmentation masks, not one of the photographs'. Without
+            it, none are computed.
+        dead_letter_queue_url: queue for messages that can't be decoded, or have failed too often.
+            Without it, the queue's own redrive policy moves them.
+        queue_url: the queue that the jobs come from. Without it, retries have no delay but the
+            queue's visibility timeout, and the poller has nothing to poll.
+        max_receive_count: the queue's own. On the last receive the worker itself moves a failed
+            message to the dead-letter queue, with the reason. Without it, the queue's redrive
+            policy does, without a reason.
+        retry_base_seconds: longest delay before the first retry of a failed message; then 4 times
+            as long each time, up to an hour.
         model: what changes the landmarks; see `ModelOptions`.
         max_image_bytes: larger objects are not read.
         max_image_pixels: larger images are not decoded.
         detect_timeout_seconds: how long one image may take in a detector.
-        result_ttl_days: after how many days results expire; without it they are kept.
-        landmark_encoding: how landmarks are written into the table: binary is small and exact,
-            maps lets DynamoDB's own expressions reach single landmarks, for twice the price.
-        detectors: how many detector processes; without it one per vCPU, of a Lambda function
-            one per 1,769 MB.
+        result_ttl_days: results expire after this many days. Without it, they are kept.
+        landmark_encoding: how landmarks are stored: binary is small and exact; maps lets DynamoDB's
+            own expressions reach single landmarks, at twice the price.
+        detectors: number of detector processes. Without it, one per vCPU; on Lambda, one per
+            1,769 MB.
     """
 
     results_table: str
@@ -124,9 +104,10 @@ class Settings:
         Raises:
             SettingsError: one or more variables are missing or not allowed.
         """
-        read = _Reader(environment)
-        settings = cls._read(read)
-        read.raise_complaints()
+        reader = _Reader(environment)
+        settings = cls._read(reader)
+        if reader.complaints:
+            raise SettingsError("; ".join(reader.complaints))
         return settings
 
     @classmethod
@@ -164,29 +145,25 @@ class Settings:
 
 
 def variables() -> list[Variable]:
-    """Every environment variable that the worker reads, in the order of reading."""
-    read = _Reader({})
-    Settings._read(read)  # noqa: SLF001, it is this module's
-    return read.variables
+    """Every environment variable that the worker reads, in order."""
+    reader = _Reader({})
+    Settings._read(reader)  # noqa: SLF001, it is this module's
+    return reader.variables
 
 
 class _Reader:
-    """Reads variables one by one and keeps what is wrong with them for one complaint.
+    """Reads variables one by one, and collects what is wrong with them for one message.
 
-    An empty value counts as not set: that is how templates pass on an optional one.
+    An empty value counts as not set: that is how templates pass an optional one on.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._complaints: list[str] = []
+        self.complaints: list[str] = []
         self.variables: list[Variable] = []
 
-    def raise_complaints(self) -> None:
-        if self._complaints:
-            raise SettingsError("; ".join(self._complaints))
-
     def vcpus(self) -> int:
-        """Whole ones at hand. Lambda shows two processors to a function that has paid for one."""
+        """How many there are. Lambda shows two processors to a function that has paid for one."""
         megabytes = self._environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
         if megabytes.isdecimal():
             return max(1, int(megabytes) // _LAMBDA_MEGABYTES_PER_VCPU)
@@ -196,7 +173,7 @@ class _Reader:
         self.variables.append(Variable(name, None, "a name"))
         value = self._text(name)
         if required and not value:
-            self._complaints.append(f"{name} is not set, and there is no default")
+            self.complaints.append(f"{name} is not set, and there is no default")
         return value
 
     def names(self, name: str) -> frozenset[str] | None:
@@ -206,7 +183,7 @@ class _Reader:
                 raise ValueError
             return names
 
-        return self._value(name, None, parse, "names with commas between them")
+        return self._value(name, None, parse, "bucket names separated by commas")
 
     def text_but(self, name: str, taken: Collection[str | None]) -> str | None:
         def parse(text: str) -> str:
@@ -214,7 +191,7 @@ class _Reader:
                 raise ValueError
             return text
 
-        return self._value(name, None, parse, "another bucket than the photographs'")
+        return self._value(name, None, parse, "a bucket that holds no photographs")
 
     def url(self, name: str) -> str | None:
         def parse(text: str) -> str:
@@ -260,7 +237,7 @@ class _Reader:
         try:
             return parse(text)
         except (ValueError, KeyError):
-            self._complaints.append(f"{name}={text!r} is not allowed: it has to be {allowed}")
+            self.complaints.append(f"{name}={text!r} is not allowed: must be {allowed}")
             return default
 
     def _text(self, name: str) -> str | None:
@@ -268,7 +245,7 @@ class _Reader:
 
 
 def _written(default: object) -> str | None:
-    """A default as one would set it. Where 0 stands for none, it is none, and not allowed."""
+    """A default as it would be written. 0 stands for none where it is not allowed itself."""
     match default:
         case bool():
             return str(default).lower()
@@ -281,6 +258,6 @@ def _written(default: object) -> str | None:
 
 
 def _within(value: float, low: float, high: float) -> float:
-    if not low <= value <= high:  # and NaN is not
+    if not low <= value <= high:  # NaN is not either
         raise ValueError
     return value

@@ -104,14 +104,14 @@ def test_detectors_start_before_anything_slow_is_imported(cloud: Cloud) -> None:
     [
         (
             {"MODEL_COMPLEXITY": "3"},
-            "MODEL_COMPLEXITY='3' is not allowed: it has to be one of 0, 1, 2",
+            "MODEL_COMPLEXITY='3' is not allowed: must be one of 0, 1, 2",
         ),
         ({"RESULTS_TABLE": ""}, "RESULTS_TABLE is not set, and there is no default"),
         (
             {"DETECTORS": "0", "RESULTS_TABLE": ""},
             (
                 "RESULTS_TABLE is not set, and there is no default; "
-                "DETECTORS='0' is not allowed: it has to be a whole number from 1 to 64"
+                "DETECTORS='0' is not allowed: must be a whole number from 1 to 64"
             ),
         ),
     ],

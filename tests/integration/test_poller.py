@@ -133,8 +133,8 @@ def test_queue_is_drained(cloud: Cloud) -> None:
         (
             {"QUEUE_URL": "landmarks", "DETECTORS": "none"},
             (
-                "QUEUE_URL='landmarks' is not allowed: it has to be a queue's URL; "
-                "DETECTORS='none' is not allowed: it has to be a whole number from 1 to 64"
+                "QUEUE_URL='landmarks' is not allowed: must be a queue's URL; "
+                "DETECTORS='none' is not allowed: must be a whole number from 1 to 64"
             ),
         ),
     ],

@@ -114,8 +114,8 @@ SIZE_PIXELS = "a whole number from 1 to 250000000"
 @pytest.mark.parametrize(
     ("name", "text", "allowed"),
     [
-        ("ALLOWED_BUCKETS", "photos,,uploads", "names with commas between them"),
-        ("ALLOWED_BUCKETS", ",", "names with commas between them"),
+        ("ALLOWED_BUCKETS", "photos,,uploads", "bucket names separated by commas"),
+        ("ALLOWED_BUCKETS", ",", "bucket names separated by commas"),
         ("DEAD_LETTER_QUEUE_URL", "arn:aws:sqs:eu-central-1:111122223333:dead", "a queue's URL"),
         ("QUEUE_URL", "jobs", "a queue's URL"),
         ("MAX_RECEIVE_COUNT", "0", "a whole number from 1 to 1000"),
@@ -159,7 +159,7 @@ def test_other_values_are_refused(name: str, text: str, allowed: str) -> None:
     """The message names the variable, the value and what is allowed."""
     said = complaint(**{name: text})
 
-    assert said == f"{name}={text!r} is not allowed: it has to be {allowed}"
+    assert said == f"{name}={text!r} is not allowed: must be {allowed}"
 
 
 def test_masks_are_computed_where_there_is_a_bucket_for_them() -> None:
@@ -174,7 +174,7 @@ def test_masks_are_not_put_among_photographs(photographs: dict[str, str]) -> Non
     """They might become jobs, whose masks would."""
     said = complaint(SEGMENTATION_BUCKET="photos", **photographs)
 
-    allowed = "it has to be another bucket than the photographs'"
+    allowed = "must be a bucket that holds no photographs"
     assert said == f"SEGMENTATION_BUCKET='photos' is not allowed: {allowed}"
 
 
@@ -189,8 +189,8 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 
     assert said.split("; ") == [
         "RESULTS_TABLE is not set, and there is no default",
-        "MODEL_COMPLEXITY='4' is not allowed: it has to be one of 0, 1, 2",
-        "DETECTORS='many' is not allowed: it has to be a whole number from 1 to 64",
+        "MODEL_COMPLEXITY='4' is not allowed: must be one of 0, 1, 2",
+        "DETECTORS='many' is not allowed: must be a whole number from 1 to 64",
     ]
 
 
