@@ -1,4 +1,4 @@
-"""What tests put in the place of AWS and of detectors, and a plain look at what became of it all.
+"""Stand-ins for AWS and for detectors, and a plain look at what is stored and queued.
 
 `Cloud` fills and reads the embedded services with boto3 alone, so that a mistake in
 `worker.table` can't hide itself.
@@ -50,7 +50,7 @@ def person() -> bytes:
 
 @cache
 def nobody(shade: int = 0) -> bytes:
-    """A small picture in which nobody is; each shade is a content of its own."""
+    """A small picture without a person; each shade is different content."""
     return _encoded(Image.new("RGB", (96, 64), (shade, 90, 60)), "PNG")
 
 
@@ -73,7 +73,6 @@ class Context:
     """Lambda's context, with this many seconds left."""
 
     def __init__(self, seconds: float = 30) -> None:
-        """Begin now."""
         self._end = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
@@ -87,7 +86,7 @@ def deliver(
     seconds: float = 30,
     receive_count: int = 1,
 ) -> list[int]:
-    """Hand over one batch of messages and return the places of those reported as failed."""
+    """Handle one batch of messages and return the indices of those reported as failed."""
     event = sqs_event(*bodies, receive_count=receive_count)
     answer = handler.handle(event, Context(seconds))
     places = {record["messageId"]: place for place, record in enumerate(event["Records"])}
@@ -158,7 +157,7 @@ class Cloud:
         return Version(answer["ETag"].strip('"'), answer.get("VersionId"))
 
     def restore(self, key: str) -> None:
-        """Bring an archived object back, at once."""
+        """Restore an archived object, at once."""
         self._s3.restore_object(Bucket=self.stack.bucket, Key=key, RestoreRequest={"Days": 1})
 
     def remove(self, key: str) -> Version:
@@ -177,13 +176,13 @@ class Cloud:
         )
 
     def set_modified(self, key: str, *moments: datetime) -> None:
-        """Date all versions of an object, the oldest first: S3 itself knows no way."""
+        """Date all versions of an object, the oldest first: S3 has no call for it."""
         bucket = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.stack.bucket]
         for version, moment in zip(bucket.keys.getlist(key), moments, strict=True):
             version.last_modified = moment
 
     def item(self, key: str) -> Item:
-        """The only item of a key, as DynamoDB writes it: a type and a value an attribute."""
+        """The only item of a key, in DynamoDB's JSON."""
         (item,) = self.items(key)
         return item
 
@@ -198,11 +197,11 @@ class Cloud:
         return items
 
     def put_item(self, item: Item) -> None:
-        """Write an item that is not the worker's."""
+        """Write an item of someone else's."""
         self._dynamodb.put_item(TableName=self.stack.table, Item=item)
 
     def statuses(self) -> dict[str, str]:
-        """Every object with an item, and the item's status."""
+        """The status of every object that has an item."""
         items = self._dynamodb.scan(TableName=self.stack.table)["Items"]
         return {item["object_key"]["S"]: item["status"]["S"] for item in items}
 
@@ -222,7 +221,7 @@ class Cloud:
             )
 
     def allow_receives(self, count: int, *, visibility_seconds: int) -> None:
-        """Have messages come so often, this long after each other, before they are redriven."""
+        """Set how often messages are received, and how long they are hidden in between."""
         answer = self._sqs.get_queue_attributes(
             QueueUrl=self.stack.queue_url, AttributeNames=["RedrivePolicy"]
         )
@@ -262,14 +261,14 @@ def _attribute(value: str | int | bytes) -> dict[str, str | bytes]:
 
 @contextmanager
 def closed_port() -> Iterator[str]:
-    """An address where nobody listens."""
+    """An address where nothing listens."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
 
 
 class Request(BaseHTTPRequestHandler):
-    """A request to a service that fails; each method is one way to."""
+    """A request to a service that fails; each method is one way to fail."""
 
     ended: threading.Event
 
@@ -360,7 +359,7 @@ def s3_that(answer: Callable[[Request], None]) -> Iterator[str]:
 
 
 def start_detectors(settings: Settings) -> DetectorPool:
-    """Real ones, as the worker has them."""
+    """Real detectors, as the worker has them."""
     return DetectorPool(child_options(settings), settings.detectors)
 
 
@@ -368,7 +367,6 @@ class RiggedDetectors(DetectorPool):
     """Detectors that do what a test says instead of looking at images."""
 
     def __init__(self, detect: Callable[[bytes, float], Detection]) -> None:
-        """Start no process."""
         self.size = 1
         self._detectors = []
         self._detect = detect
@@ -384,7 +382,7 @@ def seen_nobody(_content: bytes = b"", _deadline: float = 0) -> Detection:
 
 
 def never(_content: bytes, _deadline: float) -> Detection:
-    """No detection: for jobs that have to be done without one."""
+    """Fail: for jobs that need no detection."""
     raise AssertionError("a detector was asked")
 
 

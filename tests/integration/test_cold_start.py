@@ -1,4 +1,4 @@
-"""The cold start, in a process of its own: what comes up, in which order, or why nothing does."""
+"""The cold start, in a process of its own: what starts, in which order, or why nothing does."""
 
 import json
 import os
@@ -64,14 +64,14 @@ def run(program: str, cloud: Cloud, **changes: str) -> subprocess.CompletedProce
 
 
 def complaint(cloud: Cloud, **changes: str) -> str:
-    """What an import that fails says last."""
+    """The last line of a failed import."""
     ended = run("import worker.lambda_function", cloud, **changes)
     assert (ended.returncode, ended.stdout) == (1, "")
     return ended.stderr.splitlines()[-1]
 
 
 def test_function_comes_up_and_answers(cloud: Cloud) -> None:
-    """Nothing but the environment says what it works on; all that it prints is JSON."""
+    """Only the environment configures it, and everything it prints is JSON."""
     cloud.put("photo.jpg", person())
 
     ended = run(ASK, cloud)
@@ -99,6 +99,15 @@ def test_detectors_start_before_anything_slow_is_imported(cloud: Cloud) -> None:
     assert ended.stdout == f"[[], []] {everything} False False\n"
 
 
+def test_a_detectors_process_imports_nothing_of_aws(cloud: Cloud) -> None:
+    """It would cost each of them memory and time."""
+    program = "import sys, worker.detector.child; print({'boto3', 'botocore'} & {*sys.modules})"
+
+    ended = run(program, cloud)
+
+    assert (ended.stderr, ended.stdout) == ("", "set()\n")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -124,7 +133,7 @@ def test_wrong_settings_stop_it_with_one_message(
 
 
 def test_missing_model_stops_it_with_what_to_do(cloud: Cloud, tmp_path: Path) -> None:
-    """Nothing is downloaded at run time, so it has to be said before."""
+    """Nothing is downloaded at run time, so the start is where it is reported."""
     hollow: Any = tmp_path / "mediapipe" / "__init__.py"
     hollow.parent.mkdir()
     hollow.touch()

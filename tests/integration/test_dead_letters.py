@@ -1,4 +1,4 @@
-"""Dead letters: what the worker puts aside, with the reason, and the plain ways back."""
+"""Dead letters: what the worker sends along, and when it can't."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ TEXT = {"dataType": "String", "stringValue": "naïve\n"}
 
 
 def give_up(handler: Handler, attributes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Hand over one message that nobody can read, with these attributes."""
+    """Handle one message that is not JSON, with these attributes."""
     event = sqs_event("not JSON")
     event["Records"][0]["messageAttributes"] = attributes
     assert handler.handle(event, Context()) == {"batchItemFailures": []}
@@ -35,8 +35,8 @@ def letter_attributes(cloud: Cloud) -> dict[str, Any]:
     return attributes
 
 
-def test_dead_letter_says_why_and_whence(cloud: Cloud, handler: Handler) -> None:
-    """A message that nobody can read goes to the dead-letter queue as it came, with the reason."""
+def test_dead_letter_has_the_body_and_the_reason(cloud: Cloud, handler: Handler) -> None:
+    """The body is unchanged, and the reason is in message attributes."""
     body = '{"key": "bell\\u0007.jpg", "force": "yes", "note": "  ünïcode & <tags> "}'
 
     assert deliver(handler, body, receive_count=3) == []
@@ -61,10 +61,10 @@ def test_dead_letter_says_why_and_whence(cloud: Cloud, handler: Handler) -> None
     [
         ("none set", "DEAD_LETTER_QUEUE_URL is not set"),
         ("no such queue", "SQS: An error occurred (AWS.SimpleQueueService.NonExistentQueue)"),
-        ("nobody listens", "SQS: Could not connect"),
+        ("unreachable", "SQS: Could not connect"),
     ],
 )
-def test_unreadable_message_stays_when_it_cannot_be_put_aside(
+def test_unreadable_message_is_retried_if_the_dead_letter_cannot_be_sent(
     trouble: str,
     reason: str,
     cloud: Cloud,
@@ -73,12 +73,12 @@ def test_unreadable_message_stays_when_it_cannot_be_put_aside(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It is reported as failed, the others are not, and log and metrics tell."""
+    """Only that message is reported as failed, and it is logged and counted."""
     urls = {"none set": "", "no such queue": f"{cloud.stack.dead_letter_queue_url}-gone"}
     url = urls.get(trouble, cloud.stack.dead_letter_queue_url)
     cloud.put("nobody.png", nobody())
     with closed_port() as nowhere, monkeypatch.context() as patch:
-        if trouble == "nobody listens":
+        if trouble == "unreachable":
             patch.setenv("AWS_ENDPOINT_URL_SQS", nowhere)
         handler = make_handler(DEAD_LETTER_QUEUE_URL=url)
 
@@ -105,7 +105,7 @@ def test_producers_attributes_go_along(cloud: Cloud, handler: Handler) -> None:
 
 
 def test_attributes_that_do_not_fit_are_named(cloud: Cloud, handler: Handler) -> None:
-    """SQS takes ten, of which four are the reason's; so are those of the reason's names."""
+    """SQS takes ten, and four of them are the reason; a producer's own may not replace those."""
     own = {f"attribute-{number}": TEXT for number in range(8)}
     give_up(handler, {"error_code": TEXT, **own})
 
@@ -118,7 +118,7 @@ def test_attributes_that_do_not_fit_are_named(cloud: Cloud, handler: Handler) ->
 
 
 def test_message_too_large_with_its_attributes_goes_without_them() -> None:
-    """The reason matters more, and the letter says what it lacks."""
+    """The reason matters more, and says what is missing."""
     sqs = boto3.client("sqs", region_name="us-east-1")
     message = ReceivedMessage("id-1", "receipt", "?", attempts=2, attributes={"note": TEXT})
     reason = {

@@ -48,7 +48,7 @@ def everything(_content: bytes, _deadline: float) -> Detection:
 
 
 def pose_alone(_content: bytes, _deadline: float) -> Detection:
-    """A detection of somebody whose face and hands are not to be seen."""
+    """A detection of someone whose face and hands are hidden."""
     full = seen_person().landmarks
     landmarks = Landmarks(
         pose_landmarks=full.pose_landmarks,
@@ -93,7 +93,7 @@ def test_answer_has_every_group_in_the_form_of_mediapipe(
 
 
 def test_groups_that_were_not_found_are_null(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """They are there, so that a reader need not ask whether they are."""
+    """Every group is present, so that readers need not check."""
     cloud.put("photo.png", nobody())
 
     _, _, data = ask(make_handler(RiggedDetectors(pose_alone)), {"key": "photo.png"})
@@ -122,8 +122,8 @@ def test_asked_again_the_answer_is_the_same(
     assert first[0] == 200
 
 
-def test_bucket_and_job_are_the_askers_choice(cloud: Cloud, handler: Handler) -> None:
-    """The other fields of the queue's messages hold here, too."""
+def test_bucket_and_job_id_may_be_named(cloud: Cloud, handler: Handler) -> None:
+    """The other fields of queue messages work here, too."""
     other = f"{cloud.stack.bucket}-other"
     cloud.make_bucket(other)
     cloud.put("photo.jpg", person(), bucket=other)
@@ -147,7 +147,7 @@ def test_bucket_and_job_are_the_askers_choice(cloud: Cloud, handler: Handler) ->
         ("photo.jpg", "expected an object with a key"),
     ],
 )
-def test_question_that_names_no_object_is_400(
+def test_request_without_a_key_is_400(
     event: Any,  # noqa: ANN401, any JSON
     message: str,
     cloud: Cloud,
@@ -158,7 +158,7 @@ def test_question_that_names_no_object_is_400(
     assert cloud.statuses() == {}
 
 
-def test_question_without_a_bucket_is_400_where_there_is_no_default(
+def test_request_without_a_bucket_is_400_if_there_is_no_default(
     make_handler: MakeHandler,
 ) -> None:
     """The message names the setting that would help."""
@@ -179,7 +179,7 @@ def test_missing_object_is_404(bucket: str | None, cloud: Cloud, handler: Handle
 
 
 def test_object_that_is_no_image_is_422(cloud: Cloud, handler: Handler) -> None:
-    """The message is the stored error, and a second question gets the same answer."""
+    """The message is the stored error, and a second request gets the same answer."""
     cloud.put("notes.txt", b"words")
 
     first, second = (ask(handler, {"key": "notes.txt"}) for _ in range(2))
@@ -191,7 +191,7 @@ def test_object_that_is_no_image_is_422(cloud: Cloud, handler: Handler) -> None:
 
 
 def test_photograph_of_nobody_is_422(cloud: Cloud, handler: Handler) -> None:
-    """So it is when the answer comes from the table."""
+    """Also when the answer comes from the table."""
     cloud.put("nobody.png", nobody())
 
     for _ in range(2):
@@ -199,7 +199,7 @@ def test_photograph_of_nobody_is_422(cloud: Cloud, handler: Handler) -> None:
     assert cloud.statuses() == {"nobody.png": "not_detected"}
 
 
-def test_dynamodb_out_of_reach_is_500(
+def test_unreachable_dynamodb_is_500(
     cloud: Cloud, make_handler: MakeHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message carries the code of what failed."""
@@ -216,7 +216,7 @@ def test_dynamodb_out_of_reach_is_500(
 def test_dynamodb_that_fails_before_the_answer_is_500(
     cloud: Cloud, make_handler: MakeHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A result that is stored and cannot be read back is an answer like any other."""
+    """A stored result that cannot be read back is an error like any other."""
     cloud.put("photo.png", nobody())
     handler = make_handler()
     ask(handler, {"key": "photo.png"})
@@ -231,7 +231,7 @@ def test_dynamodb_that_fails_before_the_answer_is_500(
 
 
 def test_too_little_time_is_500(cloud: Cloud, handler: Handler) -> None:
-    """An invocation about to end says that it was too short."""
+    """An invocation that is about to end says so."""
     cloud.put("photo.png", nobody())
 
     answer = handler.handle({"key": "photo.png"}, Context(0.5))
@@ -240,8 +240,8 @@ def test_too_little_time_is_500(cloud: Cloud, handler: Handler) -> None:
     assert answer == {"statusCode": 500, "body": {"message": message, "data": None}}
 
 
-def test_error_of_our_own_is_500(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """It answers in the same form."""
+def test_unexpected_error_is_500(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """The answer has the same shape."""
     cloud.put("photo.png", nobody())
 
     answer = ask(make_handler(RiggedDetectors(never)), {"key": "photo.png"})
@@ -250,7 +250,7 @@ def test_error_of_our_own_is_500(cloud: Cloud, make_handler: MakeHandler) -> Non
 
 
 def test_version_older_than_the_stored_one_is_500(cloud: Cloud, handler: Handler) -> None:
-    """What would not be stored is not detected either, and the answer says so."""
+    """Nothing is detected for a result that would not be stored, and the answer says so."""
     cloud.keep_versions()
     old = cloud.put("photo.png", nobody(1))
     cloud.put("photo.png", nobody(2))

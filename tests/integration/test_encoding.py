@@ -1,4 +1,4 @@
-"""The worker with `LANDMARK_ENCODING=maps`, and changing over to it and back."""
+"""The worker with `LANDMARK_ENCODING=maps`, and switching to it and back."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def answer(handler: Handler) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]
 
 
 def test_real_landmarks_are_stored_as_maps(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """Every group that was found, with six decimals of what is found without the setting."""
+    """Every group that was found, rounded to six decimals."""
     for key, encoding in (("maps", "maps"), ("bytes", "binary")):
         cloud.put(key, person())
         assert deliver(make_handler(LANDMARK_ENCODING=encoding), {"key": key}) == []
@@ -53,10 +53,10 @@ def test_real_landmarks_are_stored_as_maps(cloud: Cloud, make_handler: MakeHandl
     np.testing.assert_allclose(points, array, rtol=0, atol=5e-7)
 
 
-def test_change_of_encoding_is_no_reason_to_detect_again(
+def test_switching_the_encoding_detects_nothing_again(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """What is stored stays, is answered, and is written anew only by force; there and back."""
+    """Stored results stay, are answered, and are rewritten only by force; in both directions."""
     cloud.put("photo.jpg", nobody())
     seen = seen_person().landmarks.pose_landmarks
     assert seen is not None

@@ -1,4 +1,4 @@
-"""Masks on their way: from a detector into S3, and where items say they are."""
+"""Masks: from a detector into S3, and where items say they are."""
 
 import hashlib
 import re
@@ -95,7 +95,7 @@ def place_in(item: Mapping[str, Mapping[str, Any]]) -> MaskPlace:
 def test_masks_of_a_batch_are_stored_where_the_items_say(
     cloud: Cloud, bucket: str, masking: DetectorPool, make_handler: MakeHandler
 ) -> None:
-    """Each person has one, a grey PNG of the image's size; nobody and what failed have none."""
+    """Each person has one, a grey PNG of the image's size; images without one have none."""
     etags = {key: cloud.put(key, person()).etag for key in (KEY, "überraschung/a+b %41.jpg")}
     cloud.put("nobody.png", nobody())
     cloud.put("notes.txt", b"no photograph, but words")
@@ -123,7 +123,7 @@ def test_masks_of_a_batch_are_stored_where_the_items_say(
 def test_direct_invocation_stores_the_mask_too(
     cloud: Cloud, bucket: str, make_handler: MakeHandler
 ) -> None:
-    """The answer is landmarks, as ever; the item has the place."""
+    """The answer is landmarks as usual; the item says where the mask is."""
     etag = cloud.put(KEY, person()).etag
     handler = make_handler(RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET=bucket)
 
@@ -147,7 +147,7 @@ def test_without_a_bucket_items_have_no_place(cloud: Cloud, handler: Handler) ->
 def test_objects_done_without_masks_are_done_again(
     cloud: Cloud, bucket: str, make_handler: MakeHandler
 ) -> None:
-    """Once masks are wanted, an object is done only when it has had the chance of one."""
+    """Once masks are wanted, results made without them no longer count as done."""
     cloud.put(KEY, person())
     deliver(make_handler(RiggedDetectors(lambda *_: seen_person())), {"key": KEY})
     handler = make_handler(RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET=bucket)
@@ -174,7 +174,7 @@ def test_each_content_has_a_mask_of_its_own(
 def test_mask_of_a_superseded_job_is_left_behind(
     cloud: Cloud, bucket: str, make_handler: MakeHandler
 ) -> None:
-    """A newer content that is stored meanwhile keeps its item and its mask."""
+    """Newer content that is stored meanwhile keeps its item and its mask."""
     cloud.keep_versions()
     old, new = (cloud.put(KEY, nobody(shade)) for shade in (0, 1))
     cloud.set_modified(KEY, *(datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2)))
@@ -196,7 +196,7 @@ def test_mask_of_a_superseded_job_is_left_behind(
 
 
 def test_the_longest_key_has_a_mask(cloud: Cloud, bucket: str, make_handler: MakeHandler) -> None:
-    """What would be longer than S3 allows is named by its hash."""
+    """A mask key longer than S3 allows is replaced by its hash."""
     etag = cloud.put(LONGEST_KEY, person()).etag
     handler = make_handler(RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET=bucket)
 
@@ -209,7 +209,7 @@ def test_the_longest_key_has_a_mask(cloud: Cloud, bucket: str, make_handler: Mak
 
 
 def test_a_key_is_hashed_only_beyond_the_limit() -> None:
-    """1,024 bytes of UTF-8 are allowed, in which an é is two."""
+    """The limit is 1,024 bytes of UTF-8, where é takes two."""
     rest = len("photos/" + "/feed.png")
     longest = "é" * 300 + "x" * (1024 - rest - 600)
     assert mask_key(Job("photos", longest), "feed") == f"photos/{longest}/feed.png"
@@ -244,7 +244,7 @@ def test_the_pages_program_reads_a_mask(
 # When S3 does not take it
 
 
-def test_a_mask_that_cannot_be_stored_has_its_message_come_again(
+def test_a_job_whose_mask_cannot_be_stored_is_retried(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
     """Nothing is stored without it; once the bucket is there, both are."""
@@ -266,7 +266,7 @@ def test_a_mask_that_cannot_be_stored_has_its_message_come_again(
 def test_direct_invocation_says_that_the_mask_could_not_be_stored(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """It is not the object that is missing, so it is no 404."""
+    """The object itself is not missing, so it is not a 404."""
     cloud.put(KEY, person())
     handler = make_handler(RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET="no-such-bucket")
 
@@ -278,7 +278,7 @@ def test_direct_invocation_says_that_the_mask_could_not_be_stored(
 
 
 def put_to(url: str) -> MaskPlace:
-    """Store a mask in an S3 at this address, with less patience than the worker has."""
+    """Store a mask in an S3 at this address, with a short time-out."""
     config: Config = CLIENT_CONFIG.merge(Config(read_timeout=0.2))
     client = boto3.client("s3", endpoint_url=url, config=config)
     return MaskStore(client, "masks").put(Job("photos", KEY), "feed", mask())
@@ -298,15 +298,15 @@ def put_to(url: str) -> MaskPlace:
 def test_errors_of_s3_are_transient(
     answer: Callable[[Request], None], expected: type[TransientError]
 ) -> None:
-    """Whatever it is, the job comes again, and is told what it was."""
+    """Whatever it is, the job is retried."""
     with s3_that(answer) as url, pytest.raises(TransientError) as caught:
         put_to(url)
     assert type(caught.value) is expected
 
 
 @pytest.mark.usefixtures("services")
-def test_s3_out_of_reach_is_transient() -> None:
-    """Where nobody listens."""
+def test_unreachable_s3_is_transient() -> None:
+    """Nothing listens at that address."""
     with closed_port() as url, pytest.raises(ServiceError):
         put_to(url)
 
@@ -315,7 +315,7 @@ def test_s3_out_of_reach_is_transient() -> None:
 
 
 def test_a_mask_never_becomes_a_job(cloud: Cloud, bucket: str, make_handler: MakeHandler) -> None:
-    """Be it by a mistaken notification or by name: put aside with the reason."""
+    """Neither by a misconfigured notification nor by name: it becomes a dead letter."""
     cloud.put("mask.png", person(), bucket=bucket)
     handler = make_handler(
         RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET=bucket, ALLOWED_BUCKETS=""
@@ -337,7 +337,7 @@ def test_a_mask_never_becomes_a_job(cloud: Cloud, bucket: str, make_handler: Mak
 
 
 def test_a_job_that_is_done_holds_no_mask(cloud: Cloud, bucket: str) -> None:
-    """What becomes of a batch's jobs is kept to its end; masks, which may be long, are not."""
+    """A batch's results are kept until its end; masks, which may be large, are not."""
     cloud.put(KEY, person())
     s3 = boto3.client("s3")
     pipeline = Pipeline(

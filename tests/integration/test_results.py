@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClient
 from bench.items import write_units
 from landmarks.errors import (
     AccessDeniedError,
+    KeyUnavailableError,
     ObjectNotFoundError,
     ServiceError,
     TooManyPixelsError,
@@ -59,7 +60,7 @@ OF_A_MESSAGE = {"job_id": "S", "message_id": "S", "version_id": "S", "sequencer"
 
 
 def result(**changes: Any) -> Result:  # noqa: ANN401, whatever a result has
-    """A result of which only what matters is said."""
+    """A result with everything at its default but `changes`."""
     identity = ObjectIdentity(etag="feed", last_modified=MODIFIED, size_bytes=4711)
     usual = Result(
         job=Job("photos", KEY),
@@ -102,7 +103,7 @@ def table(cloud: Cloud) -> ResultsTable:
 
 
 def test_item_of_a_person_has_every_attribute(cloud: Cloud, table: ResultsTable) -> None:
-    """All names and types, no more and no less; `other_people` is reserved."""
+    """All names and types, no more and no less."""
     assert table.save(full_result())
 
     item = cloud.item(KEY)
@@ -166,7 +167,7 @@ def test_values_are_what_the_reader_is_promised(cloud: Cloud, table: ResultsTabl
 
 
 def test_place_of_a_mask_is_stored(cloud: Cloud, table: ResultsTable) -> None:
-    """Bucket and key, for people and as JSON; nothing else is added."""
+    """Bucket and key, in the item and as JSON, and nothing else."""
     table.save(replace(full_result(), segmentation=MaskPlace("masks", "photos/photo.jpg/feed.png")))
 
     item = cloud.item(KEY)
@@ -178,7 +179,7 @@ def test_place_of_a_mask_is_stored(cloud: Cloud, table: ResultsTable) -> None:
 
 
 def test_landmarks_are_stored_bit_for_bit(cloud: Cloud, table: ResultsTable) -> None:
-    """Whoever reads little-endian float32 row by row has what the model computed."""
+    """Read as little-endian float32, row by row, they are what the model computed."""
     awkward = [np.pi, -1e-38, 1e-45, 3.4028235e38, -0.0, np.nextafter(np.float32(1), np.float32(2))]
     pose = np.resize(np.array(awkward, dtype=np.float32), (33, 4))
     detected = Landmarks(pose_landmarks=pose, pose_world_landmarks=pose, pose_score=1.0)
@@ -203,7 +204,7 @@ def test_landmarks_come_back_bit_for_bit(table: ResultsTable) -> None:
     assert read.pose_score == round(saved.pose_score or 0, 6)
 
 
-def test_refined_face_has_ten_landmarks_more(cloud: Cloud, table: ResultsTable) -> None:
+def test_refined_face_has_ten_more_landmarks(cloud: Cloud, table: ResultsTable) -> None:
     """The irises come after the other 468."""
     table.save(result(outcome=seen_person(points=478)))
 
@@ -220,7 +221,7 @@ def test_item_of_nobody_has_no_landmarks(cloud: Cloud, table: ResultsTable) -> N
 
 
 def test_groups_that_were_not_found_have_no_attribute(cloud: Cloud, table: ResultsTable) -> None:
-    """Not even an empty one; nor has a pose of which nothing is visible a box."""
+    """Not even an empty one; and a pose with nothing visible has no box."""
     hidden = np.zeros((33, 4), dtype=np.float32)
     landmarks = Landmarks(pose_landmarks=hidden, pose_world_landmarks=hidden, pose_score=0.5)
     table.save(result(outcome=Detection(landmarks, 640, 480, "jpeg")))
@@ -230,7 +231,7 @@ def test_groups_that_were_not_found_have_no_attribute(cloud: Cloud, table: Resul
 
 
 def test_item_of_a_failure_says_why(cloud: Cloud, table: ResultsTable) -> None:
-    """A code for programs and a sentence for people; of the image only its bytes are known."""
+    """A code for programs and a sentence for people; of the image, only its size in bytes."""
     table.save(result(outcome=TooManyPixelsError("64000000 pixels")))
 
     item = cloud.item(KEY)
@@ -243,8 +244,18 @@ def test_item_of_a_failure_says_why(cloud: Cloud, table: ResultsTable) -> None:
     )
 
 
+def test_item_of_unknown_content_has_an_empty_etag(cloud: Cloud, table: ResultsTable) -> None:
+    """S3 may refuse an object without saying which content it is."""
+    unknown = ObjectIdentity("", MODIFIED, 0)
+    assert table.save(result(identity=unknown, outcome=KeyUnavailableError("customer's key")))
+
+    item = cloud.item(KEY)
+    assert types(item) == REQUIRED | {"error_code": "S", "error_message": "S"}
+    assert (item["etag"], item["image"]) == ({"S": ""}, {"M": {"bytes": {"N": "0"}}})
+
+
 def test_new_result_leaves_nothing_of_the_old_one(cloud: Cloud, table: ResultsTable) -> None:
-    """The item is replaced, not mended."""
+    """The item is replaced as a whole."""
     table.save(full_result())
     table.save(result(identity=replace(full_result().identity, sequencer=None)))
 
@@ -283,15 +294,15 @@ def test_fullest_item_costs_eight_write_units(cloud: Cloud, table: ResultsTable)
 def test_longest_keys_cost_what_they_take(
     cloud: Cloud, table: ResultsTable, key: str, units: int
 ) -> None:
-    """A kilobyte more for the key, and one for a directory that is as long."""
+    """One unit more for the key, and another one for a folder as long as that."""
     assert len(key.encode()) == 1024
     table.save(full_result(key))
 
     assert write_units(cloud.item(key)) == units
 
 
-def test_mask_adds_what_its_place_takes(cloud: Cloud, table: ResultsTable) -> None:
-    """With every group, and where the mask of a key of 20 characters is."""
+def test_mask_costs_no_more_write_units(cloud: Cloud, table: ResultsTable) -> None:
+    """With every group, and a key of 20 characters."""
     key = "2026/IMG_0304050.jpg"
     place = MaskPlace("segmentation-masks", f"photos/{key}/d41d8cd98f00b204e9800998ecf8427e.png")
     table.save(replace(full_result(key), segmentation=place))
@@ -311,13 +322,13 @@ def test_mask_adds_what_its_place_takes(cloud: Cloud, table: ResultsTable) -> No
     ],
 )
 def test_options_hash_differs_with_each_option(other: ModelOptions) -> None:
-    """Results of other options are told apart."""
+    """Results of different options are told apart."""
     assert options_hash(other) != options_hash(ModelOptions())
     assert re.fullmatch("[0-9a-f]{16}", options_hash(other))
 
 
-def test_options_hash_is_of_the_options_alone(cloud: Cloud) -> None:
-    """Retention, table, job and content are not in it, and it is the same in every process."""
+def test_options_hash_depends_on_nothing_else(cloud: Cloud) -> None:
+    """Not on retention, table, job or content, and it is the same in every process."""
     tables = [ResultsTable(cloud.stack.table, ModelOptions(), ttl_days=days) for days in (None, 9)]
     hashes = []
     for table, outcome in zip(tables, (result(), full_result()), strict=True):
@@ -325,7 +336,7 @@ def test_options_hash_is_of_the_options_alone(cloud: Cloud) -> None:
         hashes.append(cloud.item(KEY)["options_hash"]["S"])
 
     assert set(hashes) == {options_hash(ModelOptions())}
-    # If this one changes, all that is stored will be detected again: are its landmarks others?
+    # If this changes, every stored object will be detected again: are its landmarks different?
     assert hashes[0] == "986c0c82e5ed8bb5"
     assert options_hash(ModelOptions(segmentation=False)) == hashes[0]
 
@@ -348,7 +359,7 @@ def test_item_as_json_has_its_landmarks_decoded(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("outcome", [seen_nobody(), TooManyPixelsError("64000000 pixels")])
-def test_item_as_json_has_no_landmarks_where_there_are_none(
+def test_item_as_json_leaves_out_missing_landmarks(
     outcome: Detection | TooManyPixelsError, table: ResultsTable
 ) -> None:
     """No group is there as null."""
@@ -361,7 +372,7 @@ def test_item_as_json_has_no_landmarks_where_there_are_none(
 
 
 def test_older_result_is_refused_and_says_so(cloud: Cloud, table: ResultsTable) -> None:
-    """`save` tells whether it stored, and what is there stays as it is."""
+    """`save` returns whether it stored, and the stored item stays as it is."""
     newer = result(identity=replace(result().identity, last_modified=MODIFIED + timedelta(days=1)))
     assert table.save(newer)
     before = cloud.item(KEY)
@@ -385,13 +396,13 @@ def test_older_result_is_refused_and_says_so(cloud: Cloud, table: ResultsTable) 
         ((None, 1), (None, 1), True),
     ],
 )
-def test_newer_is_what_the_sequencers_say_or_else_the_dates(
+def test_sequencers_decide_what_is_newer_or_else_dates_do(
     stored: tuple[str | None, int],
     new: tuple[str | None, int],
     is_stored: bool,  # noqa: FBT001, a column of the table above
     table: ResultsTable,
 ) -> None:
-    """DynamoDB itself decides when writing, and the look beforehand foresees it."""
+    """DynamoDB decides on writing, and `Stored.is_newer_than` agrees beforehand."""
     before, after = (
         ObjectIdentity("feed", MODIFIED + timedelta(seconds=seconds), 4711, sequencer=sequencer)
         for sequencer, seconds in (stored, new)
@@ -404,8 +415,8 @@ def test_newer_is_what_the_sequencers_say_or_else_the_dates(
     assert table.save(result(identity=after)) is is_stored
 
 
-def test_many_objects_are_looked_up_as_each_of_them_is(cloud: Cloud, table: ResultsTable) -> None:
-    """More than DynamoDB gives at once, some stored, some not, one of them asked for twice."""
+def test_lookup_of_many_objects_is_that_of_each(cloud: Cloud, table: ResultsTable) -> None:
+    """More than fit one request, some stored, some not, one of them twice."""
     jobs = [Job("photos", f"{number:03}.jpg") for number in range(103)]
     for job in jobs[::20]:
         table.save(result(job=job))
@@ -422,7 +433,7 @@ def test_many_objects_are_looked_up_as_each_of_them_is(cloud: Cloud, table: Resu
 def test_what_dynamodb_leaves_out_is_not_taken_for_missing(
     cloud: Cloud, table: ResultsTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under load DynamoDB answers a part of the keys; the rest has to be asked for again."""
+    """Under load, DynamoDB leaves out some keys, which have to be looked up again."""
     jobs = [Job("photos", "one.jpg"), Job("photos", "two.jpg")]
     for job in jobs:
         table.save(result(job=job))
@@ -443,10 +454,10 @@ def test_what_dynamodb_leaves_out_is_not_taken_for_missing(
 @pytest.mark.parametrize(
     "answer", [EndpointConnectionError(endpoint_url="nowhere"), {}], ids=["not there", "cut short"]
 )
-def test_lookup_that_fails_says_nothing_of_any_object(
+def test_failed_lookup_of_many_says_nothing_about_any(
     answer: Exception | dict[str, Any], table: ResultsTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each job then asks for itself, and fails by itself."""
+    """Each job then looks up its own object, and fails on its own."""
     table.connect()
     client = table.item._get_connection().connection.client
 
@@ -460,8 +471,8 @@ def test_lookup_that_fails_says_nothing_of_any_object(
     assert table.stored_together([Job("photos", "one.jpg"), Job("photos", "two.jpg")]) == {}
 
 
-def test_missing_item_has_a_name(table: ResultsTable) -> None:
-    """It is no error of DynamoDB."""
+def test_missing_item_is_not_found(table: ResultsTable) -> None:
+    """It is not an error of DynamoDB."""
     with pytest.raises(ObjectNotFoundError, match=r"no result for 'photo\.jpg'"):
         table.get(Job("photos", KEY))
 
@@ -477,18 +488,22 @@ def test_missing_item_has_a_name(table: ResultsTable) -> None:
             ClientError({"Error": {"Code": "ThrottlingException", "Message": "no"}}, "GetItem"),
             ServiceError,
         ),
+        (
+            ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "Get"),
+            ServiceError,
+        ),
         (HTTPClientError(error="reset by peer"), ServiceError),
         (EndpointConnectionError(endpoint_url="nowhere"), ServiceError),
     ],
-    ids=["refused", "throttled", "broken off", "not there"],
+    ids=["denied", "throttled", "no table", "broken off", "unreachable"],
 )
-def test_errors_of_dynamodb_have_names(
+def test_errors_of_dynamodb_are_translated(
     cause: Exception,
     named: type[TransientError],
     cloud: Cloud,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Refused credentials are not mistaken for an outage, nor is a connection for an answer."""
+    """Denied access is not mistaken for an outage, but a missing table counts as one."""
     table = ResultsTable(cloud.stack.table, ModelOptions())
     table.connect()
     client = table.item._get_connection().connection.client

@@ -1,4 +1,4 @@
-"""Messages that come again: when they do, and where they end when they don't."""
+"""Retries: how long they are delayed, and what happens after the last one."""
 
 from typing import Any
 
@@ -43,29 +43,27 @@ def _delays(attempts: int, error: Exception, base_seconds: float = 60) -> list[i
     ("attempts", "longest"), [(1, 60), (2, 240), (3, 960), (4, 3600), (5, 3600), (500, 3600)]
 )
 def test_delays_grow_and_are_spread(attempts: int, longest: int) -> None:
-    """Each retry comes between half of its delay and all of it, and the delay grows to an hour."""
+    """Each retry comes after half to all of its delay, and the delay grows up to an hour."""
     delays = _delays(attempts, ServiceError("S3: down"))
 
     assert longest / 2 <= min(delays) < longest * 0.6
     assert longest * 0.9 < max(delays) <= longest
 
 
-def test_a_job_whose_turn_never_came_is_back_soon() -> None:
-    """Running out of time is no sign of trouble: seconds, however often it happened."""
+def test_a_job_that_was_not_started_is_retried_soon() -> None:
+    """Running out of time is no sign of trouble: a few seconds, however often it happens."""
     assert max(_delays(4, DeadlineError("not started"))) <= 5
 
 
-def test_an_outage_of_two_hours_kills_no_message() -> None:
-    """With eight receives the shortest chances add up to more than two hours."""
+def test_an_outage_of_two_hours_makes_no_dead_letters() -> None:
+    """With eight receives, even the shortest delays add up to more than two hours."""
     shortest = sum(min(_delays(attempts, ServiceError("down"))) for attempts in range(1, 8))
 
     assert shortest > 2 * 3600
 
 
-def test_failed_messages_stay_away_and_others_are_left_alone(
-    cloud: Cloud, make_handler: MakeHandler
-) -> None:
-    """Only the message that failed gets another visibility timeout, in the queue itself."""
+def test_only_failed_messages_are_delayed(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """The visibility timeout of the others stays as it is in the queue."""
     cloud.put("nobody.png", nobody())
     cloud.allow_receives(5, visibility_seconds=1)
     cloud.send({"key": "missing.png"}, {"key": "nobody.png"})
@@ -82,7 +80,7 @@ def test_failed_messages_stay_away_and_others_are_left_alone(
 
 
 def _visible_after_seconds(cloud: Cloud) -> dict[str, float]:
-    """By moto's own book: how long each message stays away from now."""
+    """How long each message is still hidden, according to moto."""
     backend = get_backend("sqs")[DEFAULT_ACCOUNT_ID]["us-east-1"]
     queue = backend.get_queue(cloud.stack.queue_url.rsplit("/", 1)[1])
     now = unix_time_millis()
@@ -92,7 +90,7 @@ def _visible_after_seconds(cloud: Cloud) -> dict[str, float]:
 def test_the_last_receive_ends_in_the_dead_letter_queue_with_the_reason(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """The worker itself puts it aside, once, and the message counts as done."""
+    """The worker itself sends it there, once, and the message counts as done."""
     handler = make_handler()
     event = sqs_event('{"key": "missing.png"}', receive_count=MAX_RECEIVE_COUNT)
 
@@ -127,7 +125,7 @@ def test_without_a_receive_count_the_queue_decides(cloud: Cloud, make_handler: M
 
 
 def test_a_bucket_that_is_not_allowed_is_not_read(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """A job for another bucket is put aside with the reason, though the object is there."""
+    """A job for another bucket becomes a dead letter, even if the object exists."""
     cloud.make_bucket("other-bucket")
     cloud.put("nobody.png", nobody(), bucket="other-bucket")
     cloud.put("nobody.png", nobody())

@@ -38,7 +38,7 @@ Mask = npt.NDArray[np.uint8]
 def _stock(
     model_complexity: int, images: Sequence[Photo]
 ) -> list[tuple[Groups, npt.NDArray[np.float32] | None]]:
-    """Landmarks and mask of each photo, each by an instance of its own; runs in stock's process."""
+    """Landmarks and mask of each photo, each from a fresh instance; runs in stock's process."""
     holistic = import_stock().solutions.holistic.Holistic
     found = []
     for photo in images:
@@ -121,7 +121,7 @@ def test_landmarks_do_not_depend_on_masks(model_complexity: int) -> None:
 
 
 def test_without_segmentation_there_is_no_mask() -> None:
-    """Nobody pays for what was not asked for."""
+    """It would cost time that was not asked for."""
     with detector(ModelOptions(model_complexity=1)) as detect:
         found = detect(photos.astronaut())
     assert found.landmarks.person_found
@@ -129,7 +129,7 @@ def test_without_segmentation_there_is_no_mask() -> None:
 
 
 def test_masks_do_not_depend_on_the_photos_before() -> None:
-    """A burst, with a photo of nobody in between, forwards and backwards."""
+    """A burst, with an empty photo in between, forwards and backwards."""
     astronaut, hands = photos.astronaut(), photos.both_hands()
     sequence = [astronaut, astronaut, *photos.near_duplicates(astronaut), photos.nobody(), hands]
     masks: dict[str, set[bytes | None]] = {}
@@ -157,7 +157,7 @@ def test_the_mask_covers_the_person() -> None:
 
 @pytest.mark.parametrize("size", [(512, 512), (900, 512), (1237, 613), (599, 2049)])
 def test_the_mask_has_the_size_that_an_image_is_reduced_to(size: tuple[int, int]) -> None:
-    """With MAX_IMAGE_SIDE it is as large as what MediaPipe is shown; the image keeps its size."""
+    """With MAX_IMAGE_SIDE it is as large as what MediaPipe gets; the image keeps its size."""
     with Image.open(BytesIO(photos.astronaut().content)) as picture:
         file = BytesIO()
         picture.convert("RGB").resize(size).save(file, "JPEG", quality=95)

@@ -1,4 +1,4 @@
-"""Events come late, twice and in any order: the newest content's result stays, and is made once."""
+"""Events come late, twice and out of order: the newest content's result stays, and is made once."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ BOTH_ORDERS = pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in order"
 
 
 def notification(cloud: Cloud, version: Version, sequencer: str) -> dict[str, Any]:
-    """What S3 sends of one content."""
+    """What S3 sends about one content."""
     return s3_notification(
         KEY,
         bucket=cloud.stack.bucket,
@@ -60,7 +60,7 @@ def upload(cloud: Cloud, *shades: int, modified: tuple[datetime, ...] = ()) -> l
 def test_sequencers_decide_which_content_is_newer(
     older: str, newer: str, order: tuple[int, int], cloud: Cloud, handler: Handler
 ) -> None:
-    """Sequencers compare as if the shorter one ended in zeros; modified times are not asked."""
+    """Sequencers compare as if the shorter one ended in zeros; modified times do not matter."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(LATER, MODIFIED))
     pairs = zip(versions, (older, newer), strict=True)
@@ -75,7 +75,7 @@ def test_sequencers_decide_which_content_is_newer(
 
 
 @BOTH_ORDERS
-def test_events_of_one_batch_are_put_in_order_as_well(
+def test_order_within_a_batch_does_not_matter_either(
     order: tuple[int, int], cloud: Cloud, handler: Handler
 ) -> None:
     """Two jobs on the same object do not run at the same time."""
@@ -95,7 +95,7 @@ def test_events_of_one_batch_are_put_in_order_as_well(
 def test_modified_times_decide_where_there_are_no_sequencers(
     order: tuple[int, int], cloud: Cloud, handler: Handler
 ) -> None:
-    """Of two versions named by a producer the one modified later stays."""
+    """Of two versions named by a producer, the one modified later stays."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
 
@@ -111,7 +111,7 @@ def test_modified_times_decide_where_there_are_no_sequencers(
 def test_modified_times_decide_where_one_has_no_sequencer(
     order: tuple[int, int], cloud: Cloud, handler: Handler
 ) -> None:
-    """An event about the older version does not undo what a producer asked of the newer."""
+    """An event about the older version does not replace the newer one's result."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
     messages = [notification(cloud, versions[0], "0055AED6DCD90281E5"), {"key": KEY}]
@@ -123,7 +123,7 @@ def test_modified_times_decide_where_one_has_no_sequencer(
     assert "sequencer" not in cloud.item(KEY)
 
 
-def test_older_content_is_not_even_looked_at(cloud: Cloud, make_handler: MakeHandler) -> None:
+def test_older_content_is_not_detected(cloud: Cloud, make_handler: MakeHandler) -> None:
     """A late event costs no detection."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2)
@@ -139,7 +139,7 @@ def test_older_content_is_not_even_looked_at(cloud: Cloud, make_handler: MakeHan
 def test_content_that_returns_ends_as_the_newest(
     order: tuple[int, ...], cloud: Cloud, handler: Handler
 ) -> None:
-    """Of A, B and A again the second A stays, whatever the order in which the events come."""
+    """Of A, B and A again, the second A stays, in whatever order the events come."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, 1)
     sequencers = ("0055AED6DCD902", "0055AED6DCD903", "0055AED6DCD904")
@@ -158,7 +158,7 @@ def test_content_that_returns_ends_as_the_newest(
 def test_content_that_returns_ends_as_the_newest_without_versions(
     order: tuple[int, ...], cloud: Cloud, handler: Handler
 ) -> None:
-    """Where only the present content can be read, each event is about that one."""
+    """Every event leads to the current content, the only one that can be read."""
     (first,) = upload(cloud, 1)
     events = [notification(cloud, first, "0A")]
     (second,) = upload(cloud, 2)
@@ -172,10 +172,8 @@ def test_content_that_returns_ends_as_the_newest_without_versions(
     assert cloud.item(KEY)["etag"] == {"S": third.etag}
 
 
-def test_event_about_a_replaced_content_gives_its_sequencer_to_none(
-    cloud: Cloud, handler: Handler
-) -> None:
-    """What is read instead is stored as what it is, and the event about it still counts."""
+def test_event_about_replaced_content_leaves_no_sequencer(cloud: Cloud, handler: Handler) -> None:
+    """The current content is stored without one, and its own event still counts."""
     (old,) = upload(cloud, 1)
     (new,) = upload(cloud, 2)
 
@@ -187,10 +185,10 @@ def test_event_about_a_replaced_content_gives_its_sequencer_to_none(
     assert cloud.item(KEY)["sequencer"] == {"S": "0B".ljust(32, "0")}
 
 
-def test_events_about_replaced_contents_detect_the_present_one_once(
+def test_events_about_replaced_contents_detect_the_current_one_once(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """Two late events of contents that are gone lead to one detection of what is there."""
+    """Two late events about contents that are gone lead to one detection."""
     gone = [cloud.put(KEY, nobody(shade)) for shade in (1, 2)]
     present = cloud.put(KEY, nobody(3))
     events = [notification(cloud, version, f"0055AED6DCD9028{n}") for n, version in enumerate(gone)]
@@ -205,7 +203,7 @@ def test_events_about_replaced_contents_detect_the_present_one_once(
 def test_event_that_comes_twice_is_not_even_fetched(
     form: str, cloud: Cloud, make_handler: MakeHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second is done although neither S3 nor a detector could be asked."""
+    """The second is done although neither S3 nor a detector is available."""
     (version,) = upload(cloud, 1)
     event = (
         notification(cloud, version, "0A")
@@ -225,7 +223,7 @@ def test_event_that_comes_twice_is_not_even_fetched(
 def test_same_content_asked_again_is_not_detected_again(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """A producer's message says nothing of the content: S3 does, and nothing is read."""
+    """The message does not say which content it is about; S3 does, and nothing is read."""
     upload(cloud, 1)
     deliver(make_handler(), {"key": KEY})
     before = cloud.item(KEY)
@@ -247,7 +245,7 @@ def test_new_content_is_detected(cloud: Cloud, handler: Handler) -> None:
 
 
 def test_force_detects_the_same_content_again(cloud: Cloud, handler: Handler) -> None:
-    """The item is written anew."""
+    """The item is replaced."""
     upload(cloud, 1)
     deliver(handler, {"key": KEY, "job_id": "first"})
 
@@ -257,7 +255,7 @@ def test_force_detects_the_same_content_again(cloud: Cloud, handler: Handler) ->
 
 
 def test_version_left_by_a_deletion_is_processed_by_force(cloud: Cloud, handler: Handler) -> None:
-    """Unforced, the result of the deleted version stays; the new item names its own version."""
+    """Without force, the deleted version's result stays; the new item names its own version."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
     deliver(handler, notification(cloud, versions[1], "0B"))
@@ -272,8 +270,10 @@ def test_version_left_by_a_deletion_is_processed_by_force(cloud: Cloud, handler:
     assert item["source_last_modified"] == {"S": "2026-01-02T03:04:05Z"}
 
 
-def test_force_does_not_undo_what_came_meanwhile(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """Content that is uploaded and stored while a forced job works on the old one stays."""
+def test_force_does_not_replace_what_was_stored_meanwhile(
+    cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """Newer content that is processed while a forced job works on the old one keeps its result."""
     upload(cloud, 1)
     deliver(make_handler(), {"key": KEY})
     other = make_handler()
@@ -294,7 +294,7 @@ def test_force_does_not_undo_what_came_meanwhile(cloud: Cloud, make_handler: Mak
 def test_other_options_detect_the_same_content_again(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """A result that other settings made is not taken for theirs."""
+    """A result made with other settings does not count as done."""
     upload(cloud, 1)
     deliver(make_handler(), {"key": KEY})
     before = cloud.item(KEY)
@@ -306,7 +306,7 @@ def test_other_options_detect_the_same_content_again(
     assert after["model"]["M"]["min_landmark_confidence"] == {"N": "0.6"}
 
 
-def test_failed_content_is_tried_again(cloud: Cloud, make_handler: MakeHandler) -> None:
+def test_failed_content_is_processed_again(cloud: Cloud, make_handler: MakeHandler) -> None:
     """What failed once may succeed after a new release of the worker."""
     cloud.put(KEY, nobody() + bytes(1000))
     deliver(make_handler(MAX_IMAGE_BYTES="1000"), {"key": KEY})
@@ -320,7 +320,7 @@ def test_failed_content_is_tried_again(cloud: Cloud, make_handler: MakeHandler) 
 
 
 def test_archived_object_fails_until_it_is_restored(cloud: Cloud, handler: Handler) -> None:
-    """The message is done, the item says why, and the event of the restoration starts over."""
+    """The message is done, the item says why, and the event about the restore starts over."""
     version = cloud.put(KEY, nobody(), storage_class="GLACIER")
 
     assert deliver(handler, notification(cloud, version, "0A")) == []
@@ -344,7 +344,7 @@ def test_archived_object_fails_until_it_is_restored(cloud: Cloud, handler: Handl
 def test_object_that_was_done_and_is_archived_is_a_duplicate(
     cloud: Cloud, handler: Handler
 ) -> None:
-    """Its result stays: S3 still tells which content it is."""
+    """Its result stays: S3 still says which content it is."""
     upload(cloud, 1)
     deliver(handler, {"key": KEY})
     before = cloud.item(KEY)
@@ -356,8 +356,8 @@ def test_object_that_was_done_and_is_archived_is_a_duplicate(
     assert cloud.item(KEY) == before
 
 
-def test_item_that_somebody_else_began_is_completed(cloud: Cloud, handler: Handler) -> None:
-    """An item without a content's date is in nobody's way."""
+def test_item_begun_by_someone_else_is_completed(cloud: Cloud, handler: Handler) -> None:
+    """An item without a content's date is not in the way."""
     upload(cloud, 1)
     cloud.put_item({"object_key": {"S": KEY}, "bucket": {"S": cloud.stack.bucket}})
 

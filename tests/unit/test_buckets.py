@@ -16,8 +16,8 @@ from worker.jobs import Buckets
         Buckets(masks="masks"),
     ],
 )
-def test_job_in_an_allowed_bucket_is_let_through(buckets: Buckets) -> None:
-    """Where nothing is said, every bucket is."""
+def test_job_in_an_allowed_bucket_is_accepted(buckets: Buckets) -> None:
+    """Without a list, every bucket is allowed."""
     job = Job("photos", "photo.jpg")
     assert buckets.check(job) is job
 

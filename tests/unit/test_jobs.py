@@ -244,7 +244,7 @@ class TestS3Notification:
         assert decode(wrap(notification)) == tuple(expected)
 
     def test_one_unreadable_record_refuses_the_message(self) -> None:
-        """No record is done while another goes to the dead-letter queue: it goes whole."""
+        """The message goes to the dead-letter queue as a whole."""
         notification = set_in(s3_notification("a", "b"), "Records.1.s3.object.key", ...)
         assert refusal(json.dumps(notification)) == "key: missing"
 

@@ -24,7 +24,7 @@ def setting(settings: Settings, name: str) -> Any:  # noqa: ANN401, settings are
 
 
 def complaint(**variables: str) -> str:
-    """What is said about an environment."""
+    """The error for an environment."""
     with pytest.raises(SettingsError) as caught:
         read(**variables)
     return str(caught.value)
@@ -162,7 +162,7 @@ def test_other_values_are_refused(name: str, text: str, allowed: str) -> None:
     assert said == f"{name}={text!r} is not allowed: must be {allowed}"
 
 
-def test_masks_are_computed_where_there_is_a_bucket_for_them() -> None:
+def test_masks_are_computed_if_there_is_a_bucket_for_them() -> None:
     """One variable is enough."""
     assert read(SEGMENTATION_BUCKET="masks").model == ModelOptions(segmentation=True)
 
@@ -171,7 +171,7 @@ def test_masks_are_computed_where_there_is_a_bucket_for_them() -> None:
     "photographs", [{"IMAGE_BUCKET": "photos"}, {"ALLOWED_BUCKETS": "uploads,photos"}]
 )
 def test_masks_are_not_put_among_photographs(photographs: dict[str, str]) -> None:
-    """They might become jobs, whose masks would."""
+    """They would become jobs, whose masks would become jobs, and so on."""
     said = complaint(SEGMENTATION_BUCKET="photos", **photographs)
 
     allowed = "must be a bucket that holds no photographs"
@@ -183,8 +183,8 @@ def test_table_is_required() -> None:
     assert complaint(RESULTS_TABLE="") == "RESULTS_TABLE is not set, and there is no default"
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
-    """A person need not try once per variable."""
+def test_one_message_has_every_mistake() -> None:
+    """It does not take one try per variable."""
     said = complaint(RESULTS_TABLE=" ", DETECTORS="many", MODEL_COMPLEXITY="4")
 
     assert said.split("; ") == [
@@ -225,12 +225,12 @@ def test_empty_value_counts_as_not_set(empty: str) -> None:
     [("128", 1), ("1769", 1), ("3537", 1), ("3538", 2), ("10240", 5)],
 )
 def test_lambda_has_a_detector_for_each_whole_vcpu(megabytes: str, detectors: int) -> None:
-    """Lambda's memory size is its share of processors, whatever the system shows."""
+    """The memory size is what counts, whatever the system shows."""
     assert read(AWS_LAMBDA_FUNCTION_MEMORY_SIZE=megabytes).detectors == detectors
 
 
 def test_detectors_may_be_set_in_lambda() -> None:
-    """What is set goes before what is reckoned."""
+    """The setting wins over the memory size."""
     assert read(AWS_LAMBDA_FUNCTION_MEMORY_SIZE="1769", DETECTORS="3").detectors == 3
 
 
@@ -238,14 +238,14 @@ def test_detectors_may_be_set_in_lambda() -> None:
 def test_elsewhere_there_is_a_detector_for_each_processor(
     processors: int, detectors: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that this process may use, not those of the machine."""
+    """Only those that this process may use."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)))
 
     assert read().detectors == detectors
 
 
 def test_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless another one is handed over."""
+    """Unless another one is passed."""
     monkeypatch.setenv("RESULTS_TABLE", "of-the-process")
 
     assert Settings.from_environment().results_table == "of-the-process"

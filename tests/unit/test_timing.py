@@ -1,4 +1,4 @@
-"""Clocks, with a clock that the test turns."""
+"""Clocks, by a clock that only the test turns."""
 
 from typing import Final
 
@@ -14,7 +14,6 @@ class Clock:
     """Stands for the module `time`."""
 
     def __init__(self) -> None:
-        """Stand still."""
         self.now = START
 
     def monotonic(self) -> float:
@@ -31,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def has_time(forecast: Forecast, clock: Clock, seconds: float) -> bool:
-    """Whether a job would be begun this long before the deadline."""
+    """Whether a job would be started this long before the deadline."""
     try:
         forecast.require_time(clock.now + seconds)
     except DeadlineError:
@@ -47,7 +46,7 @@ def work(forecast: Forecast, clock: Clock, *jobs: float) -> None:
 
 
 def test_stopwatch_counts_laps_and_all(clock: Clock) -> None:
-    """Laps begin where the last one ended; milliseconds are rounded."""
+    """A lap begins where the last one ended; milliseconds are rounded."""
     stopwatch = Stopwatch()
     clock.now += 0.1
     first = stopwatch.lap_ms()
@@ -59,13 +58,13 @@ def test_stopwatch_counts_laps_and_all(clock: Clock) -> None:
 
 
 def test_first_job_needs_two_seconds(clock: Clock) -> None:
-    """Nothing is known yet, and a job may be slow."""
+    """Nothing is known yet, and jobs may be slow."""
     assert not has_time(Forecast(), clock, 1.9)
     assert has_time(Forecast(), clock, 2.0)
 
 
-def test_no_time_at_all_is_said_as_an_error(clock: Clock) -> None:
-    """A deadline that has passed is like one that is near."""
+def test_deadline_in_the_past_is_an_error(clock: Clock) -> None:
+    """As if it were only too near."""
     with pytest.raises(DeadlineError, match="not started: too little time left"):
         Forecast().require_time(clock.now - 5)
 
@@ -80,7 +79,7 @@ def test_fast_jobs_need_less_time(clock: Clock) -> None:
 
 
 def test_slow_jobs_need_more_time(clock: Clock) -> None:
-    """As soon as there are as many as were only guessed."""
+    """As soon as there are more of them than guesses."""
     forecast = Forecast()
     work(forecast, clock, *[4.0] * 3)
 
@@ -89,16 +88,16 @@ def test_slow_jobs_need_more_time(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("usual", [0, 1, 5, 20])
-def test_one_slow_job_is_no_measure(usual: int, clock: Clock) -> None:
-    """An image that uses up two detectors takes half a minute; the others do not."""
+def test_one_slow_job_does_not_count(usual: int, clock: Clock) -> None:
+    """An image that takes down two detectors takes half a minute; others do not."""
     forecast = Forecast()
     work(forecast, clock, *[0.1] * usual, 30)
 
     assert has_time(forecast, clock, 2.1)
 
 
-def test_slow_jobs_are_forgotten_where_nothing_is_begun(clock: Clock) -> None:
-    """A worker whose jobs all took half its time would otherwise never begin another one."""
+def test_slow_jobs_are_forgotten_while_none_is_started(clock: Clock) -> None:
+    """Otherwise a worker whose jobs all took half its time would never start another one."""
     forecast = Forecast()
     work(forecast, clock, *[30.0] * 20)
 
@@ -108,7 +107,7 @@ def test_slow_jobs_are_forgotten_where_nothing_is_begun(clock: Clock) -> None:
     assert tries[-1]
 
 
-def test_failed_jobs_are_no_measure(clock: Clock) -> None:
+def test_failed_jobs_do_not_count(clock: Clock) -> None:
     """A job that ends with an error may have ended early."""
     forecast = Forecast()
 
