@@ -145,7 +145,7 @@ class Pipeline:
         else:
             self._telemetry.finished(job, outcome)
             return outcome
-        self._telemetry.postponed(job, error)
+        self._telemetry.retried(job, error)
         return error
 
     def _look_up(self, job: Job, known: Lookup) -> Stored | None:

@@ -1,4 +1,4 @@
-"""All that is said to SQS: when messages come again, and which ones are given up."""
+"""Everything the worker tells SQS: delays of failed messages, and dead letters."""
 
 import logging
 import random
@@ -84,7 +84,7 @@ class Retries:
         self._base_seconds = base_seconds
 
     def delay(self, failed: Sequence[tuple[ReceivedMessage, Exception]], deadline: float) -> None:
-        """Set when failed messages come again.
+        """Set when SQS delivers failed messages again.
 
         If SQS can't be told, the queue's own visibility timeout holds.
 
@@ -138,8 +138,8 @@ class DeadLetterQueue:
     def put(self, message: ReceivedMessage, error: Exception, deadline: float) -> None:
         """Keep a message as it came, with the reason as message attributes.
 
-        The producer's attributes go along. Those for which there is no room beside the reason are
-        named in `error_message`.
+        The producer's own attributes are kept. Those that do not fit beside the reason are named in
+        `error_message`.
 
         Args:
             message: what is given up.

@@ -72,7 +72,7 @@ class Telemetry:
         self._count(_METRIC_NAMES[word])
         _LOG.log(level, "job finished", extra=fields | {"outcome": word})
 
-    def postponed(self, job: Job, error: Exception) -> None:
+    def retried(self, job: Job, error: Exception) -> None:
         """A job that has to be retried."""
         self._count("Retried")
         unexpected = not isinstance(error, TransientError)

@@ -42,7 +42,7 @@ def emitted_metrics(capsys: pytest.CaptureFixture[str]) -> tuple[set[str], set[t
     telemetry.finished(job, Result(job, identity, CorruptImageError("cut")))
     telemetry.finished(job, Verdict.DUPLICATE)
     telemetry.finished(job, Verdict.SUPERSEDED)
-    telemetry.postponed(job, ObjectNotFoundError("not yet"))
+    telemetry.retried(job, ObjectNotFoundError("not yet"))
     telemetry.given_up("message", MessageError("no key"))
     telemetry.given_up("message", ObjectNotFoundError("never"))
     telemetry.stranded("message", MessageError("no key"), ServiceError("SQS"))
