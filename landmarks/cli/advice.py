@@ -117,11 +117,8 @@ def _exception(error: Exception) -> click.ClickException | None:
 
 
 def _own(error: LandmarkError) -> click.ClickException:
-    from landmarks.cli.enqueue.entries import OrderError  # noqa: PLC0415, only for errors
-
-    kind = WrongCallError if isinstance(error, OrderError) else click.ClickException
     words = "\n".join(map(printable, str(error).split("\n")))  # some end with lines of a log
-    return kind(_cause_words(error) or words)
+    return click.ClickException(_cause_words(error) or words)
 
 
 def _cause_words(error: LandmarkError) -> str | None:

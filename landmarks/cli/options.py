@@ -25,7 +25,6 @@ LOCAL_FOLDER: Final = Path("build/local")
 
 # Other regions' queues need a client of that region.
 _QUEUE_REGION: Final = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Option(Protocol):
@@ -44,9 +43,11 @@ class Place(NamedTuple):
 
 
 class Duration(click.ParamType[timedelta]):
-    """Such as 90s, 15m, 2h or 1d."""
+    """A number and a unit: 90s, 15m, 24h, 7d, 2w."""
 
     name = "duration"
+    _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    _LONGEST: Final = timedelta(days=36_500)  # so that it can be subtracted from a date
 
     def convert(
         self,
@@ -54,13 +55,18 @@ class Duration(click.ParamType[timedelta]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> timedelta:
-        """Read a number with a unit."""
+        """Read a duration of up to 100 years."""
         if isinstance(value, timedelta):
             return value
-        match = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", str(value))
-        if not match:
-            self.fail(f"{value!r} is no duration such as 90s, 15m, 2h or 1d", param, ctx)
-        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+        match = re.fullmatch(r"([1-9][0-9]{0,7})([smhdw])", str(value))
+        duration = timedelta(**{self._UNITS[match[2]]: int(match[1])}) if match else None
+        if duration is None or duration > self._LONGEST:
+            self.fail(
+                f"{value!r} is not a duration such as 90s, 15m, 24h, 7d or 2w (up to 100 years)",
+                param,
+                ctx,
+            )
+        return duration
 
 
 class S3Place(click.ParamType[Place]):

@@ -9,10 +9,9 @@ from typing import Final
 import click
 from pynamodb.expressions.condition import Condition
 
-from landmarks.cli.enqueue.batches import JobOptions
-from landmarks.cli.enqueue.entries import Entry
-from landmarks.cli.enqueue.run import Order
-from landmarks.cli.enqueue.sending import Sending
+from landmarks.cli.enqueue.messages import Jobs
+from landmarks.cli.enqueue.run import Run, run_in_terminal
+from landmarks.cli.enqueue.sources import Entry
 from landmarks.cli.options import (
     REQUIRED_TABLE,
     TARGET_QUEUE_URL,
@@ -156,13 +155,7 @@ def _present_hash(table: str) -> str:
 
 
 class StoredObjects:
-    """Objects that a scan of the table selects; a source of jobs that can be read once.
-
-    Attributes:
-        dated: False; a result does not know when its object was modified.
-    """
-
-    dated: Final = False
+    """Objects that a scan of the table selects; a source of jobs that can be read once."""
 
     def __init__(self, table: str, condition: Condition, prefix: str) -> None:
         if prefix:
@@ -199,8 +192,8 @@ def _resend(
     if dry_run:
         status = _preview(found)
     else:
-        order = Order(sources=[found], arguments={}, suffixes=(), options=JobOptions(force=force))
-        status = Sending(require_queue_url(queue_url)).send(order)
+        run = Run(Jobs([found], force=force), require_queue_url(queue_url))
+        status = run_in_terminal(run)
     click.echo(f"{counted(found.items_read, 'item')} of the table read", err=True)
     sys.exit(status)
 

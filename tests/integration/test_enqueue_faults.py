@@ -1,4 +1,4 @@
-"""`landmarks enqueue` against an SQS that refuses, throttles, fails and hangs up."""
+"""`landmarks enqueue` against services that refuse, throttle, fail and hang up."""
 
 import hashlib
 import json
@@ -22,10 +22,17 @@ LINES = "".join(f"{number:02}.jpg\n" for number in range(40))
 
 @dataclass
 class Answer:
-    """What SQS says to one batch: a status with an error's code, or entries that failed."""
+    """What a service says: a status with an error's code, or for SQS the entries that failed.
+
+    Attributes:
+        status: of the whole request.
+        code: of the request's error, or of those of the entries.
+        failed: ids of entries, and whether each is the sender's fault.
+        hangs_up: without an answer.
+    """
 
     status: int = 200
-    code: str = ""
+    code: str = "Refused"
     failed: dict[str, bool] = field(default_factory=dict)
     hangs_up: bool = False
 
@@ -35,18 +42,22 @@ Script = Callable[[int, Bodies], Answer]
 
 @dataclass
 class Queue:
-    """An SQS that follows a script, and what it has taken.
+    """An SQS that follows a script, a bucket beside it, and what they have taken.
 
     Attributes:
         script: from the number of the request, from 0, and its bodies by id, to the answer.
         url: of the queue.
         taken: how often each body was accepted.
-        requests: how many there were.
+        uploads: the bucket's answers to the key `07.jpg`, the last one for good.
+        stored: how often each key was uploaded.
+        requests: how many there were to SQS.
     """
 
     script: Script
     url: str = ""
     taken: Counter[str] = field(default_factory=Counter)
+    uploads: list[Answer] = field(default_factory=lambda: [Answer()])
+    stored: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -57,6 +68,16 @@ class Queue:
             self.requests += 1
             if answer.status == 200 and not answer.hangs_up:
                 self.taken.update(b for name, b in bodies.items() if name not in answer.failed)
+            return answer
+
+    def upload(self, key: str) -> Answer:
+        """Follow the script for `07.jpg`, and take the other keys."""
+        with self.lock:
+            answer = Answer()
+            if key == "07.jpg":
+                answer = self.uploads.pop(0) if len(self.uploads) > 1 else self.uploads[0]
+            if answer.status == 200:
+                self.stored[key] += 1
             return answer
 
     @property
@@ -83,8 +104,17 @@ def _handler(queue: Queue) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             content = json.dumps(_fields(answer, bodies)).encode()
-            self.send_response(answer.status)
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.answer(answer.status, "application/x-amz-json-1.0", content)
+
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            answer = queue.upload(self.path.partition("?")[0].rpartition("/")[2])
+            error = f"<Error><Code>{answer.code}</Code><Message>no</Message></Error>".encode()
+            self.answer(answer.status, "application/xml", b"" if answer.status == 200 else error)
+
+        def answer(self, status: int, kind: str, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -106,7 +136,7 @@ def _fields(answer: Answer, bodies: Bodies) -> dict[str, Any]:
             if name not in answer.failed
         ],
         "Failed": [
-            {"Id": name, "Code": "Refused", "Message": "no", "SenderFault": fault}
+            {"Id": name, "Code": answer.code, "Message": "no", "SenderFault": fault}
             for name, fault in answer.failed.items()
         ],
     }
@@ -114,16 +144,17 @@ def _fields(answer: Answer, bodies: Bodies) -> dict[str, Any]:
 
 @pytest.fixture
 def make_queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeQueue]:
-    """Starts an SQS that follows a script; no wait between tries is longer than 10 ms."""
+    """Starts services that follow a script; no wait between attempts is longer than 10 ms."""
     del cloud  # only for the credentials of the embedded services
-    monkeypatch.setattr("landmarks.cli.enqueue.delivery._LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("landmarks.cli.enqueue.sending._LONGEST_WAIT_SECONDS", 0.01)
     servers: list[ThreadingHTTPServer] = []
 
     def make(script: Script) -> Queue:
         queue = Queue(script)
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(queue))
         queue.url = f"http://127.0.0.1:{server.server_port}/q"
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", queue.url.removesuffix("/q"))
+        for service in ("SQS", "S3"):
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", queue.url.removesuffix("/q"))
         threading.Thread(target=server.serve_forever, args=(0.05,)).start()
         servers.append(server)
         return queue
@@ -140,11 +171,20 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def enqueue(queue: Queue, *options: str, lines: str = LINES) -> Result:
+def enqueue(queue: Queue, *options: str, source: str = "-", lines: str = LINES) -> Result:
     """Enqueue forty keys."""
     return CliRunner().invoke(
-        landmarks, ["enqueue", "-", "--queue-url", queue.url, *options], input=lines
+        landmarks, ["enqueue", source, "--queue-url", queue.url, *options], input=lines
     )
+
+
+def upload(queue: Queue) -> Result:
+    """Upload and enqueue a folder of forty files, resumably."""
+    for name in LINES.split():
+        Path("photos").mkdir(exist_ok=True)
+        Path("photos", name).write_bytes(b"content")
+    options = ("--upload", "s3://bucket", "--resume", "state.json", "--unsent", "unsent.jsonl")
+    return enqueue(queue, *options, source="photos")
 
 
 EVERY_KEY_ONCE = Counter(dict.fromkeys(LINES.split(), 1))
@@ -183,7 +223,7 @@ def test_a_fault_that_passes_costs_nothing(make_queue: MakeQueue, fault: Answer)
 
 
 def test_the_senders_fault_is_not_tried_again(make_queue: MakeQueue) -> None:
-    """Such messages are listed, and the list can be sent once it is mended."""
+    """Such messages are listed, and the list can be sent once they are fixed."""
 
     def refuse_evens(_: int, bodies: Bodies) -> Answer:
         return Answer(failed={n: True for n, b in bodies.items() if int(b[8:10]) % 2 == 0})
@@ -193,8 +233,8 @@ def test_the_senders_fault_is_not_tried_again(make_queue: MakeQueue) -> None:
     assert result.exit_code == 1
     assert queue.requests == 4
     assert "20 sent" in result.stderr
-    assert "20 can't be sent" in result.stderr
-    assert "Refused: no" in Path("unsent.jsonl").read_text("utf-8")
+    assert "20 not sent:" in result.stderr
+    assert "Refused: no" in result.stderr
 
     queue.script = lambda *_: Answer()
     again = enqueue(queue, lines=Path("unsent.jsonl").read_text("utf-8"))
@@ -203,10 +243,8 @@ def test_the_senders_fault_is_not_tried_again(make_queue: MakeQueue) -> None:
     assert queue.keys == EVERY_KEY_ONCE
 
 
-def test_a_message_that_is_always_refused_is_given_up(
-    make_queue: MakeQueue,
-) -> None:
-    """After its tries it is listed, and the others are sent."""
+def test_a_message_that_is_always_refused_is_given_up(make_queue: MakeQueue) -> None:
+    """After nine attempts it is listed, and the others are sent."""
     queue = make_queue(
         lambda _, bodies: Answer(failed={n: False for n, b in bodies.items() if "07.jpg" in b})
     )
@@ -214,8 +252,90 @@ def test_a_message_that_is_always_refused_is_given_up(
     result = enqueue(queue)
 
     assert result.exit_code == 1
-    assert "1 can't be sent" in result.stderr
+    assert "1 not sent:" in result.stderr
     assert queue.keys == EVERY_KEY_ONCE - Counter(["07.jpg"])
+
+
+@pytest.mark.parametrize("fault", [True, False])
+def test_an_entry_that_is_refused_because_of_the_key_stops_the_run(
+    make_queue: MakeQueue, *, fault: bool
+) -> None:
+    """Without the KMS key no message can be sent: none is given up, and the run can go on."""
+    queue = make_queue(
+        lambda _, bodies: Answer(code="KmsAccessDenied", failed=dict.fromkeys(bodies, fault))
+    )
+    result = enqueue(queue, "--resume", "state.json")
+    assert result.exit_code == 1
+    assert "KmsAccessDenied" in result.stderr.splitlines()[-1]
+    assert "not sent" not in result.stderr
+
+    queue.script = lambda *_: Answer()
+    assert enqueue(queue, "--resume", "state.json").exit_code == 0
+    assert queue.keys == EVERY_KEY_ONCE
+
+
+def test_an_entry_that_is_throttled_is_sent_again(make_queue: MakeQueue) -> None:
+    """Even if SQS calls it the sender's fault."""
+    queue = make_queue(
+        lambda n, bodies: Answer(
+            code="KmsThrottled", failed=dict.fromkeys([] if n % 2 else bodies, True)
+        )
+    )
+
+    assert enqueue(queue).exit_code == 0
+    assert queue.keys == EVERY_KEY_ONCE
+
+
+@pytest.mark.parametrize("answer", [Answer(400, "KeyTooLongError"), Answer(409, "NotAFolder")])
+def test_a_file_that_s3_refuses_costs_only_itself(make_queue: MakeQueue, answer: Answer) -> None:
+    """It is named with the reason, its batch is sent, and nothing is left to resume."""
+    queue = make_queue(lambda *_: Answer())
+    queue.uploads = [answer]
+
+    result = upload(queue)
+
+    assert result.exit_code == 1
+    assert f"1 not sent:\n  photos/07.jpg: {answer.code}: no\n" in result.stderr
+    assert queue.keys == queue.stored == EVERY_KEY_ONCE - Counter(["07.jpg"])
+    assert json.loads(Path("unsent.jsonl").read_text("utf-8"))["line"] == "photos/07.jpg"
+    assert "already finished" in upload(queue).stderr
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(403, "AccessDenied"),
+        Answer(404, "NoSuchBucket"),
+        Answer(400, "ExpiredToken"),
+        Answer(400, "KMS.DisabledException"),
+        Answer(301, "PermanentRedirect"),
+    ],
+)
+def test_a_bucket_that_takes_no_files_stops_the_run(make_queue: MakeQueue, answer: Answer) -> None:
+    """What every file would meet is no fault of one: the next run goes on with it."""
+    queue = make_queue(lambda *_: Answer())
+    queue.uploads = [answer]
+    assert upload(queue).exit_code == 1
+    assert not Path("unsent.jsonl").exists()
+
+    queue.uploads = [Answer()]
+
+    assert upload(queue).exit_code == 0
+    assert queue.keys == queue.stored == EVERY_KEY_ONCE
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(503, "SlowDown"), Answer(400, "RequestTimeout"), Answer(500, "InternalError")]
+)
+def test_an_upload_that_may_succeed_later_is_tried_again(
+    make_queue: MakeQueue, answer: Answer
+) -> None:
+    """Throttled or timed out: the file is uploaded in the end, the others once."""
+    queue = make_queue(lambda *_: Answer())
+    queue.uploads = [answer, answer, Answer()]
+
+    assert upload(queue).exit_code == 0
+    assert queue.keys == queue.stored == EVERY_KEY_ONCE
 
 
 @pytest.mark.parametrize("number", [0, 1, 3])

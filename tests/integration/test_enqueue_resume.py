@@ -33,7 +33,7 @@ def endpoint() -> Iterator[str]:
 
 def sent(state: Path) -> int:
     """How many messages a state file says are sent; none without a file."""
-    return json.loads(state.read_text("utf-8"))["tally"]["sent"] if state.exists() else 0
+    return json.loads(state.read_text("utf-8"))["totals"]["sent"] if state.exists() else 0
 
 
 def stop(process: subprocess.Popen[str], state: Path, number: signal.Signals) -> tuple[int, str]:
@@ -60,7 +60,7 @@ def test_an_interrupted_run_goes_on_without_sending_twice(
         process = start_command(endpoint, tmp_path, "--resume", "state.json")
     ended, errors = stop(process, state, number)
     assert ended == status
-    assert "Repeat the command with --resume state.json" in errors
+    assert "To continue, run the command again with --resume state.json" in errors
     assert 300 <= sent(state) == KEYS - arrivals(endpoint)["never"] < KEYS
 
     again = start_command(endpoint, tmp_path, "--resume", "state.json")
@@ -150,7 +150,7 @@ def test_a_finished_run_sends_nothing_again(cloud: Cloud, tmp_path: Path) -> Non
     result = run(cloud, *arguments)
 
     assert result.exit_code == 0
-    assert "nothing is left of that run" in result.stderr
+    assert "this run is already finished" in result.stderr
     assert keys(cloud) == ["a.jpg"]
 
 
@@ -177,6 +177,6 @@ def test_a_file_that_is_no_state_is_refused(cloud: Cloud, tmp_path: Path, conten
     result = run(cloud, "-", "--resume", str(file), lines="a.jpg\n")
 
     assert result.exit_code == 2
-    assert "no state file of this command" in result.stderr
+    assert "not a state file of this command" in result.stderr
     assert file.read_text("utf-8") == content
     assert cloud.queued() == 0

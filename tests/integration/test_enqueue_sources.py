@@ -5,12 +5,15 @@ import gzip
 import hashlib
 import io
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
 
+from landmarks.cli.enqueue.sources import Entry, FileSource
 from tests.fakes import Cloud
 from tests.integration.enqueueing import jobs, keys, run
 
@@ -64,15 +67,6 @@ def test_an_inventory_names_current_objects(cloud: Cloud) -> None:
     ]
 
 
-def test_an_inventory_of_two_columns_suffices(cloud: Cloud) -> None:
-    """Only bucket and key are needed."""
-    url = put_inventory(cloud, [["camera-roll", "a.jpg"]], columns="Bucket, Key")
-
-    assert run(cloud, url, "--inventory").exit_code == 0
-
-    assert keys(cloud) == ["a.jpg"]
-
-
 def test_an_inventory_can_be_counted(cloud: Cloud) -> None:
     """A dry run adds up the sizes that the inventory tells, and what is new enough."""
     url = put_inventory(cloud, [row(f"{number}.jpg") for number in range(25)])
@@ -87,9 +81,9 @@ def test_an_inventory_can_be_counted(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"fileFormat": "Parquet"}, "only inventories of format CSV, this one: Parquet"),
+        ({"fileFormat": "Parquet"}, "a Parquet inventory; only CSV is supported"),
         ({"fileSchema": "Key, Size"}, "no columns Bucket and Key"),
-        ({"files": [{"name": "x"}]}, "no manifest.json of S3 Inventory"),
+        ({"files": [{"name": "x"}]}, "not a manifest.json of S3 Inventory"),
         ({"files": [{"key": "nothing.csv.gz"}]}, "no such object"),
     ],
 )
@@ -124,7 +118,7 @@ def test_a_damaged_data_file_is_one_line(cloud: Cloud) -> None:
     result = run(cloud, url, "--inventory")
 
     assert result.exit_code == 1
-    assert "no CSV in gzip" in result.stderr
+    assert "not a gzipped CSV file" in result.stderr
 
 
 def test_a_key_that_cannot_be_decoded_is_listed(cloud: Cloud) -> None:
@@ -175,12 +169,38 @@ def test_a_folder_can_be_counted_without_uploading(cloud: Cloud, photos: Path) -
     result = run(cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}", "--dry-run")
 
     assert "uploads: 3, $0.000015" in result.stdout
-    assert "KeyCount" in (listing := cloud.clients["s3"].list_objects_v2(Bucket=cloud.stack.bucket))
-    assert listing["KeyCount"] == 0
+    assert cloud.clients["s3"].list_objects_v2(Bucket=cloud.stack.bucket)["KeyCount"] == 0
 
 
-def test_a_file_that_cannot_be_read_costs_only_itself(cloud: Cloud, photos: Path) -> None:
-    """The others are uploaded and sent; the one is listed with its reason."""
+@pytest.fixture
+def locked(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A subfolder that can't be listed, not even by root, who runs these tests."""
+    (photos / "locked").mkdir()
+    listed = os.scandir
+
+    def scandir(path: str | Path) -> Any:  # noqa: ANN401, an iterator with a close of its own
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    return photos / "locked"
+
+
+@pytest.mark.parametrize("option", [(), ("--dry-run",)])
+def test_a_folder_that_cannot_be_read_is_named(
+    cloud: Cloud, photos: Path, locked: Path, option: tuple[str, ...]
+) -> None:
+    """The reason is on standard error with exit status 1, for a dry run as well."""
+    result = run(cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}", *option)
+
+    assert result.exit_code == 1
+    assert f"1 not sent:\n  {locked}: Permission denied\n" in result.stderr
+    assert keys(cloud) == ([] if option else ["a 1+1.jpg", "b.PNG", "deep/é.webp"])
+
+
+def test_what_cannot_be_read_costs_only_itself(cloud: Cloud, photos: Path, locked: Path) -> None:
+    """The rest is uploaded and sent; a lost link, a locked folder and their reasons are listed."""
     (photos / "broken.jpg").symlink_to(photos / "nowhere.jpg")
 
     result = run(
@@ -189,7 +209,43 @@ def test_a_file_that_cannot_be_read_costs_only_itself(cloud: Cloud, photos: Path
 
     assert result.exit_code == 1
     assert keys(cloud) == ["a 1+1.jpg", "b.PNG", "deep/é.webp"]
-    assert "broken.jpg" in Path("unsent.jsonl").read_text("utf-8")
+    assert [json.loads(line) for line in Path("unsent.jsonl").read_text("utf-8").splitlines()] == [
+        {"line": str(photos / "broken.jpg"), "error": "No such file or directory"},
+        {"line": str(locked), "error": "Permission denied"},
+    ]
+    assert result.stderr.endswith("once fixed: run the command again\n")
+
+
+def test_a_file_that_vanishes_costs_only_itself(
+    cloud: Cloud, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the folder and the upload a file may be gone."""
+    (photos / "a 0.jpg").touch()
+    before = FileSource.entries
+
+    def entries(source: FileSource, after: str) -> Iterator[Entry]:
+        found = list(before(source, after))
+        (photos / "a 0.jpg").unlink()
+        yield from found
+
+    monkeypatch.setattr(FileSource, "entries", entries)
+
+    result = run(cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}")
+
+    assert result.exit_code == 1
+    assert f"  {photos / 'a 0.jpg'}: No such file or directory\n" in result.stderr
+    assert keys(cloud) == ["a 1+1.jpg", "b.PNG", "deep/é.webp"]
+
+
+def test_a_file_is_a_folder_of_one(cloud: Cloud, photos: Path) -> None:
+    """It is uploaded below the destination by its name; asked for by name, no filter applies."""
+    files = (str(photos / "deep" / "é.webp"), str(photos / "notes.txt"))
+
+    result = run(cloud, *files, "--upload", f"s3://{cloud.stack.bucket}/new")
+
+    assert result.exit_code == 0
+    assert keys(cloud) == ["new/notes.txt", "new/é.webp"]
+    assert stored(cloud, "new/é.webp") == ("content of deep/é.webp".encode(), "image/webp")
 
 
 def test_an_upload_into_no_bucket_is_one_line(cloud: Cloud, photos: Path) -> None:
@@ -206,7 +262,7 @@ def test_no_such_folder(cloud: Cloud) -> None:
     result = run(cloud, "nowhere", "--upload", f"s3://{cloud.stack.bucket}")
 
     assert result.exit_code == 1
-    assert result.stderr == "Error: nowhere: no such folder\n"
+    assert result.stderr == "Error: nowhere: no such file or folder\n"
 
 
 def test_an_upload_that_stops_goes_on_with_the_rest(cloud: Cloud, photos: Path) -> None:

@@ -1,34 +1,28 @@
-"""Batches, selection, estimate and state of `landmarks enqueue`, without any service."""
+"""Batches, files, durations and state of `landmarks enqueue`, without any service."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 
-from landmarks.cli.enqueue import batches
-from landmarks.cli.enqueue.batches import (
+from landmarks.cli.enqueue import messages
+from landmarks.cli.enqueue.messages import (
     BATCH_BYTES,
+    START,
     Batch,
-    JobOptions,
+    Jobs,
     Message,
     Position,
-    pending_batches,
-    read_batches,
+    batched,
 )
-from landmarks.cli.enqueue.entries import (
-    Entry,
-    Found,
-    OrderError,
-    Refusal,
-    Selection,
-    moment_of,
-    suffixes_of,
-)
-from landmarks.cli.enqueue.estimate import estimate
-from landmarks.cli.enqueue.s3_sources import S3Url, prefetched
-from landmarks.cli.enqueue.state import State, Tally
+from landmarks.cli.enqueue.s3_sources import prefetched
+from landmarks.cli.enqueue.sources import Entry, FileSource
+from landmarks.cli.enqueue.state import State, Totals
+from landmarks.cli.options import Duration, Place
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 
@@ -37,24 +31,23 @@ NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 class Listed:
     """A source of what a test lists; cursors are the places in the list, from 1."""
 
-    found: list[Found]
-    dated: bool = True
+    found: list[Entry]
     asked_after: list[str] = field(default_factory=list)
 
-    def entries(self, after: str) -> Iterator[Found]:
+    def entries(self, after: str) -> Iterator[Entry]:
         """See `Source`."""
         self.asked_after.append(after)
         yield from self.found[int(after or 0) :]
 
 
-def entries(count: int, key: str = "{}.jpg") -> list[Found]:
-    """So many entries."""
+def entries(count: int, key: str = "{}.jpg") -> list[Entry]:
+    """This many entries."""
     return [Entry(key.format(number), str(number)) for number in range(1, count + 1)]
 
 
-def read(*sources: Listed, start: Position | None = None) -> list[Batch]:
-    """All batches of what is an image."""
-    return list(read_batches(sources, Selection(), JobOptions(), start or Position()))
+def read(*sources: Listed, start: Position = START) -> list[Batch]:
+    """All batches of what ends with `.jpg`."""
+    return list(Jobs(sources, suffixes=(".jpg",)).batches(start))
 
 
 def test_batches_hold_ten() -> None:
@@ -66,7 +59,7 @@ def test_batches_hold_ten() -> None:
 
 
 def test_batches_stay_within_what_sqs_takes() -> None:
-    """Long bodies make smaller batches, and none gets lost."""
+    """Long bodies make smaller batches, and none is lost."""
     found = read(Listed(entries(10, "{}" + "x" * 60_000 + ".jpg")))
 
     assert [len(batch.messages) for batch in found] == [4, 4, 2]
@@ -74,31 +67,31 @@ def test_batches_stay_within_what_sqs_takes() -> None:
     assert [batch.position.cursor for batch in found] == ["4", "8", "10"]
 
 
-def test_what_is_not_sent_is_counted_with_the_batch_before_or_around_it() -> None:
-    """Refused lines and unwanted entries ride along, in order."""
-    found: list[Found] = [Entry("a.txt", "1"), Refusal("?", "no", "2"), Entry("b.jpg", "3")]
+def test_what_is_not_sent_is_counted_in_order() -> None:
+    """Bad lines and skipped entries are part of the batch that is read with them."""
+    found = [Entry("a.txt", "1"), Entry("?", "2", error="no"), Entry("b.jpg", "3")]
 
     (batch,) = read(Listed([*found, Entry("c.txt", "4")]))
 
-    assert (batch.left_out, len(batch.refused), len(batch.messages)) == (2, 1, 1)
+    assert (batch.skipped, batch.unsent, len(batch.messages)) == (2, [("?", "no")], 1)
     assert batch.position == (0, "4")
 
 
-def test_a_long_stretch_of_nothing_moves_the_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing is wanted, an empty batch comes now and then."""
-    monkeypatch.setattr(batches, "_BATCH_ENTRIES", 4)
+def test_the_position_moves_where_nothing_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Now and then an empty batch tells how far the source has been read."""
+    monkeypatch.setattr(messages, "_BATCH_ENTRIES", 4)
 
     found = read(Listed(entries(10, "{}.txt")))
 
-    assert [(batch.left_out, batch.position.cursor) for batch in found] == [
+    assert [(batch.skipped, batch.position.cursor) for batch in found] == [
         (4, "4"),
         (4, "8"),
         (2, "10"),
     ]
 
 
-def test_reading_goes_on_behind_a_position() -> None:
-    """Sources before it are not asked, its own goes on, later ones begin anew."""
+def test_reading_continues_after_a_position() -> None:
+    """Earlier sources are not read again, its own continues, later ones start from the top."""
     sources = [Listed(entries(3)), Listed(entries(3)), Listed(entries(1))]
 
     (batch,) = read(*sources, start=Position(1, "2"))
@@ -109,70 +102,46 @@ def test_reading_goes_on_behind_a_position() -> None:
 
 def test_pending_messages_do_not_move_the_position() -> None:
     """They come in batches of ten at the position that was reached."""
-    messages = [Message(str(number)) for number in range(12)]
-
-    found = list(pending_batches(messages, Position(0, "99")))
+    found = list(batched([Message(str(n)) for n in range(12)], Position(0, "99")))
 
     assert [len(batch.messages) for batch in found] == [10, 2]
     assert {batch.position for batch in found} == {Position(0, "99")}
 
 
+def test_an_object_of_the_very_moment_is_wanted() -> None:
+    """--since includes its moment and objects without a date; only older ones are skipped."""
+    found = [
+        Entry("a", "1", modified=NOW),
+        Entry("b", "2", modified=NOW - timedelta(seconds=1)),
+        Entry("c", "3"),
+    ]
+
+    (batch,) = Jobs([Listed(found)], since=NOW).batches()
+
+    assert [message.key for message in batch.messages] == ["a", "c"]
+    assert batch.skipped == 1
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("7d", NOW - timedelta(days=7)),
-        ("90m", NOW - timedelta(minutes=90)),
-        ("12h", NOW - timedelta(hours=12)),
-        ("2w", NOW - timedelta(weeks=2)),
-        ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
-        ("2026-01-31T10:00", datetime(2026, 1, 31, 10, tzinfo=UTC)),
-        ("2026-01-31T10:00+02:00", datetime(2026, 1, 31, 10, tzinfo=timezone(timedelta(hours=2)))),
+        ("90s", timedelta(seconds=90)),
+        ("15m", timedelta(minutes=15)),
+        ("24h", timedelta(hours=24)),
+        ("7d", timedelta(days=7)),
+        ("2w", timedelta(weeks=2)),
     ],
 )
-def test_moments(text: str, expected: datetime) -> None:
-    """Durations reach back, dates are UTC unless they say otherwise."""
-    assert moment_of(text, NOW) == expected
+def test_durations(text: str, expected: timedelta) -> None:
+    """A number and a unit, from seconds to weeks, in every command."""
+    assert Duration().convert(text, None, None) == expected
 
 
-@pytest.mark.parametrize("text", ["", "7", "7y", "-7d", "tomorrow", "2026-13-01"])
-def test_no_moments(text: str) -> None:
-    """Anything else is an error."""
-    with pytest.raises(ValueError, match=r"isoformat|month"):
-        moment_of(text, NOW)
-
-
-def test_an_entry_of_the_very_moment_is_wanted() -> None:
-    """Since includes its moment; what is older, and only that, is left out."""
-    selection = Selection((), NOW)
-
-    assert selection.wants(Entry("a", "", modified=NOW))
-    assert not selection.wants(Entry("a", "", modified=NOW - timedelta(seconds=1)))
-
-
-def test_suffixes_need_no_dot() -> None:
-    """People write them with and without, in any case."""
-    assert suffixes_of(["jpg", ".PNG", "_final.jpg"]) == (".jpg", ".png", "_final.jpg")
-
-
-@pytest.mark.parametrize("text", ["", "s3://", "s3:///key", "https://b/key", "bucket/key"])
-def test_no_s3_urls(text: str) -> None:
-    """What names no bucket is refused."""
-    with pytest.raises(OrderError):
-        S3Url.parse(text)
-
-
-def test_s3_urls_are_literal() -> None:
-    """Nothing in a key is decoded."""
-    assert S3Url.parse("s3://b/a%20+?#/é") == S3Url("b", "a%20+?#/é")
-
-
-def test_a_million_messages_cost_what_the_list_says() -> None:
-    """A request for ten small messages, and one more for each begun 64 KiB of larger ones."""
-    small = Batch(Position(), [Message("x" * 100)] * 10, bytes=1_000)
-    large = Batch(Position(), [Message("x" * 20_000)] * 10, bytes=200_000)
-
-    assert estimate([small] * 100_000).sqs_dollars == pytest.approx(0.04)
-    assert estimate([large]).sqs_requests == 4
+@pytest.mark.parametrize("text", ["", "7", "7y", "-7d", "0d", "1.5h", "9999999999w"])
+def test_what_is_not_a_duration_is_told_what_is(text: str) -> None:
+    """The error names the grammar; what no calendar can go back is refused as well."""
+    with pytest.raises(click.BadParameter, match="such as 90s, 15m, 24h, 7d or 2w"):
+        Duration().convert(text, None, None)
 
 
 def test_prefetching_keeps_order_and_ends() -> None:
@@ -189,8 +158,47 @@ def test_prefetching_keeps_order_and_ends() -> None:
         list(items)
 
 
+def test_a_folder_continues_after_any_of_its_files(tmp_path: Path) -> None:
+    """Files come before subfolders, and each cursor leads to exactly what follows it."""
+    for name in ("b.jpg", "a/z.jpg", "a/deep/x.jpg", "a-c/y.jpg", "c/w.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    source = FileSource(tmp_path, Place("bucket", "new"))
+
+    found = list(source.entries(""))
+
+    assert [entry.key for entry in found] == [
+        "new/b.jpg",
+        "new/a/z.jpg",
+        "new/a/deep/x.jpg",
+        "new/a-c/y.jpg",
+        "new/c/w.jpg",
+    ]
+    for number, entry in enumerate(found, 1):
+        assert list(source.entries(entry.cursor)) == found[number:]
+
+
+def test_what_is_not_a_file_is_an_error_of_its_own(tmp_path: Path) -> None:
+    """Links that lead nowhere, in a circle or to a folder, pipes, and names that S3 can't hold."""
+    (tmp_path / "circle").symlink_to(tmp_path)
+    (tmp_path / "itself.jpg").symlink_to(tmp_path / "itself.jpg")
+    (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "gone")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / os.fsdecode(b"\xff.jpg")).touch()
+
+    found = FileSource(tmp_path, Place("bucket", "")).entries("")
+
+    assert {entry.cursor: entry.error for entry in found} == {
+        "circle": "a link to a folder, which is not followed",
+        "itself.jpg": "Too many levels of symbolic links",
+        "nowhere.jpg": "No such file or directory",
+        "pipe.jpg": "not a regular file",
+        "\udcff.jpg": "the name is not UTF-8",
+    }
+
+
 def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    """Position, pending files and tally survive the file; no other file stays."""
+    """Position, pending files and totals survive the file; no other file stays."""
     file = tmp_path / "state.json"
     state = State(
         {"sources": ["-"]},
@@ -198,7 +206,7 @@ def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
         "unsent.jsonl",
         Position(1, 'é"\\ 1+1.jpg'),
         [Message("{}", "b", "k.jpg", Path("/a/k.jpg"), 7), Message("{}")],
-        Tally(1, 2, 3, 4),
+        Totals(1, 2, 3),
     )
 
     state.save(file)

@@ -1,31 +1,70 @@
-"""`landmarks enqueue`."""
+"""`landmarks enqueue`: the command line, and the estimate of a dry run."""
 
+import json
 import sys
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeAlias
 
 import click
+from rich.filesize import decimal
 
-from landmarks.cli.enqueue.estimate import PRICES_OF, Estimate
-from landmarks.cli.enqueue.sending import Sending, leftover_lines
-from landmarks.cli.options import TARGET_QUEUE_URL, require_queue_url, stack_options
+from landmarks.cli.enqueue.messages import Jobs, Unsent
+from landmarks.cli.enqueue.run import REASONS_SHOWN, Run, print_not_sent, run_in_terminal
+from landmarks.cli.enqueue.s3_sources import InventorySource, S3Source, listing_client
+from landmarks.cli.enqueue.sources import FileSource, LineSource, Source
+from landmarks.cli.enqueue.state import State
+from landmarks.cli.options import (
+    TARGET_QUEUE_URL,
+    Duration,
+    S3Place,
+    require_queue_url,
+    stack_options,
+)
 
-if TYPE_CHECKING:
-    from landmarks.cli.enqueue.run import Order
+_IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
+_MAX_DELAY_SECONDS: Final = 900
+_MAX_JOB_ID_CHARACTERS: Final = 256
+
+# US dollars in us-east-1, list prices as quoted in June 2026, without free tiers and discounts:
+# https://aws.amazon.com/sqs/pricing/ (standard queues), https://aws.amazon.com/s3/pricing/
+_PRICES_OF: Final = "us-east-1, June 2026"
+_SQS_REQUEST_DOLLARS: Final = 0.40 / 1_000_000
+_S3_WRITE_OR_LIST_DOLLARS: Final = 0.005 / 1_000
+_SQS_REQUEST_BYTES: Final = 64 * 1024  # a larger request is billed as several
+_KEYS_PER_LISTING: Final = 1_000
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
+When: TypeAlias = datetime | timedelta
 
 
-_MAX_DELAY_SECONDS: Final = 900
+class _When(click.ParamType[When]):
+    """A moment such as 2026-01-31, or a duration before now."""
 
+    name = "moment or duration"
 
-_MAX_JOB_ID_CHARACTERS: Final = 256
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> When:
+        """Read ISO 8601, in UTC unless it says otherwise, or a duration."""
+        text = str(value)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        else:
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        try:
+            return Duration().convert(text, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message}, or a date such as 2026-01-31", param, ctx)
 
 
 @dataclass(frozen=True)
-class _Request:
-    """The command line, as click hands it over."""
+class _Options:
+    """The command line, as click has parsed it."""
 
     sources: tuple[str, ...]
     queue_url: str | None
@@ -34,7 +73,7 @@ class _Request:
     upload: str | None
     suffix: tuple[str, ...]
     all_suffixes: bool
-    since: str | None
+    since: When | None
     job_id: str | None
     force: bool
     delay: int
@@ -43,23 +82,120 @@ class _Request:
     resume: Path | None
     unsent: Path | None
 
+    def check(self) -> None:
+        """Refuse options that contradict each other.
+
+        Raises:
+            UsageError: they do.
+        """
+        paths = [text for text in self.sources if text != "-" and not text.startswith("s3://")]
+        lines = "-" in self.sources
+        refusals = {
+            "--inventory and --upload can't be combined": self.inventory and self.upload,
+            "--suffix and --all-suffixes can't be combined": self.suffix and self.all_suffixes,
+            "--dry-run and --resume can't be combined": self.dry_run and self.resume,
+            "- can be given only once": self.sources.count("-") > 1,
+            "--since: lines on standard input have no dates": self.since and lines,
+            "--inventory needs s3:// URLs": self.inventory and (paths or lines),
+            "--upload needs files or folders": self.upload and len(paths) < len(self.sources),
+            f"--job-id: more than {_MAX_JOB_ID_CHARACTERS} characters": (
+                len(self.job_id or "") > _MAX_JOB_ID_CHARACTERS
+            ),
+            f"{', '.join(paths)}: not an s3:// URL; files and folders need --upload": (
+                paths and not self.upload and not self.inventory
+            ),
+        }
+        for words, refused in refusals.items():
+            if refused:
+                raise click.UsageError(words)
+
+    def jobs(self) -> Jobs:
+        """What to send; nothing is read yet."""
+        since = datetime.now(UTC) - self.since if isinstance(self.since, timedelta) else self.since
+        suffixes = tuple(
+            text.lower() if "." in text else f".{text.lower()}" for text in self.suffix
+        )
+        return Jobs(
+            self._sources(),
+            suffixes=() if self.all_suffixes else suffixes or _IMAGE_SUFFIXES,
+            since=since,
+            job_id=self.job_id,
+            force=self.force,
+        )
+
+    def _sources(self) -> list[Source]:
+        if self.sources == ("-",):
+            return [LineSource(sys.stdin.buffer, self.bucket)]
+        if self.upload:
+            destination = S3Place().convert(self.upload, None, None)
+            return [FileSource(Path(text), destination) for text in self.sources]
+        s3, place = listing_client(), S3Place()
+        s3_source = InventorySource if self.inventory else S3Source
+        return [
+            LineSource(sys.stdin.buffer, self.bucket)
+            if text == "-"
+            else s3_source(s3, place.convert(text, None, None))
+            for text in self.sources
+        ]
+
+    def run(self) -> Run:
+        """A new run, or the one that the state file is of."""
+        queue_url, jobs, arguments = (
+            require_queue_url(self.queue_url),
+            self.jobs(),
+            self._identity(),
+        )
+        state = State.load(self.resume, arguments) if self.resume else None
+        if state:
+            jobs = replace(jobs, since=datetime.fromisoformat(state.since) if state.since else None)
+        else:
+            since = jobs.since.isoformat() if jobs.since else None
+            state = State(arguments, since, str(self.unsent) if self.unsent else None)
+        return Run(
+            jobs,
+            queue_url,
+            upload=self.upload is not None,
+            delay_seconds=self.delay,
+            concurrency=self.concurrency,
+            state=state,
+            state_file=self.resume,
+        )
+
+    def _identity(self) -> dict[str, object]:
+        """What a state file belongs to: everything that changes which messages go where."""
+        others = {"concurrency", "dry_run", "resume", "unsent"}
+        fields = {name: value for name, value in vars(self).items() if name not in others}
+        identity: dict[str, object] = json.loads(json.dumps(fields, default=str))
+        return identity
+
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("--bucket", metavar="NAME", help="Of lines that name none; else the worker's own.")
+@click.option(
+    "--bucket", metavar="NAME", help="Bucket for lines without one (default: the worker's)."
+)
 @click.option("--inventory", is_flag=True, help="SOURCE is the manifest.json of an S3 Inventory.")
-@click.option("--upload", metavar="S3_URL", help="SOURCE is a folder: upload its files first.")
-@click.option("--suffix", multiple=True, metavar="SUFFIX", help="Only keys ending so; repeatable.")
-@click.option("--all-suffixes", is_flag=True, help="Every key, not only .jpg .jpeg .png .webp.")
-@click.option("--since", metavar="WHEN", help="Modified since: 2026-01-31, or 7d, 12h, 30m ago.")
+@click.option(
+    "--upload", metavar="S3_URL", help="SOURCE is a file or folder: upload it here first."
+)
+@click.option(
+    "--suffix", multiple=True, metavar="SUFFIX", help="Only keys that end with it; repeatable."
+)
+@click.option("--all-suffixes", is_flag=True, help="All keys, not only .jpg .jpeg .png .webp.")
+@click.option(
+    "--since",
+    type=_When(),
+    metavar="WHEN",
+    help="Only objects modified since a date (2026-01-31) or within a duration (12h, 7d, 2w).",
+)
 @click.option("--job-id", metavar="TEXT", help="Stored with each result.")
-@click.option("--force", is_flag=True, help="Have done ones processed again.")
+@click.option("--force", is_flag=True, help="Process objects again even if they are already done.")
 @click.option(
     "--delay",
     type=click.IntRange(0, _MAX_DELAY_SECONDS),
     default=0,
     metavar="SECONDS",
-    help="Have SQS keep the jobs back; at most 900.",
+    help="Delay the delivery of every message; at most 900.",
 )
 @click.option(
     "--concurrency",
@@ -69,148 +205,73 @@ class _Request:
     metavar="COUNT",
     help="Batches in flight.",
 )
-@click.option("--dry-run", is_flag=True, help="Count, estimate the cost, and send nothing.")
-@click.option("--resume", type=_FILE, metavar="FILE", help="Keep track in FILE, and go on from it.")
-@click.option("--unsent", type=_FILE, metavar="FILE", help="Where the list of the unsent goes.")
+@click.option("--dry-run", is_flag=True, help="Count and estimate the cost, but send nothing.")
+@click.option(
+    "--resume", type=_FILE, metavar="FILE", help="Save progress to FILE, or continue from it."
+)
+@click.option("--unsent", type=_FILE, metavar="FILE", help="Where to list what was not sent.")
 @stack_options(TARGET_QUEUE_URL)
-def enqueue(**options: object) -> None:
-    """Send objects to the queue, as many as there are.
+def enqueue(**values: object) -> None:
+    """Send jobs for existing objects to the queue.
 
-    SOURCE is s3://bucket/key for one object, s3://bucket/folder for all below it,
-    's3://bucket/prefix*' for all keys that begin so, or - for standard input with a key,
-    an S3 URL or a job as JSON on each line. With --upload it is a folder on this machine.
+    SOURCE is s3://bucket/key for one object, s3://bucket/folder for everything below it,
+    's3://bucket/prefix*' for all keys that start with a prefix, or - for standard input, with
+    a key, an S3 URL or a job as JSON on each line. With --upload it is a file or folder on
+    this machine.
 
     \b
       landmarks enqueue s3://my-photos/2026 --since 7d
       landmarks enqueue ./photos --upload s3://my-photos/new
       landmarks enqueue s3://my-photos --resume run.json
 
-    Ends with 0 if all was sent, 1 if something was not, 130 or 143 if interrupted.
-    """  # noqa: D301, click's mark of a paragraph that is not to be wrapped
-    request = _Request(**options)  # type: ignore[arg-type]  # click has checked them
-    _refuse_contradictions(request)
-    if request.dry_run:
-        _print_estimate(request)
-    else:
-        sys.exit(_sending(request).send(_order(request)))
+    Exits with 0 if everything was sent, 1 if something was not, and 130 or 143 if interrupted.
+    """  # noqa: D301, click's mark for lines that stay as they are
+    options = _Options(**values)  # type: ignore[arg-type]  # click has checked the types
+    options.check()
+    if options.dry_run:
+        sys.exit(_print_estimate(options))
+    run = options.run()
+    if run.state.finished:
+        click.echo(f"{options.resume}: this run is already finished", err=True)
+        sys.exit(int(run.state.totals.unsent > 0))
+    sys.exit(run_in_terminal(run, countable="-" not in options.sources, resumable=True))
 
 
-def _refuse_contradictions(request: _Request) -> None:
-    job_id_characters = len(request.job_id or "")
-    folders = [text for text in request.sources if text != "-" and not text.startswith("s3://")]
-    refusals = {
-        "--inventory and --upload exclude each other": request.inventory and request.upload,
-        "--suffix and --all-suffixes exclude each other": request.suffix and request.all_suffixes,
-        "--dry-run and --resume exclude each other": request.dry_run and request.resume,
-        "- may stand once only": request.sources.count("-") > 1,
-        "--inventory takes s3:// URLs": request.inventory and (folders or "-" in request.sources),
-        "--upload takes folders": request.upload and len(folders) < len(request.sources),
-        f"--job-id: more than {_MAX_JOB_ID_CHARACTERS} characters": (
-            job_id_characters > _MAX_JOB_ID_CHARACTERS
-        ),
-        "; ".join(f"{text}: no s3:// URL; a folder needs --upload" for text in folders): (
-            folders and not request.upload and not request.inventory
-        ),
-    }
-    for words, refused in refusals.items():
-        if refused:
-            raise click.UsageError(words)
-
-
-def _order(request: _Request) -> "Order":
-    """What is asked for, with what it takes to read it."""
-    from landmarks.cli.enqueue import entries as selection  # noqa: PLC0415, --help needs none of it
-    from landmarks.cli.enqueue.batches import JobOptions  # noqa: PLC0415, the same
-    from landmarks.cli.enqueue.run import Order  # noqa: PLC0415, the same
-    from landmarks.cli.enqueue.s3_sources import listing_client  # noqa: PLC0415, the same
-    from landmarks.cli.enqueue.sources import open_source  # noqa: PLC0415, the same
-
-    s3 = listing_client() if request.sources != ("-",) else None
-    sources = [
-        open_source(text, s3, request.upload, request.bucket, inventory=request.inventory)
-        for text in request.sources
-    ]
-    suffixes = selection.suffixes_of(request.suffix) or selection.IMAGE_SUFFIXES
-    return Order(
-        sources=sources,
-        arguments=_arguments(request),
-        suffixes=() if request.all_suffixes else suffixes,
-        since=request.since,
-        options=JobOptions(request.job_id, request.force),
+def _print_estimate(options: _Options) -> int:
+    """Print what would be sent and what AWS charges for sending it; return the exit status."""
+    reasons: list[Unsent] = []
+    counts: Counter[str] = Counter()
+    for batch in options.jobs().batches():
+        reasons += batch.unsent[: REASONS_SHOWN - len(reasons)]
+        counts.update(
+            messages=len(batch.messages),
+            bytes=batch.bytes,
+            object_bytes=sum(message.size_bytes for message in batch.messages),
+            requests=-(-batch.bytes // _SQS_REQUEST_BYTES),
+            uploads=sum(message.file is not None for message in batch.messages),
+            unsent=len(batch.unsent),
+            skipped=batch.skipped,
+        )
+    of_objects = f", about objects of {decimal(counts['object_bytes'])}"
+    click.echo(
+        f"{counts['messages']:,} messages, {decimal(counts['bytes'])}"
+        + (of_objects if counts["object_bytes"] else "")
     )
-
-
-def _arguments(request: _Request) -> dict[str, object]:
-    """What a state file belongs to: everything that changes which messages go where."""
-    return {
-        "sources": list(request.sources),
-        "queue_url": request.queue_url,
-        "bucket": request.bucket,
-        "inventory": request.inventory,
-        "upload": request.upload,
-        "suffix": list(request.suffix),
-        "all_suffixes": request.all_suffixes,
-        "since": request.since,
-        "job_id": request.job_id,
-        "force": request.force,
-        "delay": request.delay,
-    }
-
-
-def _print_estimate(request: _Request) -> None:
-    from landmarks.cli.enqueue.command import estimate_lines  # noqa: PLC0415, --help needs it not
-
-    listed = not request.inventory and not request.upload and request.sources != ("-",)
-    for line in estimate_lines(_order(request).estimate(), listed=listed):
-        click.echo(line)
-
-
-def _sending(request: _Request) -> Sending:
-    return Sending(
-        require_queue_url(request.queue_url),
-        concurrency=request.concurrency,
-        delay_seconds=request.delay,
-        uploads=request.upload is not None,
-        resumable=True,
-        state_file=request.resume,
-        unsent_file=request.unsent,
-        counted="-" not in request.sources,
+    print_not_sent(counts["skipped"], counts["unsent"], reasons)
+    dollars = _dollars(counts["requests"] * _SQS_REQUEST_DOLLARS)
+    click.echo(f"SQS requests to send them: {counts['requests']:,}, {dollars}")
+    if any(text.startswith("s3://") for text in options.sources) and not options.inventory:
+        entries = counts["messages"] + counts["unsent"] + counts["skipped"]
+        requests = -(-entries // _KEYS_PER_LISTING)
+        click.echo(f"listing once: {_dollars(requests * _S3_WRITE_OR_LIST_DOLLARS)}")
+    if uploads := counts["uploads"]:  # a file of more than 8 MB takes several requests
+        click.echo(f"uploads: {uploads:,}, {_dollars(uploads * _S3_WRITE_OR_LIST_DOLLARS)}")
+    click.echo(
+        f"List prices of {_PRICES_OF}, without free tiers. Not included: what the worker does\n"
+        "with the messages (SQS receives and deletes, Lambda, S3 reads, DynamoDB writes),\n"
+        "storage, encryption keys and data transfer."
     )
-
-
-_UNITS: Final = ("bytes", "kB", "MB", "GB", "TB", "PB")
-
-
-_STEP: Final = 1000
-
-
-def estimate_lines(estimate: Estimate, *, listed: bool) -> list[str]:
-    """What a run would send and cost."""
-    lines = [
-        f"{estimate.messages:,} messages, {_size(estimate.message_bytes)}"
-        + (f", about objects of {_size(estimate.object_bytes)}" if estimate.object_bytes else ""),
-        *leftover_lines(estimate.left_out, estimate.refused),
-        f"SQS requests to send them: {estimate.sqs_requests:,}, {_dollars(estimate.sqs_dollars)}",
-    ]
-    if listed:
-        lines.append(f"listing once: {_dollars(estimate.listing_dollars())}")
-    if estimate.uploads:
-        lines.append(f"uploads: {estimate.uploads:,}, {_dollars(estimate.upload_dollars)}")
-    return [
-        *lines,
-        f"List prices of {PRICES_OF}, without free tiers. Not included: whatever the worker does",
-        "with them (SQS receives and deletes, Lambda, S3 reads, DynamoDB writes), storage,",
-        "encryption keys and data transfer.",
-    ]
-
-
-def _size(count: float) -> str:
-    """Bytes, rounded for people."""
-    for unit in _UNITS:
-        if count < _STEP or unit == _UNITS[-1]:
-            break
-        count /= _STEP
-    return f"{count:,.0f} {unit}" if unit == _UNITS[0] else f"{count:,.1f} {unit}"
+    return int(counts["unsent"] > 0)
 
 
 def _dollars(amount: float) -> str:

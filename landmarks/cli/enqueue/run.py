@@ -1,159 +1,229 @@
-"""A whole run: from what was asked for to what has become of it."""
+"""A run: jobs sent by several threads, with a state to resume it, a progress bar and a summary."""
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
-from landmarks.cli.enqueue.batches import JobOptions, Position, pending_batches, read_batches
-from landmarks.cli.enqueue.delivery import Delivery, Sender
-from landmarks.cli.enqueue.entries import OrderError, Refusal, Selection, Source, moment_of
-from landmarks.cli.enqueue.estimate import Estimate, estimate
-from landmarks.cli.enqueue.state import Interruption, State, Tally
+import boto3
+import click
+from rich.console import Console
+
+from landmarks.cli.enqueue.messages import Batch, Jobs, Position, Unsent, batched
+from landmarks.cli.enqueue.sending import Receipt, Sender, client_config
+from landmarks.cli.enqueue.state import InterruptedReadingError, Interruption, State, Totals
+from landmarks.cli.options import queue_client
+from landmarks.cli.progress import Progress
+from landmarks.cli.terminal import SIGNAL_STATUS, one_line
+
+# So that one slow batch doesn't leave the other threads without work.
+_BATCHES_PER_THREAD: Final = 2
+REASONS_SHOWN: Final = 5
 
 
-@dataclass(frozen=True)
-class Order:
-    """What is asked for.
+def _ignore(_: Totals) -> None:
+    """Show no progress."""
+
+
+@dataclass
+class Run:
+    """Sends jobs to a queue: `Run(Jobs([source]), queue_url).send()`.
 
     Attributes:
-        sources: what to read, in this order.
-        arguments: the same in words, to know a state file by.
-        suffixes: see `Selection`.
-        since: see `moment_of`; None takes objects of any age.
-        options: what every message says.
+        jobs: what to send.
+        queue_url: URL of the queue.
+        upload: whether entries have files to upload first.
+        delay_seconds: how long SQS delays delivery.
+        concurrency: how many threads send.
+        state: where to start, and how far it has come.
+        state_file: where the state is saved after each batch.
+        on_progress: called after each batch.
+        interruption: stops the run early; set here, too, when an error ends it.
+        reasons: the first few of what was not sent.
+        error: what ended the run.
     """
 
-    sources: Sequence[Source]
-    arguments: Mapping[str, object]
-    suffixes: tuple[str, ...]
-    since: str | None = None
-    options: JobOptions = field(default_factory=JobOptions)
+    jobs: Jobs
+    queue_url: str
+    upload: bool = False
+    delay_seconds: int = 0
+    concurrency: int = 8
+    state: State = field(default_factory=State)
+    state_file: Path | None = None
+    on_progress: Callable[[Totals], None] = _ignore
+    interruption: Interruption = field(default_factory=Interruption, init=False)
+    reasons: list[Unsent] = field(default_factory=list, init=False)
+    error: Exception | None = field(default=None, init=False)
 
-    def since_moment(self, now: datetime) -> datetime | None:
-        """Where `since` leads to.
+    def send(self) -> Totals:
+        """Send everything; `state` says what was done, however this ends.
 
         Raises:
-            OrderError: it says no moment, or a source knows no dates.
+            SourceError: a source can't be read.
+            Exception: what S3, SQS or the network said, if nothing more can be sent.
         """
-        if self.since is None:
-            return None
-        if not all(source.dated for source in self.sources):
-            raise OrderError("--since: lines on standard input have no dates")
+        self._save()
+        sender, state = self._sender(), self.state
+        batches = chain(
+            batched(tuple(state.pending), state.position), self.jobs.batches(state.position)
+        )
+        in_flight: deque[tuple[Batch, Future[Receipt]]] = deque()
+        with ThreadPoolExecutor(self.concurrency, "sender") as threads:
+            try:
+                while batch := self._next(batches):
+                    in_flight.append((batch, threads.submit(sender.send, batch.messages)))
+                    self._collect(in_flight, leave=self.concurrency * _BATCHES_PER_THREAD - 1)
+                complete = not self.interruption.stopped.is_set()
+            finally:
+                self._collect(in_flight, leave=0)
+        if self.error:
+            raise self.error
+        state.finished = complete and not state.pending
+        self._save()
+        return state.totals
+
+    def _sender(self) -> Sender:
+        config = client_config(self.concurrency)
+        return Sender(
+            queue_client(self.queue_url, config),
+            self.queue_url,
+            self.interruption.stopped,
+            boto3.client("s3", config=config) if self.upload else None,
+            self.delay_seconds,
+        )
+
+    def _next(self, batches: Iterator[Batch]) -> Batch | None:
         try:
-            return moment_of(self.since, now)
-        except (ValueError, OverflowError) as error:
-            raise OrderError(
-                f"--since {self.since}: expected a date like 2026-01-31 or a duration like 7d"
-            ) from error
+            with self.interruption.reading():
+                return next(batches, None)
+        except InterruptedReadingError:
+            return None
 
-    def estimate(self) -> Estimate:
-        """Count everything and send nothing."""
-        selection = Selection(self.suffixes, self.since_moment(datetime.now(UTC)))
-        return estimate(read_batches(self.sources, selection, self.options, Position()))
+    def _collect(self, in_flight: deque[tuple[Batch, Future[Receipt]]], leave: int) -> None:
+        """Account for finished batches; wait until at most `leave` are in flight."""
+        while in_flight and (len(in_flight) > leave or in_flight[0][1].done()):
+            batch, future = in_flight.popleft()
+            self._account(batch, future.result())
 
+    def _account(self, batch: Batch, receipt: Receipt) -> None:
+        unsent = batch.unsent + receipt.unsent
+        self._list(unsent)  # before the state, so that none is missing after a crash
+        if receipt.error and not self.error:
+            self.error = receipt.error
+            self.interruption.stopped.set()
+        state, totals = self.state, self.state.totals
+        state.position = batch.position
+        done = {id(message) for message in batch.messages}
+        state.pending = [message for message in state.pending if id(message) not in done]
+        state.pending += receipt.pending
+        totals.sent += receipt.sent
+        totals.unsent += len(unsent)
+        totals.skipped += batch.skipped
+        self._save()
+        self.on_progress(totals)
 
-@dataclass(frozen=True)
-class Files:
-    """What a run writes down.
+    def _save(self) -> None:
+        if self.state_file:
+            self.state.save(self.state_file)
 
-    Attributes:
-        state: the state file; None keeps the state in memory until the run is stopped.
-        unsent: the list of the unsent, which is only made if there are any.
-    """
-
-    state: Path | None
-    unsent: Path
-
-    def save(self, state: State) -> None:
-        """Write the state down, if it has a file."""
-        if self.state:
-            state.save(self.state)
-
-
-def begin(order: Order, files: Files) -> State:
-    """The state that a run starts from: a new one, or the one in the state file.
-
-    Raises:
-        StateError: the state file is of another run.
-        OrderError: see `Order.since_moment`.
-    """
-    since = order.since_moment(datetime.now(UTC))
-    state = State.load(files.state, order.arguments) if files.state else None
-    return state or State(order.arguments, since.isoformat() if since else None, str(files.unsent))
+    def _list(self, unsent: Sequence[Unsent]) -> None:
+        """Append to the list, which `landmarks enqueue -` can read."""
+        self.reasons += unsent[: REASONS_SHOWN - len(self.reasons)]
+        if unsent and self.state.unsent:
+            with Path(self.state.unsent).open("a", encoding="utf-8") as file:
+                file.writelines(f"{_as_json(text, reason)}\n" for text, reason in unsent)
 
 
-def enqueue(
-    order: Order,
-    files: Files,
-    state: State,
-    sender: Sender,
-    interruption: Interruption,
-    *,
-    concurrency: int,
-    on_progress: Callable[[Tally], None],
-) -> None:
-    """Send what is left, and keep account of it in `state`.
-
-    When this ends, however it ends, `state` says what is settled; it is `finished` only
-    if nothing is left.
-
-    Raises:
-        Exception: what S3 or SQS refused for good, or a source couldn't read.
-    """
-
-    def save(state: State) -> None:
-        files.save(state)
-        on_progress(state.tally)
-
-    unsent = Path(state.unsent)
-    delivery = Delivery(
-        sender, state, interruption, concurrency, save, lambda refused: _write(unsent, refused)
-    )
-    files.save(state)
-    since = datetime.fromisoformat(state.since) if state.since else None
-    batches = chain(
-        pending_batches(list(state.pending), state.position),
-        read_batches(
-            order.sources, Selection(order.suffixes, since), order.options, state.position
-        ),
-    )
-    state.finished = delivery.deliver(batches)
-    files.save(state)
-
-
-def count_left(
-    order: Order, start: Position, since: str | None, stopped: threading.Event
-) -> int | None:
-    """How many messages are behind `start`; None if that was not found out.
-
-    For a progress bar, which has no use for errors: whoever sends meets them as well.
-    """
-    selection = Selection(order.suffixes, datetime.fromisoformat(since) if since else None)
-    count = 0
-    with suppress(Exception):
-        for batch in read_batches(order.sources, selection, order.options, start):
-            count += len(batch.messages)
-            if stopped.is_set():
-                return None
-        return count
-    return None
-
-
-def _write(path: Path, refused: Sequence[Refusal]) -> None:
-    """As JSON lines that `landmarks enqueue -` takes, the reason beside the job."""
-    with path.open("a", encoding="utf-8") as file:
-        for refusal in refused:
-            fields = _job_fields(refusal.text) or {"line": refusal.text}
-            file.write(json.dumps(fields | {"unsent_because": refusal.reason}) + "\n")
-
-
-def _job_fields(text: str) -> dict[str, object] | None:
-    with suppress(ValueError):
+def _as_json(text: str, reason: str) -> str:
+    fields: object = None
+    with suppress(ValueError, RecursionError):
         fields = json.loads(text)
-        return fields if isinstance(fields, dict) else None
-    return None
+    job = fields if isinstance(fields, dict) else {"line": text}
+    return json.dumps(job | {"error": reason})
+
+
+def run_in_terminal(run: Run, *, countable: bool = False, resumable: bool = False) -> int:
+    """Send with a progress bar and a summary on standard error; return the exit status.
+
+    Args:
+        run: its state gets a list for what is not sent, if it has none.
+        countable: whether the sources can be read a second time, to know the total.
+        resumable: whether a stopped run leaves a state file.
+    """
+    state, before, started_at = run.state, replace(run.state.totals), time.monotonic()
+    state.unsent = state.unsent or time.strftime("landmarks-unsent-%Y%m%d-%H%M%S.jsonl")
+    try:
+        with run.interruption.watched():
+            _send_with_bar(run, countable=countable)
+    finally:
+        # An error before anything was sent is shown on its own.
+        if state.finished or run.interruption.signal or state.totals != before:
+            _print_summary(run, before.sent, time.monotonic() - started_at)
+            if not state.finished:
+                _print_how_to_continue(run, resumable=resumable)
+    if run.interruption.signal and not state.finished:
+        return SIGNAL_STATUS + run.interruption.signal
+    return int(state.totals.unsent > 0 or not state.finished)
+
+
+def _send_with_bar(run: Run, *, countable: bool) -> None:
+    console, sent = Console(stderr=True), run.state.totals.sent
+    with Progress("Enqueueing", "sent", done=sent, console=console) as progress:
+        if countable and console.is_terminal:
+            arguments = (run, run.state.position, sent + len(run.state.pending), progress)
+            threading.Thread(target=_count, args=arguments, daemon=True).start()
+        run.on_progress = lambda totals: progress.update(totals.sent)
+        run.send()
+
+
+def _count(run: Run, start: Position, count: int, progress: Progress) -> None:
+    """Read the sources a second time, so that the bar knows the total."""
+    with suppress(Exception):  # the run itself meets the same error
+        for batch in run.jobs.batches(start):
+            count += len(batch.messages)
+            if run.interruption.stopped.is_set():
+                return
+        progress.update(total=count)
+
+
+def _print_summary(run: Run, sent_before: int, seconds: float) -> None:
+    totals = run.state.totals
+    sent = totals.sent - sent_before
+    rate = f", {sent / seconds:,.0f}/s" if seconds and sent else ""
+    all_runs = f", {totals.sent:,} with earlier runs" if sent_before else ""
+    click.echo(f"{sent:,} sent in {seconds:,.1f} s{rate}{all_runs}", err=True)
+    print_not_sent(totals.skipped, totals.unsent, run.reasons)
+    if totals.unsent and run.state.unsent:
+        click.echo(f"all of them, with reasons: {run.state.unsent}", err=True)
+        again = (
+            "run the command again" if run.upload else f"landmarks enqueue - < {run.state.unsent}"
+        )
+        click.echo(f"once fixed: {again}", err=True)
+
+
+def print_not_sent(skipped: int, unsent: int, reasons: Sequence[Unsent]) -> None:
+    """Say on standard error how much is not sent, and the first few reasons."""
+    if skipped:
+        click.echo(f"{skipped:,} skipped by --suffix or --since", err=True)
+    if unsent:
+        click.echo(f"{unsent:,} not sent:", err=True)
+        for text, reason in reasons:
+            click.echo(f"  {one_line(text)}: {one_line(reason)}", err=True)
+        if unsent > len(reasons):
+            click.echo("  ...", err=True)
+
+
+def _print_how_to_continue(run: Run, *, resumable: bool) -> None:
+    if not resumable:
+        click.echo("Stopped early: the rest was not sent.", err=True)
+        return
+    file = run.state_file or Path(time.strftime("landmarks-enqueue-%Y%m%d-%H%M%S.json"))
+    run.state.save(file)
+    click.echo(f"To continue, run the command again with --resume {file}", err=True)

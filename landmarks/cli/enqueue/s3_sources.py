@@ -1,4 +1,4 @@
-"""Objects of a bucket, by S3's own listing."""
+"""Objects that are in S3: a bucket's listing, or an inventory of it."""
 
 import csv
 import gzip
@@ -6,18 +6,22 @@ import hashlib
 import io
 import json
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote_plus
 
+import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.utils import parse_timestamp
 
-from landmarks.cli.enqueue.entries import Entry, Found, OrderError, Refusal, SourceError
+from landmarks.cli.enqueue.sources import Entry, SourceError
+from landmarks.cli.options import Place
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,58 +29,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
-SCHEME: Final = "s3://"
-
-
-@dataclass(frozen=True, slots=True)
-class S3Url:
-    """`s3://bucket/key`.
-
-    Attributes:
-        bucket: never empty.
-        key: literal; empty for the whole bucket.
-    """
-
-    bucket: str
-    key: str
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Take it apart; nothing is decoded.
-
-        Raises:
-            OrderError: it is none.
-        """
-        bucket, _, key = text.removeprefix(SCHEME).partition("/")
-        if not text.startswith(SCHEME) or not bucket:
-            raise OrderError(f"{text}: expected s3://bucket or s3://bucket/key")
-        return cls(bucket, key)
-
-    def __str__(self) -> str:
-        """As it was written."""
-        return f"{SCHEME}{self.bucket}/{self.key}"
+_TRUE: Final = "true"
 
 
 @dataclass(frozen=True)
 class S3Source:
     """What an S3 URL names: one object, a folder, or, with `*` at its end, a prefix.
 
-    `s3://bucket/name` is the object of exactly that key if there is one, and else everything
-    below `name/`.
+    `s3://bucket/name` is the object with exactly that key if there is one, and otherwise
+    everything below `name/`. The cursor is the key.
     """
 
     s3: "S3Client" = field(repr=False)
-    url: S3Url
-    dated: bool = True
+    place: Place
 
-    def entries(self, after: str) -> Iterator[Found]:
+    def entries(self, after: str) -> Iterator[Entry]:
         """In the order of the keys' UTF-8, which is how S3 lists.
 
         Raises:
-            SourceError: no object and nothing below; not asked where a listing goes on.
+            SourceError: there is no such object, and nothing below it.
         """
-        key, empty = self.url.key, True
+        key, empty = self.place.prefix, True
         if key and not key.endswith(("/", "*")):
             if after == key:
                 return
@@ -84,33 +57,36 @@ class S3Source:
                 yield exact
                 return
             key += "/"
-        for found in prefetched(self._pages(key.removesuffix("*"), after)):
-            for item in found:
+        for objects in prefetched(self._pages(key.removesuffix("*"), after)):
+            for item in objects:
                 empty = False
                 if not (item["Key"].endswith("/") and item["Size"] == 0):  # a console's "folder"
                     yield self._entry(item)
         if empty and not after:
-            raise SourceError(f"{self.url}: no such object, and nothing below it")
+            raise SourceError(
+                f"s3://{self.place.bucket}/{self.place.prefix}: "
+                "no such object, and nothing below it"
+            )
 
     def _exact(self, key: str) -> Entry | None:
-        """Of the keys that begin with `key`, S3 lists `key` itself first."""
-        answer = self.s3.list_objects_v2(Bucket=self.url.bucket, Prefix=key, MaxKeys=1)
+        """Of the keys that start with `key`, S3 lists `key` itself first."""
+        answer = self.s3.list_objects_v2(Bucket=self.place.bucket, Prefix=key, MaxKeys=1)
         items = [item for item in answer.get("Contents", []) if item["Key"] == key]
         return self._entry(items[0], named=True) if items else None
 
     def _pages(self, prefix: str, after: str) -> Iterator[list["ObjectTypeDef"]]:
-        listing = self.s3.get_paginator("list_objects_v2")
+        paginate = self.s3.get_paginator("list_objects_v2").paginate
         if after:
-            pages = listing.paginate(Bucket=self.url.bucket, Prefix=prefix, StartAfter=after)
+            pages = paginate(Bucket=self.place.bucket, Prefix=prefix, StartAfter=after)
         else:
-            pages = listing.paginate(Bucket=self.url.bucket, Prefix=prefix)
+            pages = paginate(Bucket=self.place.bucket, Prefix=prefix)
         return (page.get("Contents", []) for page in pages)
 
     def _entry(self, item: "ObjectTypeDef", *, named: bool = False) -> Entry:
         return Entry(
             key=item["Key"],
             cursor=item["Key"],
-            bucket=self.url.bucket,
+            bucket=self.place.bucket,
             size_bytes=item["Size"],
             modified=item["LastModified"],
             named=named,
@@ -118,29 +94,26 @@ class S3Source:
 
 
 def listing_client() -> "S3Client":
-    """A client of S3 that lists 2.3 times as fast as boto3's own.
+    """An S3 client that lists 2.3 times as fast as boto3's own.
 
-    Of its time, more than half goes to dateutil, which guesses at formats of dates.
+    More than half of a listing's time goes to dateutil, which guesses the format of dates.
     """
-    import boto3  # noqa: PLC0415, takes 0.1 s, and lines on standard input need none
-    import botocore.session  # noqa: PLC0415, the same
-
     session = botocore.session.get_session()
     parsers = session.get_component("response_parser_factory")
-    parsers.set_parser_defaults(timestamp_parser=_moment)
+    parsers.set_parser_defaults(timestamp_parser=_timestamp)
     retries = Config(retries={"mode": "standard", "total_max_attempts": 5})
     return boto3.Session(botocore_session=session).client("s3", config=retries)
 
 
-def _moment(text: str) -> datetime:
+def _timestamp(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
-    except ValueError:  # a header's form
+    except ValueError:  # as in headers
         return parse_timestamp(text)
 
 
 def prefetched(items: Iterable[T]) -> Iterator[T]:
-    """Have the next item fetched while this one is in use."""
+    """Fetch the next item while this one is in use."""
     iterator, end = iter(items), object()
     with ThreadPoolExecutor(1, "listing") as thread:
         coming = thread.submit(next, iterator, end)
@@ -149,26 +122,22 @@ def prefetched(items: Iterable[T]) -> Iterator[T]:
             yield item  # type: ignore[misc]  # it is not `end`
 
 
-_TRUE: Final = "true"
-
-
 @dataclass(frozen=True)
 class InventorySource:
-    """The current objects that an inventory's `manifest.json` leads to, CSV files only.
+    """The current objects that an inventory's `manifest.json` leads to; CSV files only.
 
-    The cursor is the number of rows read. A data file is brought to a temporary file first:
-    S3 would break off a connection that waits for SQS.
+    The cursor is the number of rows read. Each data file is downloaded to a temporary file first:
+    S3 would close a connection that waits for SQS.
     """
 
     s3: "S3Client" = field(repr=False)
-    manifest: S3Url
-    dated: bool = True
+    manifest: Place
 
-    def entries(self, after: str) -> Iterator[Found]:
+    def entries(self, after: str) -> Iterator[Entry]:
         """File by file, row by row, as the manifest lists them.
 
         Raises:
-            SourceError: it is no manifest, or a file is not as it says.
+            SourceError: it is not a manifest, or a file is not what the manifest describes.
         """
         done, number = int(after or 0), 0
         manifest = self._read_manifest()
@@ -177,37 +146,36 @@ class InventorySource:
             with self._rows(file["key"], file.get("MD5checksum")) as rows:
                 for row in rows:
                     number += 1
-                    found = _found(dict(zip(columns, row, strict=False)), str(number))
-                    if found and number > done:
-                        yield found
+                    entry = _entry(dict(zip(columns, row, strict=False)), str(number))
+                    if entry and number > done:
+                        yield entry
 
     def _read_manifest(self) -> dict[str, Any]:
-        answer = self.s3.get_object(Bucket=self.manifest.bucket, Key=self.manifest.key)
+        url = f"s3://{self.manifest.bucket}/{self.manifest.prefix}"
+        answer = self.s3.get_object(Bucket=self.manifest.bucket, Key=self.manifest.prefix)
         try:
-            manifest = json.loads(answer["Body"].read())
+            manifest: dict[str, Any] = json.loads(answer["Body"].read())
             kind, _ = manifest["fileFormat"], [file["key"] for file in manifest["files"]]
-            columns = manifest["fileSchema"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SourceError(
-                f"{self.manifest}: no manifest.json of S3 Inventory: {error}"
-            ) from error
+            columns = {name.strip() for name in manifest["fileSchema"].split(",")}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SourceError(f"{url}: not a manifest.json of S3 Inventory: {error}") from error
         if kind != "CSV":
-            raise SourceError(f"{self.manifest}: only inventories of format CSV, this one: {kind}")
-        if not {"Bucket", "Key"} <= {name.strip() for name in columns.split(",")}:
-            raise SourceError(f"{self.manifest}: no columns Bucket and Key in: {columns}")
-        return dict(manifest)
+            raise SourceError(f"{url}: a {kind} inventory; only CSV is supported")
+        if not {"Bucket", "Key"} <= columns:
+            raise SourceError(f"{url}: no columns Bucket and Key in {manifest['fileSchema']!r}")
+        return manifest
 
     @contextmanager
     def _rows(self, key: str, md5: str | None) -> Iterator[Iterator[list[str]]]:
         with tempfile.TemporaryFile() as file:
-            self._bring(key, md5, file)
+            self._download(key, md5, file)
             try:
                 with gzip.open(file) as plain, io.TextIOWrapper(plain, "utf-8", newline="") as text:
                     yield csv.reader(text)
-            except (gzip.BadGzipFile, EOFError, UnicodeError, csv.Error) as error:
-                raise SourceError(f"{key}: no CSV in gzip: {error}") from error
+            except (gzip.BadGzipFile, zlib.error, EOFError, UnicodeError, csv.Error) as error:
+                raise SourceError(f"{key}: not a gzipped CSV file: {error}") from error
 
-    def _bring(self, key: str, md5: str | None, file: IO[bytes]) -> None:
+    def _download(self, key: str, md5: str | None, file: IO[bytes]) -> None:
         digest = hashlib.md5(usedforsecurity=False)
         body = self.s3.get_object(Bucket=self.manifest.bucket, Key=key)["Body"]
         for chunk in body.iter_chunks(1 << 20):
@@ -218,25 +186,23 @@ class InventorySource:
             raise SourceError(f"{key}: not the file that the manifest describes (MD5 differs)")
 
 
-def _found(row: Mapping[str, str], cursor: str) -> Found | None:
-    """None for what is no current content: a delete marker, or an older version."""
+def _entry(row: Mapping[str, str], cursor: str) -> Entry | None:
+    """None for a delete marker or an older version."""
     if row.get("IsDeleteMarker") == _TRUE or row.get("IsLatest", _TRUE) != _TRUE:
         return None
     try:
-        key = unquote_plus(row["Key"], errors="strict")
-        size, modified = row.get("Size"), row.get("LastModifiedDate")
+        modified = row.get("LastModifiedDate")
         return Entry(
-            key=key,
+            key=unquote_plus(row["Key"], errors="strict"),
             cursor=cursor,
             bucket=row["Bucket"],
             version_id=row.get("VersionId") or None,
-            size_bytes=int(size) if size else None,
-            modified=_inventory_moment(modified) if modified else None,
+            size_bytes=int(row.get("Size") or 0),
+            modified=_utc(datetime.fromisoformat(modified)) if modified else None,
         )
     except (KeyError, ValueError) as error:
-        return Refusal(",".join(row.values()), f"row {cursor}: {error}", cursor)
+        return Entry(",".join(row.values()), cursor, error=f"row {cursor}: {error}")
 
 
-def _inventory_moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+def _utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

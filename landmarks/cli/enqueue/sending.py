@@ -1,156 +1,212 @@
-"""Jobs into the queue, with progress, a summary and an exit status: as all commands do it."""
+"""One batch → S3 and SQS, retried while that may help."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+import mimetypes
+import random
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
-import click
+from boto3.s3.transfer import TransferConfig
+from botocore import exceptions
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from landmarks.cli.terminal import SIGNAL_STATUS
+from landmarks.cli.enqueue.messages import Message, Unsent
 
 if TYPE_CHECKING:
-    from landmarks.cli.enqueue.delivery import Sender
-    from landmarks.cli.enqueue.run import Files, Order
-    from landmarks.cli.enqueue.state import Interruption, State, Tally
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef
+
+# The waits between attempts double from 0.2 s to at most 20 s: up to 66 s in all.
+_ATTEMPTS: Final = 9
+_FIRST_WAIT_SECONDS: Final = 0.2
+_LONGEST_WAIT_SECONDS: Final = 20.0
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+_TRANSIENT_CODES: Final = frozenset(
+    {
+        *("BadDigest", "IncompleteBody", "NoSuchUpload", "OperationAborted", "RequestTimeout"),
+        *("RequestLimitExceeded", "RequestThrottled", "SlowDown", "TooManyRequestsException"),
+        *("Throttling", "ThrottlingException", "KmsThrottled", "KMS.ThrottlingException"),
+    }
+)
+# Errors that every other file or message would meet as well, besides those of the KMS.
+_GENERAL_CODES: Final = frozenset(
+    {
+        *("AccessDenied", "AllAccessDisabled", "AuthorizationHeaderMalformed", "ExpiredToken"),
+        *("IllegalLocationConstraintException", "InvalidAccessKeyId", "InvalidBucketName"),
+        *("InvalidSecurity", "InvalidToken", "NoSuchBucket", "TokenRefreshRequired"),
+    }
+)
+_GENERAL_STATUSES: Final = frozenset({401, 403, 404, 405})
+_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+
+_UPLOAD: Final = TransferConfig(use_threads=False)  # each of the sending threads uploads already
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What has become of a batch.
+
+    Attributes:
+        sent: how many messages SQS has accepted.
+        unsent: messages and files that were refused for good.
+        pending: not sent yet, because of `error` or because sending was stopped.
+        error: what keeps all messages from being sent.
+    """
+
+    pending: list[Message]
+    sent: int = 0
+    unsent: list[Unsent] = field(default_factory=list)
+    error: Exception | None = None
 
 
 @dataclass(frozen=True)
-class Sending:
-    """Where jobs go, and how.
+class Sender:
+    """Sends batches to one queue; can be used by several threads at once.
 
     Attributes:
-        queue_url: of the queue.
-        concurrency: batches in flight.
-        delay_seconds: how long SQS keeps them back.
-        uploads: whether files go to S3 first.
-        resumable: whether a stopped run can go on.
-        state_file: where its state is kept; None keeps it only if it is stopped.
-        unsent_file: where the list of the unsent goes; None has a name made.
-        counted: whether the sources may be read a second time, for a bar with an end.
+        sqs: a client without retries of its own.
+        queue_url: URL of the queue.
+        stopped: once set, nothing is tried again.
+        s3: the same, for uploads; None if there are none.
+        delay_seconds: how long SQS delays delivery.
     """
 
+    sqs: "SQSClient" = field(repr=False)
     queue_url: str
-    concurrency: int = 8
+    stopped: threading.Event
+    s3: "S3Client | None" = field(default=None, repr=False)
     delay_seconds: int = 0
-    uploads: bool = False
-    resumable: bool = False
-    state_file: Path | None = None
-    unsent_file: Path | None = None
-    counted: bool = False
 
-    def send(self, order: "Order") -> int:
-        """Send everything, say what became of it, and return the exit status."""
-        from landmarks.cli.enqueue.run import Files, begin  # noqa: PLC0415, the same
-        from landmarks.cli.enqueue.state import Interruption  # noqa: PLC0415
+    def send(self, messages: list[Message]) -> Receipt:
+        """Send a batch; errors of S3, SQS and the network are in the receipt."""
+        receipt = Receipt(list(messages))
+        for wait in _waits():
+            if self.stopped.is_set() or not receipt.pending:
+                receipt.error = None
+                return receipt
+            receipt.error = None
+            try:
+                self._upload(receipt)
+                self._send(receipt)
+            except Exception as error:  # noqa: BLE001, raised again by the thread that waits for it
+                receipt.error = error
+                if not _is_transient(error):
+                    return receipt
+            if receipt.pending and wait:
+                self.stopped.wait(wait)
+        if not receipt.error:
+            reason = f"SQS refused it {_ATTEMPTS} times"
+            receipt.unsent += [Unsent(message.body, reason) for message in receipt.pending]
+            receipt.pending = []
+        return receipt
 
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        unsent = self.unsent_file or Path(f"landmarks-unsent-{stamp}.jsonl")
-        files = Files(self.state_file, unsent)
-        state, interruption = begin(order, files), Interruption()
-        if state.finished:
-            click.echo(f"{self.state_file}: nothing is left of that run", err=True)
-            return _status(state, interruption)
-        began_at, before = time.monotonic(), replace(state.tally)
-        try:
-            with interruption.watched():
-                self._run(order, files, state, interruption)
-        finally:
-            if _has_something_to_say(state, before, interruption):
-                _summarise(state, before.sent, time.monotonic() - began_at)
-                self._keep(state, stamp)
-        return _status(state, interruption)
+    def _upload(self, receipt: Receipt) -> None:
+        for message in tuple(receipt.pending):
+            if not message.file:
+                continue
+            place = receipt.pending.index(message)
+            try:
+                self._put(message)
+            except (OSError, ClientError) as error:
+                if not (reason := _why_refused(error)):
+                    raise
+                receipt.unsent.append(Unsent(str(message.file), reason))
+                del receipt.pending[place]
+            else:
+                receipt.pending[place] = replace(message, file=None)
 
-    def _run(
-        self, order: "Order", files: "Files", state: "State", interruption: "Interruption"
-    ) -> None:
-        from rich.console import Console  # noqa: PLC0415, --help needs none of it
-
-        from landmarks.cli.enqueue.run import enqueue  # noqa: PLC0415, the same
-        from landmarks.cli.progress import Progress  # noqa: PLC0415, the same
-
-        console = Console(stderr=True)
-        with Progress("Enqueueing", "sent", done=state.tally.sent, console=console) as progress:
-            if console.is_terminal and self.counted:
-                _count_ahead(order, state, interruption, lambda total: progress.update(total=total))
-            enqueue(
-                order,
-                files,
-                state,
-                self._sender(interruption),
-                interruption,
-                concurrency=self.concurrency,
-                on_progress=lambda tally: progress.update(tally.sent),
+    def _put(self, message: Message) -> None:
+        if not (self.s3 and message.file and message.bucket):
+            raise TypeError("an upload needs a client, a file and a bucket")
+        kind, _ = mimetypes.guess_type(message.key)
+        arguments = {"ContentType": kind} if kind else {}
+        with message.file.open("rb") as file:
+            self.s3.upload_fileobj(
+                file, message.bucket, message.key, ExtraArgs=arguments, Config=_UPLOAD
             )
 
-    def _sender(self, interruption: "Interruption") -> "Sender":
-        import boto3  # noqa: PLC0415, --help needs none of it
-
-        from landmarks.cli.enqueue import delivery as sending  # noqa: PLC0415, the same
-        from landmarks.cli.options import queue_client  # noqa: PLC0415, the same
-
-        config = sending.client_config(self.concurrency)
-        sqs = queue_client(self.queue_url, config)
-        upload = sending.uploader(boto3.client("s3", config=config)) if self.uploads else None
-        return sending.Sender(sqs, self.queue_url, interruption.stopped, self.delay_seconds, upload)
-
-    def _keep(self, state: "State", stamp: str) -> None:
-        """Keep what a next run has to know."""
-        if state.finished:
+    def _send(self, receipt: Receipt) -> None:
+        if not receipt.pending:
             return
-        if not self.resumable:
-            click.echo("Stopped before the end: the rest was not sent.", err=True)
-            return
-        file = self.state_file or Path(f"landmarks-enqueue-{stamp}.json")
-        state.save(file)
-        click.echo(f"Repeat the command with --resume {file} to go on where it stopped.", err=True)
+        by_id = {str(number): message for number, message in enumerate(receipt.pending)}
+        answer = self.sqs.send_message_batch(
+            QueueUrl=self.queue_url,
+            Entries=[
+                {"Id": name, "MessageBody": message.body, "DelaySeconds": self.delay_seconds}
+                for name, message in by_id.items()
+            ],
+        )
+        failures = answer.get("Failed", [])
+        receipt.sent += len(by_id) - len(failures)
+        receipt.pending = []
+        for failure in failures:
+            message, code = by_id[failure["Id"]], failure["Code"]
+            if _is_general(code):
+                receipt.error = _as_error(failure)
+            if failure["SenderFault"] and not (_is_general(code) or code in _TRANSIENT_CODES):
+                receipt.unsent.append(Unsent(message.body, _words(_as_error(failure))))
+            else:
+                receipt.pending.append(message)
+        if receipt.error:
+            raise receipt.error
 
 
-def _has_something_to_say(state: "State", before: "Tally", interruption: "Interruption") -> bool:
-    """Where an error ended a run before anything was sent, that error says it all."""
-    return state.finished or interruption.signal is not None or state.tally != before
+def client_config(concurrency: int) -> Config:
+    """For clients that this many threads share; `Sender` retries instead of botocore."""
+    return Config(
+        connect_timeout=5,
+        read_timeout=20,
+        max_pool_connections=concurrency,
+        retries={"total_max_attempts": 1},
+    )
 
 
-def _summarise(state: "State", sent_before: int, seconds: float) -> None:
-    tally = state.tally
-    sent = tally.sent - sent_before
-    rate = f", {sent / seconds:,.0f}/s" if seconds and sent else ""
-    earlier = f", {tally.sent:,} with earlier runs" if sent_before else ""
-    lines = [f"{sent:,} sent in {seconds:,.1f} s{rate}{earlier}"]
-    lines += leftover_lines(tally.left_out, tally.refused)
-    if tally.refused:
-        lines.append(f"the unsent, with reasons: {state.unsent}")
-        lines.append(f"once mended: landmarks enqueue - < {state.unsent}")
-    for line in lines:
-        click.echo(line, err=True)
+def _waits() -> list[float]:
+    """How long to wait after each attempt, with jitter; 0 after the last."""
+    longest = [min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**n) for n in range(_ATTEMPTS - 1)]
+    return [random.uniform(wait / 2, wait) for wait in longest] + [0]  # noqa: S311, not a secret
 
 
-def leftover_lines(left_out: int, refused: int) -> list[str]:
-    """What is not sent, if there is such."""
-    lines = [f"{left_out:,} left out by --suffix or --since"] if left_out else []
-    return [*lines, f"{refused:,} can't be sent"] if refused else lines
+def _is_transient(error: Exception) -> bool:
+    """Whether the same request may succeed later."""
+    if isinstance(error, ClientError):
+        return _status(error) >= _SERVER_ERROR or _code(error) in _TRANSIENT_CODES
+    return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
 
 
-def _status(state: "State", interruption: "Interruption") -> int:
-    if interruption.signal and not state.finished:
-        return SIGNAL_STATUS + interruption.signal
-    return int(state.tally.refused > 0 or not state.finished)
+def _is_general(code: str) -> bool:
+    """Whether every other file or message would meet the same error."""
+    return code not in _TRANSIENT_CODES and (
+        code in _GENERAL_CODES or code.upper().startswith("KMS")
+    )
 
 
-def _count_ahead(
-    order: "Order", state: "State", interruption: "Interruption", tell: Callable[[int], None]
-) -> None:
-    """Read the sources a second time, so that the bar knows how much is left."""
-    import threading  # noqa: PLC0415, --help needs none of it
+def _why_refused(error: OSError | ClientError) -> str | None:
+    """Why a file can never be uploaded; None if the error may pass or isn't about this file."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    status = _status(error)
+    general = status in _GENERAL_STATUSES or _is_general(_code(error))
+    refused = status >= _CLIENT_ERROR and not general and not _is_transient(error)
+    return _words(error) if refused else None
 
-    from landmarks.cli.enqueue.run import count_left  # noqa: PLC0415, the same
 
-    start, known = state.position, state.tally.sent + len(state.pending)
+def _as_error(failure: "BatchResultErrorEntryTypeDef") -> ClientError:
+    code, message = failure["Code"], failure.get("Message", "")
+    return ClientError({"Error": {"Code": code, "Message": message}}, "SendMessageBatch")
 
-    def count() -> None:
-        left = count_left(order, start, state.since, interruption.stopped)
-        if left is not None:
-            tell(known + left)
 
-    threading.Thread(target=count, name="count-ahead", daemon=True).start()
+def _code(error: ClientError) -> str:
+    return error.response["Error"].get("Code", "")
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def _words(error: ClientError) -> str:
+    return f"{_code(error)}: {error.response['Error'].get('Message', '')}".rstrip(": ")

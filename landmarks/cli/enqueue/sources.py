@@ -1,59 +1,96 @@
-"""Where jobs come from: lines, folders, and what the command line names."""
+"""Where jobs come from: lines, files on this machine, and whatever yields entries."""
 
 import json
 import os
-import sys
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
-from landmarks.cli.enqueue.entries import (
-    Entry,
-    Found,
-    OrderError,
-    Refusal,
-    Source,
-    SourceError,
-)
-from landmarks.cli.enqueue.s3_sources import SCHEME, InventorySource, S3Source, S3Url
-from landmarks.errors import MessageError
+from landmarks.cli.options import Place
+from landmarks.errors import LandmarkError, MessageError
 from landmarks.job import decode_direct
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-
-# For the decoder, which wants a bucket; it is left out again.
+# `decode_direct` wants a bucket; this one is left out of the message again.
 _NO_BUCKET: Final = "worker-decides"
+
+
+class SourceError(LandmarkError):
+    """Raised when a source can't be read at all."""
+
+    code = "INVALID_SOURCE"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object to send a job for, or something that can't become a job.
+
+    Attributes:
+        key: literal object key; with `error`, the line or path that is wrong.
+        cursor: where the source continues after this entry. Only the source can read it.
+        bucket: None leaves it to the worker's setting IMAGE_BUCKET.
+        version_id: None means the version that is current when the worker reads it.
+        job_id: overrides the one for all jobs.
+        force: True overrides the one for all jobs.
+        size_bytes: 0 if unknown.
+        modified: None if unknown.
+        file: the file to upload first.
+        named: asked for by its full name, so filters don't apply.
+        error: why it can't be sent.
+    """
+
+    key: str
+    cursor: str
+    bucket: str | None = None
+    version_id: str | None = None
+    job_id: str | None = None
+    force: bool = False
+    size_bytes: int = 0
+    modified: datetime | None = None
+    file: Path | None = None
+    named: bool = False
+    error: str | None = None
+
+
+class Source(Protocol):
+    """Anything that yields entries, always in the same order."""
+
+    def entries(self, after: str) -> Iterator[Entry]:
+        """All entries after the cursor `after`; all of them if it is empty.
+
+        Raises:
+            SourceError: there is nothing to read.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class LineSource:
-    """Lines: a literal key, `s3://bucket/key`, or a job as JSON. Empty ones are passed over.
+    """Lines: a literal key, `s3://bucket/key`, or a job as JSON. Empty lines are ignored.
 
-    The cursor is the number of lines read, so that the same lines have to come again.
+    The cursor is the number of lines read, so the same lines have to come again.
     """
 
     lines: Iterable[bytes] = field(repr=False)
     bucket: str | None = None
-    dated: bool = False
 
-    def entries(self, after: str) -> Iterator[Found]:
-        """In the order they come."""
+    def entries(self, after: str) -> Iterator[Entry]:
+        """See `Source.entries`."""
         done = int(after or 0)
         for number, line in enumerate(self.lines, 1):
             text = line.rstrip(b"\r\n")
             if number > done and text:
                 yield self._entry(text, str(number))
 
-    def _entry(self, line: bytes, cursor: str) -> Found:
+    def _entry(self, line: bytes, cursor: str) -> Entry:
         try:
-            fields = self._fields(line.decode())
+            fields = _job_fields(line.decode())
             job = decode_direct(fields, default_bucket=self.bucket or _NO_BUCKET)
-        except (MessageError, OrderError, UnicodeError, json.JSONDecodeError) as error:
-            return Refusal(line.decode(errors="replace"), f"line {cursor}: {error}", cursor)
+        except (MessageError, ValueError, RecursionError) as error:
+            text = line.decode(errors="replace")
+            return Entry(text, cursor, error=f"line {cursor}: {error}")
         return Entry(
             key=job.key,
             cursor=cursor,
@@ -63,91 +100,92 @@ class LineSource:
             force=job.force,
         )
 
-    def _fields(self, text: str) -> dict[str, object]:
-        if text.startswith(SCHEME):
-            url = S3Url.parse(text)
-            return {"bucket": url.bucket, "key": url.key}
-        if not text.startswith("{"):
-            return {"key": text}
-        fields = json.loads(text)
-        return fields if isinstance(fields, dict) else {}
+
+def _job_fields(text: str) -> dict[str, object]:
+    if text.startswith("s3://"):
+        bucket, _, key = text.removeprefix("s3://").partition("/")
+        return {"bucket": bucket, "key": key}
+    if not text.startswith("{"):
+        return {"key": text}
+    fields: dict[str, object] = json.loads(text)
+    return fields
 
 
 @dataclass(frozen=True)
-class FolderSource:
-    """All files below a folder; their keys are the destination and their path below it.
+class FileSource:
+    """A file, or all files below a folder, to upload to `destination`.
 
-    The cursor is the number of files seen, so that the folder has to stay as it is. Links to
-    files are followed, links to folders are not.
+    Links to files are followed. Links to folders, and whatever can't be read, become entries
+    with an error. The cursor is the path below the folder; a folder's own ends with a slash.
     """
 
-    folder: Path
-    destination: S3Url
-    dated: bool = True
+    path: Path
+    destination: Place
 
-    def entries(self, after: str) -> Iterator[Found]:
-        """Folder by folder, by name.
+    def entries(self, after: str) -> Iterator[Entry]:
+        """Sorted by name, a folder's files before its subfolders.
 
         Raises:
-            SourceError: there is no such folder.
+            SourceError: there is no such file or folder, or the folder can't be read.
         """
-        if not self.folder.is_dir():
-            raise SourceError(f"{self.folder}: no such folder")
-        done = int(after or 0)
-        for number, file in enumerate(_files(self.folder), 1):
-            if number > done:
-                yield self._entry(file, str(number))
+        if self.path.is_dir():
+            for entry in self._walk():
+                if not after or _sort_key(entry.cursor) > _sort_key(after):
+                    yield entry
+        elif not self.path.exists():
+            raise SourceError(f"{self.path}: no such file or folder")
+        elif not after:
+            yield self._entry(self.path, self.path.name, named=True)
 
-    def _entry(self, file: Path, cursor: str) -> Found:
-        prefix = self.destination.key.rstrip("/")
-        below = file.relative_to(self.folder).as_posix()
+    def _walk(self) -> Iterator[Entry]:
+        folders = [self.path]
+        while folders:
+            folder = folders.pop()
+            below = folder.relative_to(self.path)
+            try:
+                with os.scandir(folder) as found:
+                    names = sorted(
+                        (item.name, item.is_dir(follow_symlinks=False)) for item in found
+                    )
+            except OSError as error:
+                if folder == self.path:
+                    raise SourceError(f"{folder}: {_reason(error)}") from error
+                yield Entry(str(folder), f"{below.as_posix()}/", error=_reason(error))
+                continue
+            for name, is_folder in names:
+                if not is_folder:
+                    yield self._entry(folder / name, (below / name).as_posix())
+            folders += [folder / name for name, is_folder in reversed(names) if is_folder]
+
+    def _entry(self, file: Path, below: str, *, named: bool = False) -> Entry:
+        key = "/".join(filter(None, (self.destination.prefix.rstrip("/"), below)))
         try:
-            below.encode()
+            key.encode()
             status = file.stat()
-        except (OSError, UnicodeError) as error:
-            return Refusal(repr(str(file)), str(error), cursor)
+        except UnicodeError:
+            return Entry(str(file), below, error="the name is not UTF-8")
+        except OSError as error:
+            return Entry(str(file), below, error=_reason(error))
+        if stat.S_ISDIR(status.st_mode):
+            return Entry(str(file), below, error="a link to a folder, which is not followed")
+        if not stat.S_ISREG(status.st_mode):
+            return Entry(str(file), below, error="not a regular file")
         return Entry(
-            key=f"{prefix}/{below}" if prefix else below,
-            cursor=cursor,
+            key=key,
+            cursor=below,
             bucket=self.destination.bucket,
             size_bytes=status.st_size,
             modified=datetime.fromtimestamp(status.st_mtime, UTC),
             file=file,
+            named=named,
         )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            yield Path(parent, name)
+def _sort_key(cursor: str) -> list[tuple[bool, str]]:
+    """The order of `FileSource`: at each level files come before folders."""
+    *folders, name = cursor.split("/")
+    return [(True, folder) for folder in folders] + ([(False, name)] if name else [])
 
 
-def open_source(
-    text: str,
-    s3: "S3Client | None",
-    upload: str | None,
-    bucket: str | None,
-    *,
-    inventory: bool,
-) -> Source:
-    """The source that is meant; nothing is read yet.
-
-    Args:
-        text: `-`, an S3 URL, or a folder.
-        s3: reads what S3 URLs name; None if there are none.
-        upload: S3 URL of where folders go.
-        bucket: of lines that name none.
-        inventory: an S3 URL is an inventory's manifest.
-
-    Raises:
-        OrderError: it is none of them.
-    """
-    if text == "-":
-        return LineSource(sys.stdin.buffer, bucket)
-    if upload:
-        return FolderSource(Path(text), S3Url.parse(upload))
-    url = S3Url.parse(text)
-    if s3 is None:
-        raise TypeError("an S3 URL needs a client")
-    return InventorySource(s3, url) if inventory else S3Source(s3, url)
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""How far a run has come, in a file that is always whole."""
+"""How far a run has come, in a file to resume it from, and the signals that interrupt it."""
 
 import json
 import signal
@@ -10,98 +10,86 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Self
 
-from landmarks.cli.enqueue.batches import Message, Position
-from landmarks.cli.enqueue.entries import OrderError
+from landmarks.cli.advice import WrongCallError
+from landmarks.cli.enqueue.messages import START, Message, Position
 
-_FORMAT: Final = 1
-
-
-class StateError(OrderError):
-    """Raised when a state file can't be read or belongs to another run."""
-
-    code = "INVALID_STATE"
+_FORMAT: Final = 2
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(slots=True)
-class Tally:
-    """What has become of the entries so far, earlier runs of the same state included.
+class Totals:
+    """What has become of the entries so far, including earlier runs that were resumed.
 
     Attributes:
         sent: messages that SQS has accepted.
-        refused: entries that will never be messages; they are in the list of the unsent.
-        left_out: entries that were not wanted.
-        object_bytes: of the objects sent, where the source tells.
+        unsent: entries that will never be sent; they are listed with their reasons.
+        skipped: entries that the filters rejected.
     """
 
     sent: int = 0
-    refused: int = 0
-    left_out: int = 0
-    object_bytes: int = 0
+    unsent: int = 0
+    skipped: int = 0
 
 
 @dataclass(slots=True)
 class State:
-    """What a run that goes on has to know.
+    """What it takes to resume a run.
 
     Attributes:
-        arguments: what the run was asked for.
-        since: ISO 8601; where a duration like `7d` led to when the first run began.
-        unsent: the list of the unsent.
-        position: everything up to here is settled but `pending`.
-        pending: read, and neither sent nor refused.
-        tally: of what is settled.
-        finished: nothing is left.
+        arguments: of the command; a state belongs to them.
+        since: the moment that `--since` meant when the first run started, in ISO 8601.
+        unsent: path of the list of what was not sent; None keeps no list.
+        position: everything before it is done, except for `pending`.
+        pending: messages that were read, and neither sent nor refused.
+        totals: of what is done.
+        finished: nothing is left to do.
     """
 
-    arguments: Mapping[str, object]
-    since: str | None
-    unsent: str
-    position: Position = field(default_factory=Position)
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    since: str | None = None
+    unsent: str | None = None
+    position: Position = START
     pending: list[Message] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
+    totals: Totals = field(default_factory=Totals)
     finished: bool = False
 
     def save(self, path: Path) -> None:
-        """Replace the file at once: whoever reads it sees the former or the present state."""
-        pending = [asdict(message) | {"file": _text(message.file)} for message in self.pending]
-        fields = asdict(self) | {"format": _FORMAT, "pending": pending}
+        """Write it to a file, which is replaced atomically."""
         temporary = path.with_name(f"{path.name}.new")
-        temporary.write_text(json.dumps(fields), "utf-8")
+        temporary.write_text(json.dumps(asdict(self) | {"format": _FORMAT}, default=str), "utf-8")
         temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path, arguments: Mapping[str, object]) -> Self | None:
-        """The state in a file; None if there is no file.
+        """Read it from a file; None if there is no file.
 
         Raises:
-            StateError: it can't be read, or belongs to other arguments.
+            WrongCallError: it can't be read, or belongs to other arguments.
         """
         try:
             state = cls(**_typed(json.loads(path.read_text("utf-8"))))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StateError(f"{path}: no state file of this command: {error}") from error
-        differing = [
-            name
-            for name in sorted({*arguments, *state.arguments})
-            if arguments.get(name) != state.arguments.get(name)
-        ]
-        if differing:
-            raise StateError(
-                f"{path} belongs to a run with other arguments ({', '.join(differing)}): "
-                "repeat that run's, or name another file"
+            raise WrongCallError(f"{path}: not a state file of this command: {error}") from error
+        names = sorted({*arguments, *state.arguments})
+        different = [name for name in names if arguments.get(name) != state.arguments.get(name)]
+        if different:
+            raise WrongCallError(
+                f"{path} belongs to a run with other arguments ({', '.join(different)}): "
+                "repeat them, or name another file"
             )
         return state
 
 
 def _typed(fields: dict[str, Any]) -> dict[str, Any]:
     if fields.pop("format") != _FORMAT:
-        raise ValueError("of another version of this command")
+        raise ValueError("written by another version")
     source, cursor = fields["position"]
     return fields | {
         "position": Position(int(source), str(cursor)),
-        "tally": Tally(**fields["tally"]),
+        "totals": Totals(**fields["totals"]),
         "pending": [
             Message(**message | {"file": Path(message["file"]) if message["file"] else None})
             for message in fields["pending"]
@@ -109,17 +97,10 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _text(file: Path | None) -> str | None:
-    return str(file) if file else None
-
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
 class InterruptedReadingError(BaseException):
-    """Raised in the middle of waiting for a source, which may be a terminal or a service.
+    """Raised while waiting for a source, which may be a terminal or a service.
 
-    As with KeyboardInterrupt, nothing on its way may take it for an error of its own.
+    A BaseException, like KeyboardInterrupt, so that no library handles it as its own error.
     """
 
 
@@ -127,33 +108,32 @@ class Interruption:
     """Whether to stop, and why.
 
     Attributes:
-        stopped: set when nothing new should be begun.
-        signal: which signal came, if one did.
+        stopped: set when nothing new should be started.
+        signal: the signal that asked for it, if one did.
     """
 
     def __init__(self) -> None:
-        """Go on, until told otherwise."""
         self.stopped = threading.Event()
         self.signal: signal.Signals | None = None
         self._reading = False
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Take signals in this block: the first stops orderly, a second one at once.
+        """Handle signals in this block: the first one stops gracefully, the second at once.
 
-        What is ignored stays so: whoever says `nohup` wants to walk away.
+        Ignored signals stay ignored, for `nohup`.
         """
-        heeded = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-        former = {number: signal.signal(number, self._take) for number in heeded}
+        handled = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._handle) for number in handled}
         try:
             yield
         finally:
-            for number, handler in former.items():
+            for number, handler in before.items():
                 signal.signal(number, handler)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Have a signal end this block at once, as nothing gets lost in it."""
+        """Let a signal end this block at once, since nothing is lost in it."""
         self._reading = True
         try:
             if self.stopped.is_set():
@@ -162,7 +142,7 @@ class Interruption:
         finally:
             self._reading = False
 
-    def _take(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)
