@@ -32,7 +32,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Send photographs": {
         "enqueue": (
             "landmarks.cli.enqueue.command:enqueue",
-            "Send objects to the queue, as many as there are.",
+            "Send jobs for existing objects to the queue.",
         ),
     },
     "Run it": {

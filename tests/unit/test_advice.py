@@ -11,7 +11,6 @@ from botocore.exceptions import (
 from pynamodb.exceptions import ScanError
 
 from landmarks.cli.advice import one_line_errors
-from landmarks.cli.enqueue.entries import OrderError
 from landmarks.errors import AccessDeniedError, SettingsError
 
 
@@ -68,14 +67,6 @@ def test_advice_is_added_to_an_error_of_ours() -> None:
         raise AccessDeniedError("S3 refuses 'a.jpg'") from refused("AccessDenied", "GetObject")
 
     assert raised.value.message.startswith("S3 refuses 'a.jpg': attach the stack's OperatorPolicy")
-
-
-def test_a_call_that_makes_no_sense_is_wrong_usage() -> None:
-    """It has the exit status of wrong usage."""
-    with pytest.raises(click.ClickException) as raised, one_line_errors():
-        raise OrderError("photos: expected s3://bucket")
-
-    assert raised.value.exit_code == 2
 
 
 def test_ctrl_c_at_a_question_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,17 +37,17 @@ _SQS_REQUEST_BYTES: Final = 64 * 1024  # a larger request is billed as several
 _KEYS_PER_LISTING: Final = 1_000
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
-When: TypeAlias = datetime | timedelta
+_Since: TypeAlias = datetime | timedelta
 
 
-class _When(click.ParamType[When]):
+class _SinceType(click.ParamType[_Since]):
     """A moment such as 2026-01-31, or a duration before now."""
 
     name = "moment or duration"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> When:
+    ) -> _Since:
         """Read ISO 8601, in UTC unless it says otherwise, or a duration."""
         text = str(value)
         try:
@@ -73,7 +73,7 @@ class _Options:
     upload: str | None
     suffix: tuple[str, ...]
     all_suffixes: bool
-    since: When | None
+    since: _Since | None
     job_id: str | None
     force: bool
     delay: int
@@ -139,12 +139,9 @@ class _Options:
         ]
 
     def run(self) -> Run:
-        """A new run, or the one that the state file is of."""
-        queue_url, jobs, arguments = (
-            require_queue_url(self.queue_url),
-            self.jobs(),
-            self._identity(),
-        )
+        """A new run, or the one in the state file."""
+        queue_url, jobs = require_queue_url(self.queue_url), self.jobs()
+        arguments = self._identity()
         state = State.load(self.resume, arguments) if self.resume else None
         if state:
             jobs = replace(jobs, since=datetime.fromisoformat(state.since) if state.since else None)
@@ -162,7 +159,7 @@ class _Options:
         )
 
     def _identity(self) -> dict[str, object]:
-        """What a state file belongs to: everything that changes which messages go where."""
+        """Everything that changes which messages go where; a state file belongs to it."""
         others = {"concurrency", "dry_run", "resume", "unsent"}
         fields = {name: value for name, value in vars(self).items() if name not in others}
         identity: dict[str, object] = json.loads(json.dumps(fields, default=str))
@@ -184,7 +181,7 @@ class _Options:
 @click.option("--all-suffixes", is_flag=True, help="All keys, not only .jpg .jpeg .png .webp.")
 @click.option(
     "--since",
-    type=_When(),
+    type=_SinceType(),
     metavar="WHEN",
     help="Only objects modified since a date (2026-01-31) or within a duration (12h, 7d, 2w).",
 )
@@ -203,7 +200,7 @@ class _Options:
     default=8,
     show_default=True,
     metavar="COUNT",
-    help="Batches in flight.",
+    help="Batches to send at a time.",
 )
 @click.option("--dry-run", is_flag=True, help="Count and estimate the cost, but send nothing.")
 @click.option(

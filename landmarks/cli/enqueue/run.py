@@ -200,11 +200,11 @@ def _print_summary(run: Run, sent_before: int, seconds: float) -> None:
     all_runs = f", {totals.sent:,} with earlier runs" if sent_before else ""
     click.echo(f"{sent:,} sent in {seconds:,.1f} s{rate}{all_runs}", err=True)
     print_not_sent(totals.skipped, totals.unsent, run.reasons)
-    if totals.unsent and run.state.unsent:
+    if totals.unsent:
+        again = f"landmarks enqueue - < {run.state.unsent}"
+        if run.upload:
+            again = f"run the command again{', without --resume' if run.state_file else ''}"
         click.echo(f"all of them, with reasons: {run.state.unsent}", err=True)
-        again = (
-            "run the command again" if run.upload else f"landmarks enqueue - < {run.state.unsent}"
-        )
         click.echo(f"once fixed: {again}", err=True)
 
 
