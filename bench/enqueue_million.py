@@ -47,7 +47,7 @@ class Measurement:
 
 @contextmanager
 def services(keys: int) -> Iterator[str]:
-    """The stand-in with so many objects, as a process; its address."""
+    """Run the stand-in with this many objects as a process; yields its address."""
     command = [sys.executable, "-m", "bench.enqueue_services", str(keys)]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -84,7 +84,7 @@ def arrivals(endpoint: str) -> dict[str, int]:
 
 
 def measure(keys: int, *, resumable: bool = True) -> Measurement:
-    """Enqueue so many keys, once.
+    """Enqueue this many keys, once.
 
     Args:
         keys: how many the bucket holds.

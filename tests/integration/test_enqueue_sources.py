@@ -19,6 +19,7 @@ from tests.integration.enqueueing import jobs, keys, run
 
 COLUMNS = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate"
 MODIFIED = "2026-01-02T03:04:05.000Z"
+GZIPPED = gzip.compress(b'"camera-roll","a.jpg"\n' * 9)
 
 
 @pytest.fixture(autouse=True)
@@ -110,15 +111,16 @@ def test_a_data_file_of_another_content_is_refused(cloud: Cloud) -> None:
     assert keys(cloud) == []
 
 
-def test_a_damaged_data_file_is_one_line(cloud: Cloud) -> None:
-    """Without a checksum, gzip itself tells."""
-    cloud.put("inventory/cut.gz", gzip.compress(b'"camera-roll","a.jpg"\n' * 9)[:-9])
-    url = put_inventory(cloud, files=[{"key": "inventory/cut.gz"}])
+@pytest.mark.parametrize("content", [GZIPPED[:-9], GZIPPED[:10] + b"\xff" * 20])
+def test_a_damaged_data_file_is_one_line(cloud: Cloud, content: bytes) -> None:
+    """Cut off or garbled: without a checksum, gzip itself tells."""
+    cloud.put("inventory/damaged.gz", content)
+    url = put_inventory(cloud, files=[{"key": "inventory/damaged.gz"}])
 
     result = run(cloud, url, "--inventory")
 
     assert result.exit_code == 1
-    assert "not a gzipped CSV file" in result.stderr
+    assert result.stderr.startswith("Error: inventory/damaged.gz: not a gzipped CSV file")
 
 
 def test_a_key_that_cannot_be_decoded_is_listed(cloud: Cloud) -> None:
