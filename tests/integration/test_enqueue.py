@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from landmarks.cli.enqueue.messages import Jobs
+from landmarks.cli.enqueue.run import Run
+from landmarks.cli.enqueue.sources import LineSource
+from landmarks.cli.enqueue.state import Totals
 from landmarks.job import Job
 from tests.fakes import LONGEST_KEY, Cloud
 from tests.integration.enqueueing import attribute, jobs, keys, run
@@ -237,4 +241,20 @@ def test_no_such_queue(cloud: Cloud) -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: no such queue: ")
     assert len(result.stderr.splitlines()) == 1
+    assert list(Path.cwd().iterdir()) == []
+
+
+# From a program
+
+
+def test_a_program_can_send_without_a_terminal(filled: Cloud) -> None:
+    """Totals and reasons instead of a summary, and nothing is written anywhere."""
+    lines = LineSource([b"album.jpg\n", b"{}\n"])
+    run = Run(Jobs([lines], suffixes=(".jpg",)), filled.stack.queue_url)
+
+    totals = run.send()
+
+    assert totals == Totals(sent=1, unsent=1)
+    assert run.reasons == [("{}", "line 2: key: missing")]
+    assert keys(filled) == ["album.jpg"]
     assert list(Path.cwd().iterdir()) == []
