@@ -23,7 +23,7 @@ _FINAL_CALL_SECONDS: Final = 0.3
 
 
 class BatchHandler:
-    """Brings each message of a batch to its end: done, retried, or given up.
+    """Sees each message of a batch through: done, retried, or given up.
 
     Args:
         pipeline: does the jobs.
@@ -88,7 +88,7 @@ class BatchHandler:
     def _finish(
         self, message: ReceivedMessage, error: Exception | None, deadline: float
     ) -> Exception | None:
-        """Give up a message for which there is no hope; return why it is retried, if it is."""
+        """Give up a hopeless message; return why a message is retried, if it is."""
         if error is None or not self._is_hopeless(message, error):
             return error
         try:

@@ -1,4 +1,4 @@
-"""The way of a job: look up, fetch, detect, save; and of many at once, before a deadline."""
+"""Runs jobs: look up, fetch, detect, save; many at once, before a deadline."""
 
 import time
 from collections import defaultdict
@@ -128,7 +128,7 @@ class Pipeline:
                 self._forecast.require_time(deadline)
                 with self._forecast.measured():
                     outcome = self.process(job, deadline, known)
-            except Exception as error:  # noqa: BLE001, raised again for whoever waits
+            except Exception as error:  # noqa: BLE001, raised again where the job is waited for
                 future.set_exception(error)
             else:
                 future.set_result(outcome)
