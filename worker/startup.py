@@ -1,7 +1,6 @@
-"""Environment → a running worker, in the order that makes the start short.
+"""Settings → a running worker, in the order that makes the start short.
 
-The detectors come first, and warm up in their own processes while this one
-imports everything else.
+The detectors are launched first and warm up while this process imports everything else.
 """
 
 import os
@@ -16,18 +15,17 @@ if TYPE_CHECKING:
 
 
 def start_worker(settings: Settings) -> "Handler":
-    """The worker that the settings describe, its logs on standard output.
+    """Start the worker; its logs go to standard output.
 
     Raises:
-        SettingsError: the model that the settings name is not installed.
+        SettingsError: the model is not installed.
     """
     hide_from_children()
     options = child_options(settings)
     children = [launch(options) for _ in range(settings.detectors)]
-    # NumPy's linear algebra, which nothing here uses, would start a thread a processor and
-    # have them spin beside the children's start.
+    # Otherwise OpenBLAS, which nothing here uses, would start a thread per processor, and they
+    # would spin while the detectors start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Imported only now, beside what the children do.
     from worker.composition import build_handler  # noqa: PLC0415
     from worker.detector.pool import DetectorPool  # noqa: PLC0415
     from worker.telemetry import configure_logging  # noqa: PLC0415

@@ -1,1 +1,1 @@
-"""The native side: whatever touches hostile bytes. Only here are OpenCV and MediaPipe imported."""
+"""Everything that touches hostile bytes. OpenCV and MediaPipe are imported only here."""

@@ -1,4 +1,4 @@
-"""What OpenCV's errors say. Lives in the child process."""
+"""Image files → pixels, and masks → PNG, by OpenCV. Used in the child process."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,22 +11,16 @@ from landmarks.errors import CorruptImageError, TooManyPixelsError
 from landmarks.groups import FloatArray
 from worker.detector.header import ImageFormat, ImageHeader, read_header
 
+# There is a detector for every vCPU. And it makes OpenCV look for its parallel plugins now, rather
+# than behind the system call filter, where it may not open files.
+cv2.setNumThreads(1)
 
-def lacks_memory(error: cv2.error) -> bool:
-    """Whether OpenCV failed because the process may not have the memory that it takes."""
-    # By its text: `code` is an attribute of the class, left there by whatever error was last.
-    return "Insufficient memory" in str(error) or "bad_alloc" in str(error)
+# Address space that decoding takes, rotation included. The most measured: 11.2 bytes per pixel for
+# lossless WebP with alpha, 11.0 for progressive CMYK JPEG, 6 for most others; 8 MB for a PNG chunk.
+_DECODING_BYTES_PER_PIXEL: Final = 12
+_DECODING_BYTES: Final = 16 * 2**20
 
-
-# The dearest decodings measured, rotation included: lossless WebP with alpha takes 11.2 bytes of
-# address space per pixel, a progressive CMYK JPEG 11.0, most others 6. And a PNG chunk has 8 MB.
-_DECODING_BYTES_PER_PIXEL = 12
-
-
-_DECODING_BYTES = 16 * 2**20
-
-
-# libjpeg's own reductions, by OpenCV's flags: a side of 1/2, 1/4, 1/8, at a part of the cost.
+# libjpeg reduces sides to 1/2, 1/4 or 1/8 while decoding, at a fraction of the cost.
 _REDUCTIONS: Final = {
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
@@ -34,20 +28,19 @@ _REDUCTIONS: Final = {
     1: 0,
 }
 
-
-# Beyond this, pixels would be left out between those that bilinear interpolation looks at.
+# Above this factor bilinear interpolation skips pixels.
 _MAX_LINEAR_FACTOR: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
-    """An image as MediaPipe wants it.
+    """An image as MediaPipe needs it.
 
     Attributes:
         pixels: shape (rows, columns, 3), 8-bit RGB, upright, C-contiguous.
-        width: of the upright image before it was reduced, in pixels.
-        height: of the upright image before it was reduced, in pixels.
-        format: what it was stored as.
+        width: of the upright image before any reduction, in pixels.
+        height: of the upright image before any reduction, in pixels.
+        format: the file's format.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -57,35 +50,36 @@ class DecodedImage:
 
 
 def decode_image(content: bytes, *, max_pixels: int, max_side: int | None = None) -> DecodedImage:
-    """Decode an image of at most `max_pixels`, upright.
+    """Decode an image and turn it upright.
 
     Args:
         content: the image file's bytes.
-        max_pixels: larger images are refused.
-        max_side: images with a longer side are reduced to it; None leaves all as they are.
+        max_pixels: images with more are refused.
+        max_side: longer sides are reduced to this many pixels; None keeps every size.
 
     Raises:
-        ImageError: whatever `read_header` raises, and CorruptImageError when the decoder gives up.
-        MemoryError: the process may not have the memory that it takes.
+        ImageError: as `read_header` raises it, and CorruptImageError if decoding fails.
+        MemoryError: decoding takes more memory than the process may have.
     """
     header = read_header(content, max_pixels=max_pixels)
     divisor = _divisor(header, max_side)
     encoded = np.frombuffer(content, np.uint8, count=header.length_bytes)
     pixels = _decode(encoded, header, cv2.IMREAD_COLOR_RGB | _REDUCTIONS[divisor])
-    # A reduced side is rounded up.
+    # libjpeg rounds reduced sides up.
     height, width = -(-header.height // divisor), -(-header.width // divisor)
     if pixels.shape == (height, width, 3):
         upright = header.width, header.height
     elif pixels.shape == (width, height, 3):
         upright = header.height, header.width
     else:
-        promise = f"{height} x {width}"
-        raise CorruptImageError(f"the header promises {promise}, the decoder found {pixels.shape}")
+        raise CorruptImageError(
+            f"the header says {height} x {width}, the decoder found {pixels.shape}"
+        )
     return DecodedImage(_within(pixels, max_side), *upright, header.format)
 
 
 def _divisor(header: ImageHeader, max_side: int | None) -> int:
-    """How far the decoder itself may reduce the image, without going below `max_side`."""
+    """The largest reduction while decoding that keeps the longer side at least `max_side`."""
     if max_side is None or header.format != "jpeg":
         return 1
     longest = max(header.width, header.height)
@@ -93,15 +87,16 @@ def _divisor(header: ImageHeader, max_side: int | None) -> int:
 
 
 def _within(pixels: npt.NDArray[np.uint8], max_side: int | None) -> npt.NDArray[np.uint8]:
-    """The image, reduced if it has a side longer than `max_side`."""
+    """Reduce the image if a side is longer than `max_side`."""
     height, width = pixels.shape[:2]
     longest = max(height, width)
     if max_side is None or longest <= max_side:
         return pixels
     size = max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))
     linear = longest <= _MAX_LINEAR_FACTOR * max_side
-    way = cv2.INTER_LINEAR if linear else cv2.INTER_AREA
-    return np.ascontiguousarray(cv2.resize(pixels, size, interpolation=way), dtype=np.uint8)
+    interpolation = cv2.INTER_LINEAR if linear else cv2.INTER_AREA
+    resized = cv2.resize(pixels, size, interpolation=interpolation)
+    return np.ascontiguousarray(resized, dtype=np.uint8)
 
 
 def _decode(
@@ -110,11 +105,11 @@ def _decode(
     try:
         pixels = cv2.imdecode(encoded, flags)
     except cv2.error as error:
-        if lacks_memory(error):
+        if _is_out_of_memory(error):
             raise MemoryError(str(error)) from error
         if "CV_IO_MAX_IMAGE_PIXELS" in str(error):
             raise TooManyPixelsError("more pixels than OpenCV is allowed to decode") from error
-        raise CorruptImageError(f"OpenCV refuses it: {error}") from error
+        raise CorruptImageError(f"OpenCV refuses the image: {error}") from error
     if pixels is None:
         _check_memory(header)
         raise CorruptImageError(f"the {header.format} data is damaged beyond reading")
@@ -122,32 +117,37 @@ def _decode(
 
 
 def _check_memory(header: ImageHeader) -> None:
-    """Tell the two reasons for `None` apart: decoders say it of missing memory, too.
+    """Tell missing memory from damaged data: OpenCV's decoders return None for either.
 
     Raises:
-        MemoryError: there is not as much as the dearest decoding takes.
+        MemoryError: there is less than the most expensive decoding takes.
     """
     pixels = header.width * header.height
     np.empty(_DECODING_BYTES_PER_PIXEL * pixels + _DECODING_BYTES, np.uint8)  # never touched
 
 
+def _is_out_of_memory(error: cv2.error) -> bool:
+    # Told by its text: `code` is an attribute of the class and keeps the last error's value.
+    return "Insufficient memory" in str(error) or "bad_alloc" in str(error)
+
+
 def encode_mask(mask: FloatArray) -> bytes:
-    """A PNG of 8-bit grey values: 255 times the mask, rounded.
+    """Encode a mask as a PNG of 8-bit grey values: 255 times the mask, rounded.
 
     Args:
         mask: shape (height, width), float32, 0 to 1.
 
     Raises:
-        MemoryError: the process may not have the memory that it takes.
+        MemoryError: encoding takes more memory than the process may have.
     """
     try:
-        # One pass, and no more memory than the result takes: NumPy would need 4 bytes a pixel.
+        # One pass, and no memory beyond the result: NumPy would need 4 bytes a pixel.
         grey = cv2.convertScaleAbs(mask, alpha=255)
-        # OpenCV's own choice, run lengths at zlib's first level, is the smallest of those that
-        # are fast: 20 kB and 2 ms for 512 x 512 pixels, 2 kB more and 4 ms at zlib's sixth.
+        # OpenCV's default (run-length encoding, zlib level 1) is both small and fast: 20 kB in
+        # 2 ms for 512 x 512 pixels, against 22 kB in 4 ms at level 6.
         _, png = cv2.imencode(".png", grey)
     except cv2.error as error:
-        if lacks_memory(error):
+        if _is_out_of_memory(error):
             raise MemoryError(str(error)) from error
         raise
     return png.tobytes()

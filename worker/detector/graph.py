@@ -1,7 +1,6 @@
-"""MediaPipe: the only file that imports it.
+"""MediaPipe: the only module that imports it.
 
-Runs `holistic.pbtxt`, the graph without memory, on one RGB array at a time.
-Lives in the child process.
+Runs `holistic.pbtxt`, a graph without memory, on one image at a time. Used in the child process.
 """
 
 import importlib.util
@@ -19,29 +18,21 @@ from worker.model import ModelOptions
 
 _GRAPH = Path(__file__).with_name("holistic.pbtxt")
 
-
-# Where the two thresholds live, once MediaPipe has expanded its subgraphs.
+# The two thresholds in the graph, after MediaPipe has expanded its subgraphs.
 _POSE = "poselandmarkcpu__"
-
-
 _DETECTION_THRESHOLD = f"{_POSE}posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh"
-
-
 _LANDMARK_THRESHOLD = (
     f"{_POSE}poselandmarkbyroicpu__tensorstoposelandmarksandsegmentation__"
     "ThresholdingCalculator.threshold"
 )
 
-
-# Modules whose own code is not needed, only the modules below them: the first
-# two import matplotlib and every solution, half a second in all.
+# Packages of which only submodules are needed. Their own code imports matplotlib and every
+# solution, which takes half a second.
 _HOLLOW_PACKAGES = ("mediapipe", "mediapipe.python", "mediapipe.python.solutions")
 
-
-# What `mediapipe.python.solutions.holistic` imports for its side effect: protobuf
-# drops the options of extensions that nobody registered, without a word. Not
-# more than these: `refine_landmarks_from_heatmap_calculator_pb2`, which the stock
-# package does not import, changes the landmarks.
+# Imported to register their protobuf extensions: protobuf silently drops the options of unknown
+# ones. Exactly what the stock package registers: `refine_landmarks_from_heatmap_calculator_pb2`,
+# which it does not import, changes the landmarks.
 _OPTIONS_MODULES = (
     "mediapipe.python.solutions.holistic",
     "mediapipe.calculators.util.landmarks_refinement_calculator_pb2",
@@ -57,7 +48,7 @@ def _hollow_out(name: str) -> None:
 
 
 def import_lean() -> type[Any]:
-    """MediaPipe's `SolutionBase`, without the rest of the package (0.13 s, not 0.6 s)."""
+    """Import MediaPipe's `SolutionBase` without the rest of the package: 0.13 s, not 0.6 s."""
     for name in _HOLLOW_PACKAGES:
         if name not in sys.modules:
             _hollow_out(name)
@@ -74,7 +65,7 @@ class _Points(Protocol):
 
 
 def _array(points: _Points | None, *, visibility: bool) -> FloatArray | None:
-    """One row a landmark: x, y, z and, of the pose, visibility."""
+    """One row per landmark: x, y, z and, for the pose, visibility."""
     if points is None:
         return None
     columns = attrgetter("x", "y", "z", "visibility") if visibility else attrgetter("x", "y", "z")
@@ -86,8 +77,8 @@ class Found(NamedTuple):
 
     Attributes:
         landmarks: the most prominent person's.
-        mask: shape (height, width), float32: 1 where a pixel is the person's, 0 where it is
-            not, and what is between. None where nobody was found, or nobody asked.
+        mask: shape (height, width), float32 from 0 (background) to 1 (the person). None if no
+            person was found or no mask asked for.
     """
 
     landmarks: Landmarks
@@ -95,13 +86,13 @@ class Found(NamedTuple):
 
 
 class HolisticGraph:
-    """One warm instance of the graph; equal input gives equal output, in any order."""
+    """One instance of the graph: equal images give equal landmarks, in any order."""
 
     def __init__(self, options: ModelOptions) -> None:
-        """Load the graph; the models load at the first image.
+        """Load the graph; the models are loaded with the first image.
 
         Raises:
-            RuntimeError: MediaPipe refuses the graph or misses a model.
+            RuntimeError: MediaPipe refuses the graph, or a model is missing.
         """
         self._solution = import_lean()(
             graph_config=_GRAPH.read_text(encoding="utf-8"),
@@ -124,7 +115,7 @@ class HolisticGraph:
             pixels: shape (height, width, 3), 8-bit RGB, upright, C-contiguous.
 
         Raises:
-            RuntimeError: the graph failed; the instance is broken for good.
+            RuntimeError: the graph failed; this instance can't be used any more.
         """
         found = self._solution.process(pixels)
         landmarks = Landmarks(
@@ -136,11 +127,11 @@ class HolisticGraph:
             pose_score=None if found.pose_landmarks is None else found.pose_detection.score[0],
         )
         mask: FloatArray | None = found.segmentation_mask
-        # It is a class, made for this image, and stays until Python looks for cycles: masks of
-        # 4 bytes a pixel would pile up. MediaPipe itself holds the last one, until the next.
+        # The result is part of a reference cycle and lives until it is garbage collected: masks, at
+        # 4 bytes a pixel, would pile up. MediaPipe itself keeps the last one.
         found.segmentation_mask = None
         return Found(landmarks, mask)
 
     def close(self) -> None:
-        """Free the models: an instance that is only dropped leaks them, 200 MB each."""
+        """Free the models; an instance that is merely dropped leaks 200 MB."""
         self._solution.close()

@@ -1,9 +1,8 @@
-"""What an image says about itself, read and judged before any decoder sees a byte of it.
+"""An image's format, structure and size, checked before a decoder sees it.
 
-Pure Python, nothing is decoded. Decoders meet only JPEG, PNG and WebP whose structure is sound
-and whose size is allowed: of two million mutants of small files, those that passed these rules
-crashed no decoder of OpenCV 4.14 (slowest 35 ms, peak 119 MB). The orientation (EXIF) is not read
-here: OpenCV applies it.
+Pure Python, nothing is decoded. Only JPEG, PNG and WebP of sound structure and allowed size reach a
+decoder: of two million mutants of small files, those that passed crashed none of OpenCV 4.14's
+(slowest 35 ms, peak 119 MB). The EXIF orientation is not read here; OpenCV applies it.
 """
 
 import re
@@ -21,25 +20,23 @@ from worker.detector.formats import jpeg, png, webp
 
 ImageFormat = Literal["jpeg", "png", "webp"]
 
-
-# Above every camera's and WebP's own limit. Square it is 0.27 gigapixels, where MediaPipe still
-# lives: it dies when height x width x 3 exceeds 2^31.
+# No camera goes beyond it, nor can WebP. Its square is 0.27 gigapixels; MediaPipe crashes when
+# height x width x 3 exceeds 2^31.
 MAX_SIDE_PIXELS: Final = 16384
 
-
-# Below, MediaPipe invents people: at 24 pixels every one it found, at 64 two of ten.
+# Below, MediaPipe invents people: every one it found at 24 pixels, two of ten at 64.
 MIN_LONG_SIDE_PIXELS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """What the structure of an image tells.
+    """What an image's structure tells.
 
     Attributes:
         format: by its magic bytes; names and content types lie.
-        width: in pixels, as stored: before any orientation is applied.
+        width: in pixels, as stored, before the orientation is applied.
         height: in pixels, as stored.
-        length_bytes: where the image ends; what follows is not for a decoder.
+        length_bytes: where the image ends; the decoder is not shown what follows.
     """
 
     format: ImageFormat
@@ -50,16 +47,14 @@ class ImageHeader:
 
 _Walk = Callable[[bytes], tuple[int, int, int]]
 
-
-_READ: Final[tuple[tuple[ImageFormat, re.Pattern[bytes], _Walk], ...]] = (
+_SUPPORTED: Final[tuple[tuple[ImageFormat, re.Pattern[bytes], _Walk], ...]] = (
     ("jpeg", re.compile(rb"\xff\xd8\xff"), jpeg.walk),
     ("png", re.compile(rb"\x89PNG\r\n\x1a\n"), png.walk),
     ("webp", re.compile(rb"RIFF....WEBP", re.DOTALL), webp.walk),
 )
 
-
-# Only to say what it is instead of "not an image".
-_NOT_READ: Final = {
+# Recognised only for a better error message.
+_UNSUPPORTED: Final = {
     name: re.compile(magic, re.DOTALL)
     for name, magic in {
         "GIF": rb"GIF8[79]a",
@@ -79,32 +74,31 @@ _NOT_READ: Final = {
     }.items()
 }
 
-
-_MAGIC_BYTES: Final = 1024  # only an SVG's may come this late
+_MAGIC_BYTES: Final = 1024  # an SVG may begin with comments
 
 
 def read_header(content: bytes, *, max_pixels: int) -> ImageHeader:
-    """Judge an image by its structure.
+    """Check an image's structure and size.
 
     Args:
         content: anything at all.
-        max_pixels: the most pixels that an image may have.
+        max_pixels: images with more are refused.
 
     Raises:
-        NotAnImageError: the bytes are of no image format.
-        UnsupportedFormatError: another format, an animation, or a variant that is not read.
-        CorruptImageError: truncated, or its structure is damaged.
+        NotAnImageError: of no known image format.
+        UnsupportedFormatError: another format, an animation or an unsupported variant.
+        CorruptImageError: truncated or damaged.
         TooManyPixelsError: more pixels than `max_pixels`, or a side over MAX_SIDE_PIXELS.
-        TooSmallError: no side of at least MIN_LONG_SIDE_PIXELS.
+        TooSmallError: both sides are below MIN_LONG_SIDE_PIXELS.
     """
-    for name, magic, walk in _READ:
+    for name, magic, walk in _SUPPORTED:
         if magic.match(content):
             header = ImageHeader(name, *walk(content))
             _check_size(header.width, header.height, max_pixels)
             return header
-    for other, magic in _NOT_READ.items():
+    for other, magic in _UNSUPPORTED.items():
         if magic.match(content[:_MAGIC_BYTES]):
-            raise UnsupportedFormatError(f"{other} is not read: use JPEG, PNG or WebP")
+            raise UnsupportedFormatError(f"{other} is not supported: use JPEG, PNG or WebP")
     raise NotAnImageError(
         f"no image: {len(content)} bytes that start with {content[:16]!r}"
         if content
@@ -118,8 +112,8 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
             f"{width} x {height} pixels: a side is longer than {MAX_SIDE_PIXELS}"
         )
     if width * height > max_pixels:
-        raise TooManyPixelsError(f"{width} x {height} pixels are more than {max_pixels}")
+        raise TooManyPixelsError(f"{width} x {height} pixels: more than {max_pixels} in all")
     if max(width, height) < MIN_LONG_SIDE_PIXELS or not min(width, height):
         raise TooSmallError(
-            f"{width} x {height} pixels: the longer side needs {MIN_LONG_SIDE_PIXELS}"
+            f"{width} x {height} pixels: both sides are shorter than {MIN_LONG_SIDE_PIXELS}"
         )

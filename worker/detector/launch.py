@@ -1,7 +1,6 @@
-"""The start of a detector's process: its options, its environment, its pipes.
+"""How a detector process is started: its options, environment and pipes.
 
-Imports little, so that the first process can be started before the parent has imported
-anything large: the two then start side by side.
+Imports little, so that the first process starts before the parent has imported anything large.
 """
 
 import json
@@ -15,10 +14,11 @@ from typing import Final, Self
 from worker.model import ModelOptions, require_model
 from worker.settings import Settings
 
+Child = subprocess.Popen[bytes]
+
 _PACKAGE_ROOT: Final = Path(__file__).parents[2]
 
-
-# All that a child inherits. Credentials are not among it.
+# All that a detector inherits: no credentials.
 _INHERITED_VARIABLES: Final = (
     "LANG",
     "LC_ALL",
@@ -29,38 +29,31 @@ _INHERITED_VARIABLES: Final = (
     "PYTHONPATH",
 )
 
-
-# Address space, of which MediaPipe at complexity 2 takes 0.9 GB for ordinary
-# photographs and 1.2 GB at 49 megapixels; what it really uses is half of that.
+# Address space. MediaPipe at complexity 2 takes 0.9 GB of it for ordinary photographs and 1.2 GB
+# at 49 megapixels; about half of that is really used.
 _MEMORY_BYTES: Final = 1536 * 1024 * 1024
 
-
-# With masks: MediaPipe holds two, its last one and the present one, of 4 bytes a pixel, and
-# one more byte is a pixel's of the file. Beside the pixels, held twice, that makes 15 bytes:
-# 880 MB + 15 x 50 megapixels + 2 x 50 MB of file = 1.73 GB; the rest is for holes between
-# them: at 50 megapixels 1.53 GB were seen at the most, with files of 4 MB.
+# With masks. MediaPipe holds two of them, the last one and the current one, at 4 bytes a pixel;
+# the PNG takes 1 more, the image itself 6: 15 bytes a pixel. 880 MB + 15 x 50 megapixels + 2 x
+# 50 MB of file = 1.73 GB; the rest is for fragmentation. The most measured at 50 megapixels, with
+# files of 4 MB, was 1.53 GB.
 _MASK_MEMORY_BYTES: Final = 2048 * 1024 * 1024
 
-
-# What a process keeps of the memory that an image has needed: enough for 12 megapixels.
-_KEPT_BYTES: Final = 256 * 1024 * 1024
-
-
-# glibc's, read when a process starts.
+# glibc's settings, read when a process starts.
 MALLOC_VARIABLES: Final = {
-    # Every further arena reserves 64 MB of the address space we limit.
+    # Every further arena reserves 64 MB of the address space.
     "MALLOC_ARENA_MAX": "2",
-    # Pixels come from memory that is there already. By default glibc maps them anew for each
-    # image, and has the kernel clear them page by page: 27 % of the CPU time at 12 megapixels.
+    # Reuse memory for pixels. By default glibc maps it anew for each image and the kernel clears
+    # it page by page: 27 % of the CPU time at 12 megapixels.
     "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES),
+    # Memory kept between images: enough for 12 megapixels.
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 1024 * 1024),
 }
 
-
-# With masks, what is large is mapped anew after all: the last mask, which MediaPipe holds, stays
-# amid the heap and leaves holes that pixels don't fit in. After nine images of up to 50 megapixels
-# that had come to 1.6 GB, against 1.0 GB so. It is paid for from 11 megapixels on, where pixels
-# take that much: at 12 with 8 % of the time. More than 32 MB glibc does not take.
+# With masks, large blocks are mapped after all: the last mask, which MediaPipe holds, stays in the
+# middle of the heap and leaves holes that pixels don't fit in. After nine images of up to 50
+# megapixels that made 1.6 GB, against 1.0 GB this way. From 11 megapixels on, where pixels reach
+# the threshold, it costs time: 8 % at 12 megapixels. 32 MB is glibc's upper limit.
 _MASK_MALLOC_VARIABLES: Final = {
     "MALLOC_ARENA_MAX": MALLOC_VARIABLES["MALLOC_ARENA_MAX"],
     "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
@@ -68,18 +61,15 @@ _MASK_MALLOC_VARIABLES: Final = {
 }
 
 
-Child = subprocess.Popen[bytes]
-
-
 @dataclass(frozen=True, slots=True)
 class ChildOptions:
-    """What a child has to know, as JSON on its command line.
+    """What a detector has to know; passed as JSON on its command line.
 
     Attributes:
         model: MediaPipe's options.
-        max_image_pixels: images with more are refused before they are decoded.
+        max_image_pixels: larger images are refused before they are decoded.
         timeout_seconds: how long the parent waits for an answer.
-        memory_bytes: how much address space the process may have.
+        memory_bytes: limit of the process's address space.
     """
 
     model: ModelOptions
@@ -88,7 +78,7 @@ class ChildOptions:
     memory_bytes: int
 
     def to_json(self) -> str:
-        """As one argument of a command line."""
+        """The options as one command-line argument."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -99,10 +89,10 @@ class ChildOptions:
 
 
 def child_options(settings: Settings) -> ChildOptions:
-    """The options that the settings ask for.
+    """A detector's options under these settings.
 
     Raises:
-        SettingsError: the model that the settings name is not installed.
+        SettingsError: the model is not installed.
     """
     require_model(settings.model)
     return ChildOptions(
@@ -121,7 +111,7 @@ def launch(options: ChildOptions) -> Child:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=_environment(options),
-        cwd="/proc",  # where nobody, not even root, can make a file
+        cwd="/proc",  # where not even root can create a file
         bufsize=0,
         start_new_session=True,  # Ctrl-C on a terminal is the parent's to handle
     )
@@ -132,11 +122,11 @@ def _environment(options: ChildOptions) -> dict[str, str]:
     path = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), inherited.get("PYTHONPATH"))))
     return {
         **inherited,
-        "PYTHONPATH": path,
-        # Read once, when OpenCV is imported: a second line behind the header check.
-        "OPENCV_IO_MAX_IMAGE_PIXELS": str(options.max_image_pixels),
         **(_MASK_MALLOC_VARIABLES if options.model.segmentation else MALLOC_VARIABLES),
-        # So would OpenBLAS's threads, one a processor, of which nothing here makes use: with them
-        # no child came up under 1.5 GB on 8 processors; without, it takes 0.9 GB on 16.
+        "PYTHONPATH": path,
+        # Read when OpenCV is imported: a second line of defence behind the header check.
+        "OPENCV_IO_MAX_IMAGE_PIXELS": str(options.max_image_pixels),
+        # OpenBLAS would start a thread per processor, which nothing uses. Their stacks take address
+        # space: on 8 processors no detector started under 1.5 GB. Without them, 16 need 0.9 GB.
         "OPENBLAS_NUM_THREADS": "1",
     }

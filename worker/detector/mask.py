@@ -1,4 +1,4 @@
-"""What a child's segmentation mask may be: the parent's side, which decodes nothing."""
+"""The parent's check of a child's segmentation mask; nothing is decoded."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,22 +8,19 @@ from worker.detector.formats import png
 from worker.detector.header import MAX_SIDE_PIXELS
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_GREY_8_BIT: Final = (8, 0)  # depth, colour type
 
-
-_GREY_8_BIT: Final = (8, 0)  # depth, colour
-
-
-# Of an image that is reduced; `decode.py` may round twice on the way.
+# `decode.py` may round twice when it reduces an image.
 _ROUNDING_PIXELS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class MaskBounds:
-    """The masks that an honest child may answer.
+    """Bounds for the masks of images.
 
     Attributes:
         max_image_pixels: larger images are not decoded.
-        max_image_side: of what MediaPipe is shown, in pixels; None if nothing is reduced.
+        max_image_side: what longer sides are reduced to, in pixels; None if they are not.
     """
 
     max_image_pixels: int
@@ -31,12 +28,12 @@ class MaskBounds:
 
     @property
     def max_bytes(self) -> int:
-        """The longest file that any image may have for a mask."""
+        """The largest file that any mask may be."""
         side = self.max_image_side or MAX_SIDE_PIXELS
         return _file_bytes(min(self.max_image_pixels, side * side) + side)
 
     def flaw(self, mask: bytes, width: int, height: int) -> str | None:
-        """Why a file can't be the mask of an image; None if it can.
+        """Why a file can't be an image's mask; None if it can.
 
         Args:
             mask: the file.
@@ -44,22 +41,22 @@ class MaskBounds:
             height: of the upright image, in pixels.
         """
         if not mask.startswith(_SIGNATURE):
-            return "no PNG"
+            return "not a PNG"
         try:
             header = png.read_header(mask)
             _, _, length = png.walk(mask)
         except ImageError as error:
             return str(error)
         if (header.depth, header.colour) != _GREY_8_BIT:
-            return "not of 8-bit grey values"
-        if not self._is_shown_size((header.width, header.height), (width, height)):
+            return "not 8-bit greyscale"
+        if not self._fits((header.width, header.height), (width, height)):
             return f"{header.width} x {header.height} pixels for an image of {width} x {height}"
         if length != len(mask) or length > _file_bytes((header.width + 1) * header.height):
             return f"{len(mask)} bytes for {header.width} x {header.height} pixels"
         return None
 
-    def _is_shown_size(self, found: tuple[int, int], image: tuple[int, int]) -> bool:
-        """Whether MediaPipe may have been shown the image in this size."""
+    def _fits(self, found: tuple[int, int], image: tuple[int, int]) -> bool:
+        """Whether the image may have had this size after reduction."""
         longest = max(image)
         if self.max_image_side is None or longest <= self.max_image_side:
             return found == image
@@ -71,9 +68,9 @@ class MaskBounds:
 
 
 def _file_bytes(row_bytes: int) -> int:
-    """The longest PNG of so many bytes in its rows, which have one more than pixels each.
+    """The largest PNG for rows of this many bytes in all, one more than pixels in each.
 
-    zlib stores what it can't make smaller: 5 bytes more for 16 kB. libpng puts 12 around
-    each 8 kB of that, which makes 0.2 %, and 0.1 kB around it all.
+    zlib stores what it can't compress, with 5 bytes more per 16 kB. libpng adds 12 bytes per 8 kB
+    of that, which makes 0.2 %, and 0.1 kB for the file.
     """
     return row_bytes + row_bytes // 256 + 1024

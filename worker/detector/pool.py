@@ -1,7 +1,7 @@
-"""Detector processes that outlive what images do to them.
+"""Detectors that survive what images do to them.
 
-One `Detector` keeps one process alive and gives each image two tries, the
-second in a fresh process. The pool lends detectors to threads.
+A `Detector` keeps one process running and gives each image two tries, the second in a fresh
+process. The pool lends detectors to threads.
 """
 
 import logging
@@ -17,39 +17,43 @@ from worker.result import Detection
 
 _LOG = logging.getLogger(__name__)
 
-
-# Ready takes 0.7 s on two quiet cores; a cold file system or a crowded machine, many times that.
+# A start takes 0.7 s on two idle cores; many times that from a cold file system or under load.
 _START_TIMEOUT_SECONDS: Final = 60.0
-
-
-_STARTS: Final = 3
+_START_ATTEMPTS: Final = 3
 
 
 class Detector:
-    """One detector process, replaced whenever an image has used it up."""
+    """One detector process, replaced whenever an image has broken it.
+
+    Args:
+        options: the process's options.
+        launched: a process already started with these options; None starts one.
+
+    Attributes:
+        restarts: how many processes have been replaced.
+    """
 
     def __init__(self, options: ChildOptions, launched: Child | None = None) -> None:
-        """Start the first process, unless it is already launched, and return at once."""
         self._options = options
         self._process = DetectorProcess(options, launched)
         self.restarts = 0
 
     @property
     def pid(self) -> int:
-        """Of the present process."""
+        """The current process's id."""
         return self._process.pid
 
     def detect(self, content: bytes, deadline: float) -> Detection:
-        """Landmarks of one image, on the second try if need be.
+        """Find the landmarks in one image, at the second try if need be.
 
         Args:
             content: the image file's bytes.
             deadline: by the monotonic clock, in seconds.
 
         Raises:
-            ImageError: the image has no landmarks to give.
-            DeadlineError: there was no time for an answer.
-            DetectorStartError: no process would come up.
+            ImageError: the image is refused, or has broken two processes.
+            DeadlineError: there was not enough time.
+            DetectorStartError: no process would start.
         """
         try:
             return self._try(content, deadline)
@@ -78,46 +82,49 @@ class Detector:
             raise
 
     def _make_ready(self, deadline: float) -> None:
-        """Have a process that can take an image; a dead one is nobody's fault here."""
-        for _ in range(_STARTS):
+        """Wait for a process that is ready; one that died before the image costs it no try."""
+        for _ in range(_START_ATTEMPTS):
             if not self._process.alive:
                 self._replace()
             limit = time.monotonic() + _START_TIMEOUT_SECONDS
             try:
                 return self._process.wait_until_ready(min(limit, deadline))
-            except DetectorTimeoutError as error:
-                if deadline < limit:
-                    raise DeadlineError("the detector was not ready in time") from error
-                reason: DetectorError = error
             except DetectorError as error:
+                if isinstance(error, DetectorTimeoutError) and deadline < limit:
+                    raise DeadlineError("the detector was not ready in time") from error
                 reason = error
             self._replace()
-        raise DetectorStartError(f"no detector comes up: {reason}") from reason
+        raise DetectorStartError(f"no detector starts: {reason}") from reason
 
     def _replace(self) -> None:
         self._process.kill()
         try:
             self._process = DetectorProcess(self._options)
-        except OSError as error:  # no more processes or memory to be had from the system
+        except OSError as error:  # the system is out of processes or memory
             raise DetectorStartError(f"no detector can be started: {error}") from error
         self.restarts += 1
 
 
 class DetectorPool:
-    """Detectors for many threads."""
+    """Detectors for many threads, all with the same options.
+
+    All processes are started at once; none is waited for.
+
+    Args:
+        options: every process's options.
+        size: how many processes; one per vCPU uses the machine fully.
+        launched: `size` processes already started with these options; None starts them.
+
+    Attributes:
+        size: how many processes.
+        failing: whether the last attempt to start a detector failed.
+    """
 
     def __init__(
         self, options: ChildOptions, size: int, launched: Sequence[Child] | None = None
     ) -> None:
-        """Start all processes and return at once.
-
-        Args:
-            options: the same for every process.
-            size: how many; one a vCPU uses the machine fully.
-            launched: this many that have already been started with these options.
-        """
         self.size = size
-        self.failing = False  # whether the last attempt to start a detector failed
+        self.failing = False
         children: Sequence[Child | None] = launched or [None] * size
         self._detectors = [Detector(options, child) for child in children]
         self._idle: queue.SimpleQueue[Detector] = queue.SimpleQueue()
@@ -126,18 +133,18 @@ class DetectorPool:
 
     @property
     def pids(self) -> list[int]:
-        """Of the present processes."""
+        """The current processes' ids."""
         return [detector.pid for detector in self._detectors]
 
     @property
     def restarts(self) -> int:
-        """How many processes have been replaced since the start."""
+        """How many processes have been replaced."""
         return sum(detector.restarts for detector in self._detectors)
 
     def detect(self, content: bytes, deadline: float) -> Detection:
-        """Landmarks of one image, by the next detector that is free.
+        """Find the landmarks in one image, with the next free detector.
 
-        Raises what `Detector.detect` raises, and `DeadlineError` when none was free in time.
+        Raises what `Detector.detect` raises, and `DeadlineError` if none is free in time.
         """
         try:
             detector = self._idle.get(timeout=max(0, deadline - time.monotonic()))

@@ -1,11 +1,9 @@
-"""What parent and child say to each other: frames of plain bytes.
+"""The protocol between parent and child: frames of plain bytes.
 
-A frame is its length (4 bytes, little-endian, of what follows), its kind
-(1 byte) and its payload. The parent sends IMAGE frames; the child answers each
-with one DETECTION or FAILURE, and says READY once when it has warmed up.
+A frame is the length of the rest (4 bytes, little-endian), its kind (1 byte) and a payload. The
+child sends READY once it has warmed up, then answers each IMAGE with one DETECTION or FAILURE.
 
-The parent believes nothing before it has checked it: a child that an image has
-taken over can send any bytes.
+The parent checks everything: a child that an image has taken over can send any bytes.
 """
 
 import math
@@ -30,23 +28,18 @@ from worker.result import Detection
 
 FORMATS: Final = ("jpeg", "png", "webp")
 
-
-# The largest answer is a detection with every group, 8 kB, and where one is asked for a mask.
+# Without a mask. A detection with every group takes 8 kB.
 MAX_ANSWER_BYTES: Final = 64 * 1024
-
 
 _MAX_MESSAGE_CHARACTERS: Final = 500
 
-
-# length, kind
+# Length, kind.
 HEADER: Final = struct.Struct("<IB")
 
-
-# width, height, index in FORMATS, bit set of GROUPS, pose score
+# Width, height, index in FORMATS, bit set of GROUPS, pose score.
 _DETECTION: Final = struct.Struct("<IIBBf")
 
-
-# The errors that a child may answer, by code.
+# The errors that a child may report, by code.
 _ERRORS: Final[dict[str, type[ImageError]]] = {
     error.code: error
     for error in (
@@ -61,7 +54,7 @@ _ERRORS: Final[dict[str, type[ImageError]]] = {
 
 
 class Kind(IntEnum):
-    """What a frame is."""
+    """The kind of a frame."""
 
     IMAGE = 1
     READY = 2
@@ -70,24 +63,24 @@ class Kind(IntEnum):
 
 
 class ProtocolError(Exception):
-    """Raised when the other side says what no honest one would."""
+    """Raised when a payload is not what the protocol allows."""
 
 
 def frame(kind: Kind, payload: bytes = b"") -> bytes:
-    """A frame, ready to be written."""
+    """A whole frame, ready to be written."""
     return HEADER.pack(len(payload) + 1, kind) + payload
 
 
 def encode_failure(error: ImageError) -> bytes:
-    """A FAILURE's payload: code, newline, message."""
+    """Encode a FAILURE's payload: code, newline, message."""
     return f"{error.code}\n{str(error)[:_MAX_MESSAGE_CHARACTERS]}".encode(errors="replace")
 
 
 def decode_failure(payload: bytes) -> ImageError:
-    """The error that a FAILURE stands for.
+    """Decode a FAILURE's payload.
 
     Raises:
-        ProtocolError: the code is none that a child may answer.
+        ProtocolError: a child may not report this error.
     """
     code, _, message = payload.decode(errors="replace").partition("\n")
     error = _ERRORS.get(code)
@@ -97,7 +90,7 @@ def decode_failure(payload: bytes) -> ImageError:
 
 
 def encode_detection(detection: Detection) -> bytes:
-    """A DETECTION's payload: the facts, each group found as float32, then a person's mask."""
+    """Encode a DETECTION's payload: fixed fields, each group found as float32, the mask if any."""
     found = {group.name: array for group, array in detection.landmarks.found()}
     groups = sum(1 << bit for bit, group in enumerate(GROUPS) if group.name in found)
     score = detection.landmarks.pose_score
@@ -115,29 +108,29 @@ def encode_detection(detection: Detection) -> bytes:
 def decode_detection(
     payload: bytes, *, face_points: int, masks: MaskBounds | None = None
 ) -> Detection:
-    """The detection that a DETECTION carries.
+    """Decode a DETECTION's payload.
 
     Args:
-        payload: what the child said.
+        payload: the child's answer.
         face_points: how many landmarks a face has under the child's options.
-        masks: which masks persons may have; None where no mask is asked for.
+        masks: bounds for a mask; None if none was asked for.
 
     Raises:
-        ProtocolError: it can't be a detection: wrong size, a value that is not
-            finite, a group without a pose, a mask that is none of the image.
+        ProtocolError: this is no detection: the wrong size, a value that is not finite, a group
+            without a pose, or a mask that doesn't fit the image.
     """
     if len(payload) < _DETECTION.size:
-        raise ProtocolError("a detection cut short")
+        raise ProtocolError("a truncated detection")
     width, height, format_index, bits, score = _DETECTION.unpack_from(payload)
     if format_index >= len(FORMATS) or bits >> len(GROUPS) or not (width and height):
-        raise ProtocolError("a detection of no image")
+        raise ProtocolError("a detection without an image")
     groups = [group for bit, group in enumerate(GROUPS) if bits & 1 << bit]
     arrays, end = _decode_groups(payload, groups, face_points)
     mask = payload[end:] if masks and groups else None
     if len(payload) != end + len(mask or b""):
         raise ProtocolError("landmarks of the wrong size")
     if masks and mask is not None and (flaw := masks.flaw(mask, width, height)):
-        raise ProtocolError(f"a mask that is none: {flaw}")
+        raise ProtocolError(f"an invalid mask: {flaw}")
     if groups and ("pose_landmarks" not in arrays or not 0 <= score <= 1):
         raise ProtocolError("landmarks without a pose or its score")
     return Detection(
@@ -152,7 +145,7 @@ def decode_detection(
 def _decode_groups(
     payload: bytes, groups: list[Group], face_points: int
 ) -> tuple[dict[str, FloatArray], int]:
-    """The groups, which follow the head, and where in the payload they end."""
+    """Decode the groups after the fixed fields, and tell where they end."""
     shapes = [
         (face_points if group.name == "face_landmarks" else group.points[0], len(group.columns))
         for group in groups
@@ -160,7 +153,7 @@ def _decode_groups(
     end = _DETECTION.size + 4 * sum(points * columns for points, columns in shapes)
     if len(payload) < end:
         raise ProtocolError("landmarks of the wrong size")
-    # A copy: landmarks are kept for longer than the mask behind them.
+    # A copy, because the landmarks outlive the mask behind them.
     values = np.frombuffer(payload[_DETECTION.size : end], dtype="<f4")
     if not np.isfinite(values).all():
         raise ProtocolError("landmarks that are not finite")

@@ -1,6 +1,6 @@
-"""One walker for each format that is read: from the bytes of an image to its size, undecoded.
+"""One walker per supported format: from an image's bytes to its size, without decoding.
 
-A walker hands back the width and height in pixels, as stored, and the length of the image in
-bytes: what phones and editors append after its end is never shown to a decoder. It refuses what
-makes decoders dangerous. What it lets through may still be damaged: that is the decoder's finding.
+A walker returns width and height in pixels, as stored, and the image's length in bytes: what phones
+and editors append after its end never reaches a decoder. It refuses what is dangerous to decode.
+What passes may still be damaged; that is for the decoder to find.
 """

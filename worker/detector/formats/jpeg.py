@@ -1,4 +1,4 @@
-"""JPEG: a walk over the marker segments, those between the scans included."""
+"""JPEG: a walk over the marker segments, including those between scans."""
 
 import re
 from collections.abc import Iterator
@@ -7,30 +7,24 @@ from landmarks.errors import CorruptImageError, UnsupportedFormatError
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 
-
-# Every "start of frame", so C0 to CF without DHT (C4) and DAC (CC), and JPEG-LS's (F7) ...
+# Every "start of frame" marker: C0 to CF without DHT (C4) and DAC (CC), and JPEG-LS's F7.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xCC} | {0xF7}
 
+# Baseline, extended sequential and progressive, with Huffman coding. The others (lossless,
+# hierarchical, arithmetic) hardly exist, and their decoders were not tested.
+_SUPPORTED_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 
-# ... of which only baseline, extended sequential and progressive, all with Huffman coding, are
-# read. Others (lossless, hierarchical, arithmetic) hardly exist, and no decoder of them was tested.
-_FRAMES_READ = frozenset({0xC0, 0xC1, 0xC2})
+_FIRST_MARKER = 0xC0  # those below are reserved; libjpeg refuses them, too
 
-
-_FIRST_MARKER = 0xC0  # below are only reserved ones, at which libjpeg gives up as well
-
-
-# The next marker. Passed over is what libjpeg passes over: FF00 (a byte of data), FF01 and FFD0 to
-# FFD7 (restarts; they have no segment), FFFF (padding). In C, as 50 MB may be all padding: 0.3 s.
+# The next marker with a segment. As in libjpeg, FF00 (a data byte), FF01, FFD0 to FFD7 (restarts)
+# and FFFF (padding) are skipped. A regular expression, because 50 MB may be all padding: 0.3 s.
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 
-
-# A progressive photo has about 10. Each is a pass over all pixels: with 64 of them 50 megapixels
-# take 1.5 s, a thousand were measured at 14 s.
+# A progressive photo has about 10. Each is a pass over all pixels: at 50 megapixels 64 of them
+# take 1.5 s; a thousand took 14 s.
 MAX_SCANS = 64
 
-
-# 20 MB of extended XMP (a phone's depth map) are 320 segments.
+# A phone's depth map, 20 MB of extended XMP, takes 320.
 MAX_SEGMENTS = 4096
 
 
@@ -67,18 +61,20 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
             raise CorruptImageError(f"the JPEG file has a marker FF{marker:02X} at byte {start}")
         end = start + int.from_bytes(content[start : start + 2], "big")
         if not start + 2 <= end <= len(content):
-            raise CorruptImageError(f"the JPEG segment at byte {start} reaches out of the file")
+            raise CorruptImageError(f"the JPEG segment at byte {start} extends beyond the file")
         yield marker, start + 2, end
     raise UnsupportedFormatError(f"the JPEG file has more than {MAX_SEGMENTS} segments")
 
 
 def _frame_size(marker: int, body: bytes) -> tuple[int, int]:
-    if marker not in _FRAMES_READ:
+    if marker not in _SUPPORTED_FRAMES:
         raise UnsupportedFormatError(
-            f"JPEG variant FF{marker:02X} is not read: only baseline and progressive"
+            f"JPEG variant FF{marker:02X} is not supported: only baseline and progressive"
         )
     precision = int.from_bytes(body[:1])
     if precision != 8:  # noqa: PLR2004 - bits
-        raise UnsupportedFormatError(f"JPEG with {precision} bits per sample is not read: only 8")
+        raise UnsupportedFormatError(
+            f"JPEG with {precision} bits per sample is not supported: only 8"
+        )
     height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
     return width, height

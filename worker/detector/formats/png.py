@@ -1,4 +1,4 @@
-"""PNG: a walk over the chunks. Checksums are left to libpng, which refuses wrong ones."""
+"""PNG: a walk over the chunks. libpng checks the checksums."""
 
 import struct
 from collections import Counter
@@ -7,33 +7,29 @@ from typing import NamedTuple
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
 
 _SIGNATURE_BYTES = 8
-
-
 _HEADER = struct.Struct(">I4sIIBBBBB")
-
-
 _CHUNK = struct.Struct(">I4s")
-
-
 _CHECKSUM_BYTES = 4
 
-
-_BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by type
-
+_BIT_DEPTHS = {
+    0: (1, 2, 4, 8, 16),
+    2: (8, 16),
+    3: (1, 2, 4, 8),
+    4: (8, 16),
+    6: (8, 16),
+}  # by colour type
 
 _ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
-
-# libpng writes 8 kB a chunk: 30 MB are 3,800. A walk over 65,536 takes 20 ms.
+# libpng writes chunks of 8 kB: 30 MB are 3,800. A walk over 65,536 takes 20 ms.
 MAX_CHUNKS = 65_536
 
-
-# libpng inflates each to up to 8 MB and keeps it: 100 of them in 0.8 MB took 5 s and 0.8 GB.
+# libpng inflates each to up to 8 MB and keeps it: 100 in a file of 0.8 MB took 5 s and 0.8 GB.
 MAX_TEXTS = 16
 
 
 class Header(NamedTuple):
-    """The chunk IHDR: size in pixels, bits a sample, and PNG's numbers for kinds of colour."""
+    """The IHDR chunk: size in pixels, bits per sample, PNG's colour type."""
 
     width: int
     height: int
@@ -46,7 +42,7 @@ def walk(content: bytes) -> tuple[int, int, int]:
     header = read_header(content)
     kinds, length_bytes = _chunks(content)
     if kinds.keys() & _ANIMATION:
-        raise UnsupportedFormatError("animated PNG is not read")
+        raise UnsupportedFormatError("animated PNG is not supported")
     if b"IDAT" not in kinds:
         raise CorruptImageError("the PNG file has no pixels")
     texts = kinds[b"zTXt"] + kinds[b"iTXt"]
@@ -56,7 +52,7 @@ def walk(content: bytes) -> tuple[int, int, int]:
 
 
 def read_header(content: bytes) -> Header:
-    """What follows the signature."""
+    """The header, which follows the signature."""
     if len(content) < _SIGNATURE_BYTES + _HEADER.size:
         raise CorruptImageError("the PNG file ends within its header")
     length, kind, width, height, depth, colour, compression, filtering, interlace = (
@@ -69,7 +65,7 @@ def read_header(content: bytes) -> Header:
 
 
 def _chunks(content: bytes) -> tuple[Counter[bytes], int]:
-    """Count the chunks of each type, up to IEND, and tell where that ends."""
+    """Count the chunks of each type up to IEND, and tell where that ends."""
     kinds: Counter[bytes] = Counter()
     end = _SIGNATURE_BYTES
     for _ in range(MAX_CHUNKS):
@@ -78,7 +74,7 @@ def _chunks(content: bytes) -> tuple[Counter[bytes], int]:
         length, kind = _CHUNK.unpack_from(content, end)
         start, end = end, end + _CHUNK.size + length + _CHECKSUM_BYTES
         if end > len(content):  # a decoder would allocate what the length claims
-            raise CorruptImageError(f"the PNG chunk at byte {start} reaches out of the file")
+            raise CorruptImageError(f"the PNG chunk at byte {start} extends beyond the file")
         kinds[kind] += 1
         if kind == b"IEND":
             return kinds, end
