@@ -25,7 +25,10 @@ NUMBERS = confinement._ARCHITECTURES[os.uname().machine].numbers
 def child() -> Iterator[Path]:
     """The /proc folder of a process that has answered an image."""
     deadline = time.monotonic() + 60
-    with closing(DetectorProcess(OPTIONS)) as process:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "well-kept")
+        started = DetectorProcess(OPTIONS)
+    with closing(started) as process:
         process.wait_until_ready(deadline)
         process.detect(photo("JPEG"), deadline)
         yield Path(f"/proc/{process.pid}")
