@@ -1,4 +1,4 @@
-"""The shim, without a container: a preloaded library refuses to name threads as Lambda does."""
+"""The shim without a container: a preloaded library refuses thread names, as Lambda does."""
 
 import os
 import subprocess
@@ -28,12 +28,12 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def refusal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that imitates Lambda."""
+    """A library that refuses thread names."""
     return compile_refusal(tmp_path_factory.mktemp("refusal"))
 
 
 def said_with(*libraries: Path) -> str:
-    """What a detector says on its standard error, from its start to its end without an image."""
+    """What a detector writes to standard error from start to end, without an image."""
     done = subprocess.run(
         [sys.executable, "-m", "worker.detector.child", OPTIONS.to_json()],
         env={**os.environ, "LD_PRELOAD": ":".join(map(str, libraries)), "PYTHONPATH": str(ROOT)},
@@ -47,7 +47,7 @@ def said_with(*libraries: Path) -> str:
 
 
 def test_shim_keeps_the_log_free_of_thread_names(shim: Path, refusal: Path) -> None:
-    """With the shim in front nothing is said of threads that may not be named."""
+    """With the shim in front nothing is logged about thread names."""
     assert THREAD_NAME_ERROR not in said_with(shim, refusal)
 
 

@@ -42,13 +42,13 @@ def decode(content: bytes) -> DecodedImage:
 
 
 def difference(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> int:
-    """How far apart two pictures are, where they are furthest apart."""
+    """The largest difference between two pictures."""
     assert one.shape == other.shape
     return int(np.abs(one.astype(int) - other).max())
 
 
 def run_child(code: str, **environment: str) -> str:
-    """Run Python code in a process of its own, which must end well."""
+    """Run Python code in a process of its own, which has to succeed."""
     ran = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -62,14 +62,14 @@ def run_child(code: str, **environment: str) -> str:
     return ran.stdout
 
 
-# Reduced
+# Reduction
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("max_side", [1024, 1000, 500, 300, 256, 100])
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 def test_reduces_to_the_longest_side(file_format: str, max_side: int, orientation: int) -> None:
-    """By the decoder or afterwards: the side is exact, the size told is the file's, upright."""
+    """By the decoder or afterwards: the side is exact; the size reported is the upright file's."""
     picture = corners(1001, 667)
     content = encode(picture, file_format, exif=pictures.exif(orientation))
     image = decode_image(content, max_pixels=MAX_PIXELS, max_side=max_side)
@@ -82,21 +82,21 @@ def test_reduces_to_the_longest_side(file_format: str, max_side: int, orientatio
     assert max(image.pixels.shape) == max(size)
     assert image.pixels.flags.c_contiguous
     expected = Image.fromarray(read_with_pillow(content)).resize(image.pixels.shape[1::-1])
-    # The colours of the four quarters; their seam may lie a pixel beside.
+    # The colours of the four quarters; the edge between them may be off by a pixel.
     for row, column in ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75)):
         at = int(row * rows), int(column * columns)
         assert difference(image.pixels[at], np.asarray(expected)[at]) <= 8
 
 
 def test_small_images_are_left_alone() -> None:
-    """Nothing is enlarged, and not a bit is changed."""
+    """Nothing is enlarged or changed."""
     content = photo("JPEG")
     reduced = decode_image(content, max_pixels=MAX_PIXELS, max_side=WIDTH)
     np.testing.assert_array_equal(reduced.pixels, decode(content).pixels)
 
 
-def test_fine_lines_do_not_become_others() -> None:
-    """Where many pixels become one, all of them count: no pattern appears that was not there."""
+def test_reduction_makes_no_patterns() -> None:
+    """Where many pixels become one, all of them count."""
     lines = np.zeros((1000, 1000, 3), np.uint8)
     lines[:, ::4] = 255
     content = encode(Image.fromarray(lines), "PNG")
@@ -105,7 +105,7 @@ def test_fine_lines_do_not_become_others() -> None:
 
 
 def test_damage_is_damage_at_any_size() -> None:
-    """A reduced decoding looks at the header's promise, too."""
+    """A truncated file is refused when it is reduced, too."""
     whole = encode(corners(1000, 600), "JPEG")
     with pytest.raises(CorruptImageError):
         decode_image(whole[: len(whole) // 3], max_pixels=MAX_PIXELS, max_side=256)
@@ -117,7 +117,7 @@ def test_damage_is_damage_at_any_size() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 def test_turns_upright(file_format: str, orientation: int) -> None:
-    """Every EXIF orientation of every format is applied, as an independent reader applies it."""
+    """Every EXIF orientation is applied in every format, as Pillow applies it."""
     content = photo(file_format, exif=pictures.exif(orientation))
     image = decode(content)
     assert image.format == file_format.lower()
@@ -158,7 +158,7 @@ LOSSY = {
 
 @pytest.mark.parametrize("content", LOSSLESS.values(), ids=LOSSLESS.keys())
 def test_keeps_lossless_pixels(content: bytes) -> None:
-    """Lossless 8-bit pictures come out as they went in, whatever their colour model."""
+    """Lossless 8-bit pictures keep every pixel, whatever their colour model."""
     pixels = decode(content).pixels
     assert pixels.dtype == np.uint8
     assert pixels.flags.c_contiguous
@@ -167,20 +167,20 @@ def test_keeps_lossless_pixels(content: bytes) -> None:
 
 @pytest.mark.parametrize("content", LOSSY.values(), ids=LOSSY.keys())
 def test_keeps_lossy_colours(content: bytes) -> None:
-    """Lossy pictures agree with an independent reader, whatever their colour model."""
+    """Lossy pictures look as in Pillow, whatever their colour model."""
     assert difference(decode(content).pixels, read_with_pillow(content)) <= 4
 
 
 @pytest.mark.parametrize("name", ["jpeg", "jpeg-cmyk", "jpeg-ycck", "jpeg-rgb", "webp"])
 def test_red_is_red(name: str) -> None:
-    """Red comes first and CMYK is not inverted: both readers might err in the same way."""
+    """Red comes first and CMYK is not inverted, in case both readers make the same mistake."""
     found = decode(LOSSY[name]).pixels[HEIGHT // 4, WIDTH // 4]
     assert difference(found, np.array(RED, np.uint8)) <= 8
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_halves_16_bits(channels: int) -> None:
-    """Of 16-bit samples the upper 8 bits are kept."""
+    """The upper 8 bits of 16-bit samples are kept."""
     samples = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     content = pictures.png_16_bit(np.dstack([samples] * channels))
     pixels = decode(content).pixels
@@ -188,7 +188,7 @@ def test_halves_16_bits(channels: int) -> None:
 
 
 def test_reads_interlaced_png() -> None:
-    """An interlaced PNG is read in all its passes."""
+    """All passes of an interlaced PNG are read."""
     passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)]
     pixels = np.asarray(corners())
     rows = [row for y, x, dy, dx in [*passes, (1, 0, 2, 1)] for row in pixels[y::dy, x::dx]]
@@ -197,7 +197,7 @@ def test_reads_interlaced_png() -> None:
 
 
 def test_shows_what_lies_below_transparency() -> None:
-    """Transparency is dropped, not painted: the colour stored below it shows."""
+    """Transparency is dropped, not blended: the stored colour shows."""
     pixels = decode(LOSSLESS["png-rgba"]).pixels
     assert tuple(pixels[0, 0]) == RED
     assert tuple(pixels[0, -1]) == GREEN
@@ -212,7 +212,7 @@ def test_ignores_what_follows_the_image(content: bytes) -> None:
 
 
 def test_shows_no_trailer_to_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decoders stop at the image's end, but are not even given what follows."""
+    """The decoder is not even given what follows the image."""
     shown: list[int] = []
 
     def imdecode(encoded: npt.NDArray[np.uint8], _flags: int) -> npt.NDArray[np.uint8]:
@@ -228,12 +228,12 @@ def test_shows_no_trailer_to_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def app1(ifd: bytes, *, start: int = 8, order: bytes = b"MM\0*") -> bytes:
-    """An Exif segment of these bytes of directory."""
+    """An Exif segment with this directory."""
     return jpeg_segment(0xE1, b"Exif\0\0" + order + start.to_bytes(4) + ifd)
 
 
 def entry(orientation: int, *, count: int = 1, kind: int = 3) -> bytes:
-    """A directory of one entry, the orientation."""
+    """A directory with the orientation alone."""
     tag = pictures.ORIENTATION.to_bytes(2) + kind.to_bytes(2) + count.to_bytes(4)
     return b"\0\1" + tag + orientation.to_bytes(2) + bytes(6)
 
@@ -251,8 +251,8 @@ def entry(orientation: int, *, count: int = 1, kind: int = 3) -> bytes:
         jpeg_segment(0xE1, b""),
     ],
 )
-def test_leaves_nonsense_orientation(segment: bytes) -> None:
-    """EXIF without a sound orientation leaves the picture as it is stored."""
+def test_ignores_invalid_orientation(segment: bytes) -> None:
+    """Without a valid orientation the picture stays as it is stored."""
     content = jpeg_insert(photo("JPEG"), segment)
     np.testing.assert_array_equal(decode(content).pixels, decode(photo("JPEG")).pixels)
 
@@ -266,7 +266,7 @@ def test_leaves_nonsense_orientation(segment: bytes) -> None:
     ],
 )
 def test_survives_odd_orientation(segments: tuple[bytes, ...]) -> None:
-    """EXIF twice, or of odd types, gives one of the two shapes and no error."""
+    """EXIF twice, or with odd types, is not an error."""
     pixels = decode(jpeg_insert(photo("JPEG"), *segments)).pixels
     assert sorted(pixels.shape[:2]) == [HEIGHT, WIDTH]
 
@@ -276,7 +276,7 @@ def test_survives_odd_orientation(segments: tuple[bytes, ...]) -> None:
 
 @pytest.mark.parametrize("content", pictures.specimens())
 def test_never_decodes_a_truncated_image(content: bytes) -> None:
-    """Landmarks of half a photo would be wrong: no truncation, of any length, gives pixels."""
+    """Landmarks of half a photo would be wrong."""
     for length in range(len(content)):
         with pytest.raises(ImageError):
             decode(content[:length])
@@ -294,20 +294,20 @@ def test_never_decodes_a_truncated_image(content: bytes) -> None:
     ids=["checksum", "deflate", "half the rows", "half a frame", "huge chunk"],
 )
 def test_refuses_damaged_pixels(content: bytes) -> None:
-    """What the decoder gives up is told as damage."""
+    """What the decoder gives up on is damaged."""
     with pytest.raises(CorruptImageError):
         decode(content)
 
 
-def test_believes_header_and_decoder_only_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_header_and_decoder_have_to_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pixels of another size than the header's are refused."""
     monkeypatch.setattr("cv2.imdecode", lambda *_: np.zeros((HEIGHT, WIDTH + 1, 3), np.uint8))
     with pytest.raises(CorruptImageError, match="header"):
         decode(photo("JPEG"))
 
 
-def test_tells_opencv_limit() -> None:
-    """Where OpenCV has the lower limit, its refusal is told as what it is."""
+def test_reports_opencvs_limit() -> None:
+    """A lower limit of OpenCV's own is reported as too many pixels."""
     code = """
 from tests.pictures import photo
 from worker.detector.decode import decode_image
@@ -353,7 +353,7 @@ print(json.dumps({
 
 
 def test_tells_missing_memory_from_damage() -> None:
-    """With any limit of address space a sound image gives its pixels or `MemoryError`."""
+    """Under any limit of address space a sound image gives its pixels or `MemoryError`."""
     outcomes = json.loads(run_child(MEMORY, MALLOC_MMAP_THRESHOLD_="65536"))  # keeps nothing
     assert len(outcomes) == 4
     for found in outcomes.values():
@@ -380,7 +380,7 @@ print(json.dumps(outcomes))
 
 
 def test_decoders_survive_mutants() -> None:
-    """A process that decodes damaged files ends well; many of them still reach the decoders."""
+    """Damaged files crash no decoder, and many of them reach one."""
     outcomes = Counter(json.loads(run_child(MUTANTS, OPENCV_LOG_LEVEL="SILENT")))
     assert outcomes.total() == 2000
     assert outcomes["3"] > 200

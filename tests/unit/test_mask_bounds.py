@@ -1,4 +1,4 @@
-"""What a detector process may answer as a mask."""
+"""What is accepted as a detector's mask."""
 
 import struct
 from collections.abc import Callable
@@ -19,54 +19,54 @@ REDUCING = MaskBounds(max_image_pixels=50_000_000, max_image_side=300)
 
 
 def mask(width: int = 96, height: int = 64) -> bytes:
-    """An honest mask: a shade from left to right."""
+    """A valid mask: a gradient from left to right."""
     return encode_mask(np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1)))
 
 
 def noise(width: int, height: int) -> bytes:
-    """The longest file that a child can make of a mask: nothing in it can be made smaller."""
+    """The largest possible file: noise can't be compressed."""
     values = np.random.default_rng(7).integers(0, 256, (height, width), np.uint8)
     return bytes(cv2.imencode(".png", values)[1])
 
 
 @pytest.mark.parametrize("size", [(96, 64), (64, 1), (1, 64), (16_384, 3)])
-def test_an_honest_mask_has_no_flaw(size: tuple[int, int]) -> None:
-    """It is as large as its image."""
+def test_a_valid_mask_is_accepted(size: tuple[int, int]) -> None:
+    """It has its image's size."""
     assert BOUNDS.flaw(mask(*size), *size) is None
 
 
 @pytest.mark.parametrize("size", [(64, 1), (1, 64), (64, 64), (2000, 1500), (16_384, 60)])
-def test_no_mask_is_too_long_for_its_pixels(size: tuple[int, int]) -> None:
-    """Not even of noise, at which zlib makes files longer than their pixels."""
+def test_noise_is_within_the_limit(size: tuple[int, int]) -> None:
+    """Zlib makes it larger than its pixels."""
     assert BOUNDS.flaw(noise(*size), *size) is None
     assert MaskBounds(size[0] * size[1], None).max_bytes >= len(noise(*size))
 
 
 @pytest.mark.parametrize(("side", "most"), [(None, 51_000_000), (300, 100_000)])
-def test_the_longest_file_follows_from_the_largest_image(side: int | None, most: int) -> None:
-    """About a byte a pixel of what MediaPipe is shown at the most."""
+def test_the_limit_follows_from_the_largest_image(side: int | None, most: int) -> None:
+    """About a byte per pixel of what MediaPipe is shown."""
     assert 0.9 * most < MaskBounds(50_000_000, side).max_bytes < most
 
 
 @pytest.mark.parametrize(
     ("size", "shown"), [((600, 400), (300, 200)), ((299, 64), (299, 64)), ((999, 300), (300, 90))]
 )
-def test_an_image_that_is_reduced_has_a_mask_of_that_size(
+def test_a_reduced_image_has_a_mask_of_the_reduced_size(
     size: tuple[int, int], shown: tuple[int, int]
 ) -> None:
-    """The longest side is the largest that is allowed, the other follows."""
+    """Its longer side is the limit; the other one may be rounded."""
     assert REDUCING.flaw(mask(*shown), *size) is None
     assert REDUCING.flaw(mask(shown[0] - 1, shown[1]), *size)
     assert REDUCING.flaw(mask(shown[0], shown[1] + 4), *size)
 
 
 def with_pixels(header: bytes) -> bytes:
-    """A file with this header and some pixels."""
+    """A PNG with this header and some pixels."""
     return PNG_SIGNATURE + header + png_chunk(b"IDAT", b"x") + png_chunk(b"IEND")
 
 
 def of_claimed_length() -> bytes:
-    """A mask of which a chunk claims to be longer than the file."""
+    """A mask with a chunk that claims to be longer than the file."""
     return mask()[:33] + struct.pack(">I4s", 2**31 - 1, b"IDAT") + bytes(20)
 
 
@@ -77,14 +77,14 @@ def of_claimed_length() -> bytes:
         pytest.param(lambda: b"\xff\xd8" + jpeg_segment(0xE0, bytes(500)), id="JPEG"),
         pytest.param(lambda: PNG_SIGNATURE, id="signature alone"),
         pytest.param(lambda: b"\x88" + mask()[1:], id="another signature"),
-        pytest.param(lambda: mask(96, 65), id="a row too many"),
-        pytest.param(lambda: mask(64, 96), id="lying on its side"),
+        pytest.param(lambda: mask(96, 65), id="one row more"),
+        pytest.param(lambda: mask(64, 96), id="rotated"),
         pytest.param(lambda: with_pixels(png_header(96, 64, depth=16, colour=0)), id="16 bits"),
         pytest.param(lambda: with_pixels(png_header(96, 64, depth=1, colour=0)), id="1 bit"),
         pytest.param(lambda: with_pixels(png_header(96, 64, colour=2)), id="colours"),
         pytest.param(lambda: with_pixels(png_header(96, 64, colour=3)), id="a palette"),
-        pytest.param(lambda: mask()[:-1], id="cut short"),
-        pytest.param(lambda: mask() + b"\0", id="a byte too many"),
+        pytest.param(lambda: mask()[:-1], id="truncated"),
+        pytest.param(lambda: mask() + b"\0", id="trailing byte"),
         pytest.param(of_claimed_length, id="a chunk that lies"),
         pytest.param(lambda: mask()[:33] + png_chunk(b"IEND"), id="no pixels"),
         pytest.param(
@@ -94,21 +94,21 @@ def of_claimed_length() -> bytes:
         pytest.param(lambda: encode(Image.new("RGB", (96, 64)), "PNG"), id="a sound RGB image"),
     ],
 )
-def test_a_forged_mask_is_told_by_its_flaw(forge: Callable[[], bytes]) -> None:
-    """Every kind of file that would not be an 8-bit grey picture of the image's size."""
+def test_an_invalid_mask_is_refused(forge: Callable[[], bytes]) -> None:
+    """Anything but an 8-bit greyscale PNG of the image's size."""
     assert BOUNDS.flaw(forge(), 96, 64)
 
 
 @given(st.binary(max_size=300), st.integers(0, 200))
-def test_any_bytes_are_judged(data: bytes, place: int) -> None:
-    """Nothing is raised, whatever a child says."""
-    honest = mask()
-    BOUNDS.flaw(honest[:place] + data + honest[place + len(data) :], 96, 64)
+def test_any_bytes_are_accepted_or_refused(data: bytes, place: int) -> None:
+    """Nothing is raised."""
+    valid = mask()
+    BOUNDS.flaw(valid[:place] + data + valid[place + len(data) :], 96, 64)
     assert BOUNDS.flaw(data, 96, 64)
 
 
 def test_values_are_rounded() -> None:
-    """To the nearest of 256; a half goes to the even one."""
+    """To the nearest of 256 values, a half to the even one."""
     values = np.array([[0, 0.4 / 255, 0.6 / 255, 0.5, 127.4 / 255, 1]], np.float32)
     found = cv2.imdecode(np.frombuffer(encode_mask(values), np.uint8), cv2.IMREAD_UNCHANGED)
     assert found is not None
