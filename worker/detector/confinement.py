@@ -39,7 +39,7 @@ _ARGUMENTS: Final = 16
 
 _ALL_BITS: Final = 0xFFFFFFFF
 
-# linux/sched.h: the flags that pthread_create passes, and nothing but threads can be made with.
+# linux/sched.h: what pthread_create passes. With exactly these flags clone makes only threads.
 _THREAD_FLAGS: Final = 0x003D0F00
 
 # What strace saw between the last model loaded and the end of the process, on Python 3.11 and
