@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from errno import ENOSYS, ENXIO, EPERM
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -212,6 +213,13 @@ class TestFilter:
 
         assert run(script) == f"{ENOSYS}\n"
 
+    def test_an_unknown_processor_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The detector logs it, and goes on with the other limits."""
+        monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="m68k"))
+
+        with pytest.raises(OSError, match="m68k"):
+            confinement.refuse_system_calls()
+
     def test_numbers_of_another_architecture_are_refused(self) -> None:
         """32-bit system calls have other numbers: 20, writev on x86-64, would be getpid."""
         script = """
@@ -230,7 +238,7 @@ print(getpid())
         assert no_such_calls or done.stdout == f"{-EPERM}\n"
 
 
-# Code of an attacker's, by what it would do. `FOLDER` has a file and an empty folder in it.
+# What an attacker's code could try. `FOLDER` contains `FILE` and an empty folder.
 ATTEMPTS = {
     "read a file": "open(FILE)",
     "write a file": "open(os.devnull, 'w')",
