@@ -51,11 +51,6 @@ def nobody() -> Photo:
     return _as_photo("nobody", Image.fromarray(ramp.astype(np.uint8)))
 
 
-def thumbnail() -> Photo:
-    """Too small for anyone to be found in it without being invented."""
-    return _as_photo("thumbnail", _open(astronaut()).resize((48, 48)))
-
-
 def too_large() -> Photo:
     """More than 50 million pixels in 40 kB."""
     file = BytesIO()
