@@ -1,7 +1,6 @@
-"""The photograph of a result: as it was processed, decoded upright."""
+"""The photograph of a result: the content that was processed, decoded upright."""
 
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from io import BytesIO
@@ -25,14 +24,25 @@ from landmarks.errors import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-
 Size = tuple[int, int]
 
 _CHUNK_BYTES: Final = 1024 * 1024
 
-# A version behind a delete marker, or the marker itself, is 405.
+# A deleted version, or a delete marker itself, is 405.
 _GONE: Final = {404, 405}
 _DENIED: Final = {401, 403}
+
+# The most that the setting MAX_IMAGE_PIXELS can allow the worker.
+_MAX_PIXELS: Final = 250_000_000
+
+# Pillow warns from here on. Filtering warnings around each `open` instead is not thread-safe.
+Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
+
+
+class UnreadablePhotographError(LandmarkError):
+    """Raised when Pillow can't read a file."""
+
+    code = "UNREADABLE_PHOTOGRAPH"
 
 
 class _Version(TypedDict):
@@ -49,19 +59,19 @@ def processed_content(
     max_bytes: int,
     seconds: float,
 ) -> bytes | None:
-    """The content that was processed: that very version, or what still has its ETag.
+    """Return the content that was processed: that very version, or what still has its ETag.
 
     Args:
         client: reads from S3.
-        bucket: of the object.
-        key: of the object.
-        version_id: of the processed content; None in buckets without versions.
+        bucket: the object's bucket.
+        key: the object's key.
+        version_id: of the processed content; None without versioning.
         etag: of the processed content.
         max_bytes: larger objects are not read.
         seconds: how long it may take.
 
     Returns:
-        None if the object has different content by now.
+        None if the object has other content by now.
 
     Raises:
         ObjectNotFoundError: it is gone.
@@ -93,21 +103,22 @@ def _read(body: StreamingBody, deadline: float) -> bytes:
     for chunk in body.iter_chunks(_CHUNK_BYTES):
         content += chunk
         if time.monotonic() > deadline:
-            raise DeadlineError("the time ran out while reading the object")
+            raise DeadlineError("reading the object took too long")
     return bytes(content)
 
 
 @contextmanager
 def _errors_of(bucket: str, key: str) -> Iterator[None]:
-    """S3's errors under our names."""
+    """Raise S3's errors as ours."""
     try:
         yield
     except ClientError as error:
         status, code = _status(error), error.response["Error"]["Code"]
-        words = f"S3 answered {status} {code} for {key!r} in bucket {bucket!r}"
+        message = f"S3 answered {status} {code} for {key!r} in bucket {bucket!r}"
         if status in _GONE:
-            raise ObjectNotFoundError(words) from error
-        raise (AccessDeniedError(words) if status in _DENIED else ServiceError(words)) from error
+            raise ObjectNotFoundError(message) from error
+        kind = AccessDeniedError if status in _DENIED else ServiceError
+        raise kind(message) from error
     except (BotoCoreError, HTTPError) as error:
         raise ServiceError(f"S3: {error}") from error
 
@@ -116,37 +127,38 @@ def _status(error: ClientError) -> int:
     return error.response["ResponseMetadata"]["HTTPStatusCode"]
 
 
-class UnreadablePhotographError(LandmarkError):
-    """Raised when Pillow can't read a file."""
-
-    code = "UNREADABLE_PHOTOGRAPH"
-
-
 def read_upright(
     content: bytes, fit: Callable[[Size], Size], formats: tuple[str, ...] | None = None
 ) -> Image.Image:
-    """The picture, turned as its EXIF orientation says, as RGB.
+    """Decode a picture as RGB, turned as its EXIF orientation says. Safe in many threads.
 
     Args:
         content: the file's bytes.
-        fit: from the picture's size to the one that is wanted.
-        formats: the only ones that Pillow may try; None for all that it knows.
+        fit: returns the wanted size for the picture's own, each width and height in pixels.
+        formats: the only ones that Pillow may try; None for all it knows.
 
     Raises:
-        UnreadablePhotographError: Pillow can't read it.
+        UnreadablePhotographError: Pillow can't read it, or it has more than 250 megapixels.
     """
     try:
-        with warnings.catch_warnings(), Image.open(BytesIO(content), formats=formats) as file:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(BytesIO(content), formats=formats) as file:
+            if file.width * file.height > _MAX_PIXELS:
+                raise UnreadablePhotographError(f"more than {_MAX_PIXELS:,} pixels")
             file.draft(None, fit(file.size))  # JPEG's decoder can shrink by itself
             picture = _eight_bit(ImageOps.exif_transpose(file)).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,  # where warnings are errors
+    ) as error:
         raise UnreadablePhotographError(f"Pillow can't read it: {error}") from error
     return picture.resize(fit(picture.size), Image.Resampling.LANCZOS)
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Grey of 16 bits as OpenCV reads it; Pillow would turn all but the darkest white."""
+    """Read 16-bit grey as OpenCV does; Pillow would turn all but the darkest white."""
     if not picture.mode.startswith("I"):
         return picture
     return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
