@@ -1,7 +1,7 @@
-"""Body, face and hand landmarks of photographs: the results table as applications read it.
+"""Body, face and hand landmarks of photographs: read a results table from an application.
 
-`from landmarks import LandmarkTable` needs boto3, NumPy and PynamoDB. Each name is loaded on first
-use, so that the worker and the command, which import modules of this package, do not pay for it.
+`from landmarks import LandmarkTable` needs boto3, NumPy and PynamoDB. Names are imported on first
+use: the worker and the command import modules of this package, and need few of them.
 """
 
 from importlib import import_module
@@ -15,34 +15,17 @@ if TYPE_CHECKING:
         SeveralResultsError,
         TableNotFoundError,
     )
-    from landmarks.groups import BoundingBox, Landmarks, MaskPlace
-    from landmarks.listing import Listing
+    from landmarks.groups import (
+        BoundingBox,
+        Durations,
+        ImageInfo,
+        Landmarks,
+        MaskPlace,
+        ModelInfo,
+    )
     from landmarks.names import HAND_NAMES, POSE_NAMES, Landmark, NamedLandmarks
-    from landmarks.result import Durations, ImageInfo, LandmarkResult, ModelInfo
-    from landmarks.summary import ResultSummary
-    from landmarks.table import LandmarkTable
-
-_MODULES: Final = {
-    "AccessDeniedError": "errors",
-    "BoundingBox": "groups",
-    "Durations": "result",
-    "HAND_NAMES": "names",
-    "ImageInfo": "result",
-    "Landmark": "names",
-    "LandmarkError": "errors",
-    "LandmarkResult": "result",
-    "LandmarkTable": "table",
-    "Landmarks": "groups",
-    "Listing": "listing",
-    "MaskPlace": "groups",
-    "ModelInfo": "result",
-    "NamedLandmarks": "names",
-    "POSE_NAMES": "names",
-    "ResultSummary": "summary",
-    "ServiceError": "errors",
-    "SeveralResultsError": "errors",
-    "TableNotFoundError": "errors",
-}
+    from landmarks.result import LandmarkResult, ResultSummary
+    from landmarks.table import LandmarkTable, Listing
 
 __all__ = [
     "HAND_NAMES",
@@ -66,8 +49,23 @@ __all__ = [
     "TableNotFoundError",
 ]
 
+_NAMES: Final = {
+    "errors": (
+        "AccessDeniedError",
+        "LandmarkError",
+        "ServiceError",
+        "SeveralResultsError",
+        "TableNotFoundError",
+    ),
+    "groups": ("BoundingBox", "Durations", "ImageInfo", "Landmarks", "MaskPlace", "ModelInfo"),
+    "names": ("HAND_NAMES", "POSE_NAMES", "Landmark", "NamedLandmarks"),
+    "result": ("LandmarkResult", "ResultSummary"),
+    "table": ("LandmarkTable", "Listing"),
+}
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401, whatever is asked for
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401, any of the names
+    for module, names in _NAMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,38 +1,39 @@
-"""Groups of landmarks as attributes of the table: bytes, or a list of maps."""
+"""Python values as attributes of the results table: groups of landmarks, and named tuples."""
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from pynamodb.attributes import Attribute
-from pynamodb.constants import BINARY, LIST, MAP, NUMBER
+from pynamodb.constants import BINARY, BOOLEAN, LIST, MAP, NUMBER, STRING
 
 from landmarks.enums import LandmarkEncoding
 from landmarks.groups import FloatArray
 
-# A position at 10,000 pixels is exact to a hundredth of one.
+# At 10,000 pixels, six decimals are a hundredth of a pixel.
 DECIMALS: Final = 6
 
-
-# From here on float32 has no decimals, and would soon need more digits than DynamoDB's 38.
+# From here on float32 has no decimals, and would soon need more than DynamoDB's 38 digits.
 _WHOLE: Final = float(2**23)
+
+Fields = TypeVar("Fields", bound=tuple[object, ...])
 
 
 class LandmarksAttribute(Attribute[FloatArray]):
-    """One group of landmarks. Read in every form, written as bytes.
+    """A group of landmarks. Reads bytes and lists of maps, writes bytes.
 
-    The bytes are float32, little-endian, row-major.
+    The bytes are float32, little-endian, row by row.
     """
 
     attr_type = BINARY
 
     def __init__(self, columns: Sequence[str]) -> None:
-        """Hold rows of numbers that are called so, in this order."""
         super().__init__(null=True)
         self._columns = columns
 
     def get_value(self, value: dict[str, Any]) -> Any:  # noqa: ANN401, bytes or a list
-        """What stands in the item, of whichever of the two types.
+        """Return the stored value, whichever of the two types it has.
 
         Raises:
             AttributeDeserializationError: it is neither bytes nor a list.
@@ -43,11 +44,11 @@ class LandmarksAttribute(Attribute[FloatArray]):
         return super().get_value(value)
 
     def serialize(self, value: FloatArray) -> Any:  # noqa: ANN401, bytes or a list
-        """The bytes of an array of shape (n, columns)."""
+        """Return the bytes of an array of shape (n, columns)."""
         return value.astype("<f4").tobytes()
 
     def deserialize(self, value: bytes | Sequence[Mapping[str, Any]]) -> FloatArray:
-        """A read-only array of shape (n, columns), of either form."""
+        """Return a read-only array of shape (n, columns)."""
         if isinstance(value, bytes):
             return np.frombuffer(value, dtype="<f4").reshape(-1, len(self._columns))
         rows = [[float(point[MAP][name][NUMBER]) for name in self._columns] for point in value]
@@ -57,12 +58,12 @@ class LandmarksAttribute(Attribute[FloatArray]):
 
 
 class LandmarkMapsAttribute(LandmarksAttribute):
-    """One group of landmarks. Read in every form, written as a list of maps."""
+    """A group of landmarks. Reads bytes and lists of maps, writes a list of maps."""
 
     attr_type = LIST
 
     def serialize(self, value: FloatArray) -> Any:  # noqa: ANN401, bytes or a list
-        """A map for each row of an array of shape (n, columns)."""
+        """Return a map for each row of an array of shape (n, columns)."""
         return [
             {MAP: dict(zip(self._columns, map(_number, row), strict=True))}
             for row in value.tolist()
@@ -76,8 +77,46 @@ ATTRIBUTES: Final[Mapping[LandmarkEncoding, type[LandmarksAttribute]]] = {
 
 
 def _number(number: float) -> Mapping[str, str]:
-    """A float32 as DynamoDB's number: no exponent, no zeros at the end, no negative zero."""
+    """Return a float32 as DynamoDB's number: no exponent, no trailing zeros, no negative zero."""
     if abs(number) >= _WHOLE:
         return {NUMBER: np.format_float_positional(np.float32(number), trim="-")}
     text = f"{number:.{DECIMALS}f}".rstrip("0").rstrip(".")
     return {NUMBER: "0" if text == "-0" else text}
+
+
+class TupleAttribute(Attribute[Fields]):
+    """A named tuple of texts, numbers and booleans, as a map. Fields that are None are left out."""
+
+    attr_type = MAP
+
+    def __init__(self, kind: type[Fields], *, null: bool = False) -> None:
+        super().__init__(null=null)
+        self._kind = kind
+
+    def serialize(self, value: Fields) -> dict[str, dict[str, Any]]:
+        """Return the map."""
+        fields: dict[str, object] = value._asdict()  # type: ignore[attr-defined]
+        return {name: _typed(field) for name, field in fields.items() if field is not None}
+
+    def deserialize(self, value: Mapping[str, Mapping[str, Any]]) -> Fields:
+        """Return the named tuple. Fields that the map lacks are None, and others are ignored."""
+        kinds = self._kind.__annotations__
+        return self._kind(
+            **{
+                name: _plain(value[name], kind) if name in value else None
+                for name, kind in kinds.items()
+            }
+        )
+
+
+def _typed(value: object) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {BOOLEAN: value}
+    return {STRING: value} if isinstance(value, str) else {NUMBER: json.dumps(value)}
+
+
+def _plain(value: Mapping[str, Any], kind: object) -> Any:  # noqa: ANN401, a field of any type
+    if NUMBER not in value:
+        return next(iter(value.values()))
+    number = json.loads(value[NUMBER])
+    return float(number) if kind is float else number  # DynamoDB writes 1.0 as 1

@@ -1,8 +1,11 @@
-"""Groups of landmarks, one person's `Landmarks`, and the box around them: plain data."""
+"""What is known about a photograph, as plain data: landmarks in groups, and the facts beside them.
+
+x and y are normalised by the width and height of the upright image, unless stated otherwise.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +18,8 @@ class Group(NamedTuple):
 
     Attributes:
         name: attribute name in the results table and field name of `Landmarks`.
-        points: the numbers of landmarks it may have.
-        columns: what each landmark has, in order.
+        points: how many landmarks it can have.
+        columns: the numbers of each landmark, in order.
     """
 
     name: str
@@ -24,14 +27,11 @@ class Group(NamedTuple):
     columns: tuple[str, ...]
 
 
-XYZ = ("x", "y", "z")
+XYZ: Final = ("x", "y", "z")
+XYZV: Final = (*XYZ, "visibility")
 
-
-XYZV = (*XYZ, "visibility")
-
-
-# In MediaPipe's order and numbers of landmarks: https://ai.google.dev/edge/mediapipe/solutions
-GROUPS = (
+# In MediaPipe's order: https://ai.google.dev/edge/mediapipe/solutions
+GROUPS: Final = (
     Group("pose_landmarks", (33,), XYZV),
     Group("pose_world_landmarks", (33,), XYZV),
     Group("face_landmarks", (468, 478), XYZ),  # 478 with refined irises
@@ -39,18 +39,33 @@ GROUPS = (
     Group("right_hand_landmarks", (21,), XYZ),
 )
 
-
-# From this visibility on a pose landmark counts as seen, for the bounding box.
-VISIBLE = 0.5
+# A pose landmark counts as visible from this visibility on.
+VISIBLE: Final = 0.5
 
 
 class BoundingBox(NamedTuple):
-    """A rectangle, normalised by the width and height of the upright image."""
+    """The box around the visible pose landmarks, normalised."""
 
     x: float
     y: float
     width: float
     height: float
+
+
+class ImageInfo(NamedTuple):
+    """The image. Of one that could not be read, only the size in bytes is known.
+
+    Attributes:
+        width: in pixels, upright; None if the image could not be read.
+        height: in pixels, upright; None if the image could not be read.
+        format: "jpeg", "png" or "webp"; None if the image could not be read.
+        bytes: size of the file.
+    """
+
+    width: int | None
+    height: int | None
+    format: str | None
+    bytes: int
 
 
 class MaskPlace(NamedTuple):
@@ -60,12 +75,37 @@ class MaskPlace(NamedTuple):
     key: str
 
 
+class ModelInfo(NamedTuple):
+    """What computed the landmarks.
+
+    Attributes:
+        mediapipe_version: such as "0.10.21".
+        model_complexity: of the pose model: 0 (lite), 1 (full) or 2 (heavy).
+        refine_face_landmarks: whether eyes and lips were refined, and irises added.
+        min_detection_confidence: of the person detector, 0 to 1.
+        min_landmark_confidence: of the pose model, 0 to 1.
+    """
+
+    mediapipe_version: str
+    model_complexity: int
+    refine_face_landmarks: bool
+    min_detection_confidence: float
+    min_landmark_confidence: float
+
+
+class Durations(NamedTuple):
+    """How long the parts of a job took, in milliseconds."""
+
+    fetch: int
+    detect: int
+    total: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """The landmarks of the most prominent person; None for a group not found.
+    """The landmarks of the most prominent person; None for a group that was not found.
 
-    Every array is float32, one row a landmark. x and y are normalised by width
-    and height of the upright image, z has the scale of x; world landmarks are
+    Every array is float32, one row per landmark. z has the scale of x; world landmarks are in
     metres from the middle of the hips.
 
     Attributes:
@@ -85,7 +125,7 @@ class Landmarks:
     pose_score: float | None = None
 
     def found(self) -> Iterator[tuple[Group, FloatArray]]:
-        """The groups that were found, in the order of `GROUPS`."""
+        """Yield the groups that were found, in the order of `GROUPS`."""
         for group in GROUPS:
             array = getattr(self, group.name)
             if array is not None:
@@ -97,7 +137,7 @@ class Landmarks:
         return self.pose_landmarks is not None
 
     def bounding_box(self) -> BoundingBox | None:
-        """The box around the visible pose landmarks; None if none is visible."""
+        """Return the box around the visible pose landmarks, or None if none is visible."""
         if self.pose_landmarks is None:
             return None
         visible = self.pose_landmarks[self.pose_landmarks[:, 3] >= VISIBLE, :2]

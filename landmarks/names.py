@@ -1,7 +1,6 @@
-"""Landmarks by the names that MediaPipe gives them, in its order.
+"""Landmarks by name: those of MediaPipe's `PoseLandmark` and `HandLandmark`, in lower case.
 
-Plain data: the names of `PoseLandmark` and `HandLandmark`, in lower case. MediaPipe names no
-landmarks of the face.
+MediaPipe has no names for the landmarks of the face.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +44,6 @@ POSE_NAMES: Final = (
     "right_foot_index",
 )
 
-
 HAND_NAMES: Final = (
     "wrist",
     "thumb_cmc",
@@ -75,10 +73,10 @@ class Landmark(NamedTuple):
     """One landmark.
 
     Attributes:
-        x: normalised by the image's width; metres of a world landmark.
-        y: normalised by the image's height, downwards; metres of a world landmark.
-        z: in the scale of x, smaller is nearer to the camera.
-        visibility: 0 to 1, of the pose only; None for hands.
+        x: normalised by the image's width; in metres for a world landmark.
+        y: normalised by the image's height, downwards; in metres for a world landmark.
+        z: in the scale of x; smaller is nearer to the camera.
+        visibility: 0 to 1; None for hands.
     """
 
     x: float
@@ -88,29 +86,28 @@ class Landmark(NamedTuple):
 
 
 class NamedLandmarks(Mapping[str, Landmark]):
-    """A group's landmarks by name, `pose["left_wrist"]`, in MediaPipe's order."""
+    """A group's landmarks by name, `pose["left_wrist"]`, in MediaPipe's order.
+
+    Upper case, as in MediaPipe's enumerations, works as well. An unknown name is a KeyError.
+    """
 
     def __init__(self, names: Sequence[str], array: FloatArray) -> None:
-        """Name the rows of `array`, of shape (len(names), 3 or 4)."""
-        self._numbers = {name: number for number, name in enumerate(names)}
+        """Give names to the rows of `array`, of shape (len(names), 3 or 4)."""
+        self._rows = {name: row for row, name in enumerate(names)}
         self._array = array
 
     def __getitem__(self, name: str) -> Landmark:
-        """The landmark of this name; upper case, as in MediaPipe's enumerations, will do.
-
-        Raises:
-            KeyError: no landmark of the group is called so.
-        """
-        return Landmark(*self._array[self._numbers[name.lower()]].tolist())
+        """Return a landmark, or raise KeyError."""
+        return Landmark(*self._array[self._rows[name.lower()]].tolist())
 
     def __iter__(self) -> Iterator[str]:
-        """The names."""
-        return iter(self._numbers)
+        """Iterate over the names."""
+        return iter(self._rows)
 
     def __len__(self) -> int:
-        """How many there are."""
-        return len(self._numbers)
+        """Return the number of landmarks."""
+        return len(self._rows)
 
     def __repr__(self) -> str:
-        """The names, rather than all the numbers."""
+        """Show the names rather than all the numbers."""
         return f"<{type(self).__name__} {', '.join(self)}>"

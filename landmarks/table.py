@@ -1,66 +1,83 @@
-"""The results table, as applications read it. Nothing is written here."""
+"""The results table, as an application reads it. Nothing is written here."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import reduce
+from itertools import islice
 from operator import and_
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
+from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
-from pynamodb.pagination import ResultIterator
+from pynamodb.pagination import PageIterator, ResultIterator
 
-from landmarks.dynamodb import service_errors
+from landmarks.dynamodb import lacks_index, service_errors
+from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 from landmarks.errors import SeveralResultsError
-from landmarks.item import LandmarkItem, bind_reader_item
-from landmarks.listing import Listing
-from landmarks.result import LandmarkResult
+from landmarks.item import (
+    KEYS,
+    PREFIX_INDEX,
+    SUMMARY_ATTRIBUTES,
+    LandmarkItem,
+    bind_item,
+    prefix_of,
+)
+from landmarks.result import LandmarkResult, ResultSummary
+
+_STATUSES: Final = (DETECTED, NOT_DETECTED, FAILED)
+
+# DynamoDB's own limit.
+_MAX_SEGMENTS: Final = 1_000_000
+
+T = TypeVar("T")
 
 
 class LandmarkTable:
-    """The results table. May be used by many threads at once.
+    """The results table. Safe to share between threads.
 
-    Credentials, region and endpoint come from where boto3 has them: environment, profile, role.
+    Credentials, region and endpoint come from where boto3 finds them: environment, profile, role.
+    What returns an iterator asks DynamoDB, and raises its errors, while that is read; wrong
+    arguments raise ValueError at once.
     """
 
     def __init__(
         self, table_name: str, region: str | None = None, endpoint_url: str | None = None
     ) -> None:
-        """Nothing is asked yet.
+        """Bind to a table, without connecting.
 
         Args:
             table_name: the stack's output `ResultsTable`.
-            region: another one than the environment's.
-            endpoint_url: another DynamoDB than AWS's, for tests.
+            region: instead of the environment's.
+            endpoint_url: instead of AWS's DynamoDB, for tests.
         """
-        self._item = bind_reader_item(table_name, region, endpoint_url)
+        self._item = bind_item(
+            table_name, for_reading=True, region=region, endpoint_url=endpoint_url
+        )
 
     def get(
         self, key: str, bucket: str | None = None, *, consistent: bool = False
     ) -> LandmarkResult | None:
-        """The result of one object.
+        """Return the result of one object, or None if there is none (yet), like `dict.get`.
 
         Args:
             key: the object's key.
-            bucket: its bucket; needed only where several have an object of this key.
+            bucket: its bucket; only needed if several buckets have an object of this key.
             consistent: see every write that was answered before, for twice the price.
 
-        Returns:
-            None if there is none (yet), like `dict.get`.
-
         Raises:
-            SeveralResultsError: no bucket was named, and several have results; it names them.
+            SeveralResultsError: no bucket was named, and several have a result; it lists them.
             TableNotFoundError: there is no such table.
             AccessDeniedError: these credentials may not query it.
             ServiceError: DynamoDB fails or can't be reached.
         """
-        place = None if bucket is None else self._item.bucket == bucket
-        found = list(self._query(key, place, consistent=consistent))
+        condition = None if bucket is None else self._item.bucket == bucket
+        found = list(self._query(key, condition, consistent=consistent))
         if len(found) > 1:
             raise SeveralResultsError(key, [result.bucket for result in found])
         return found[0] if found else None
 
     def query(self, key: str, *, consistent: bool = False) -> Iterator[LandmarkResult]:
-        """The results of all objects of this key, by bucket.
+        """Return the results of all objects of this key, sorted by bucket.
 
         Raises:
             TableNotFoundError: there is no such table.
@@ -78,24 +95,27 @@ class LandmarkTable:
         prefix: str = "",
         on_page: Callable[[int], None] | None = None,
     ) -> Generator[LandmarkResult, None, None]:
-        """All results, or some of them, in no order, in constant memory.
+        """Return all results, or some of them, in no particular order and in constant memory.
 
-        DynamoDB reads the whole table for it, and charges for that, whatever is selected.
+        DynamoDB reads the whole table, and charges for it, whatever is selected.
 
         Args:
-            segments: read so many parts of the table at the same time.
-            status: only with this status.
-            bucket: only of this bucket.
-            prefix: only keys that begin so.
-            on_page: told how many items each of DynamoDB's pages took to read, selected or not;
-                by as many threads as there are segments.
+            segments: how many parts of the table to read at the same time.
+            status: only "detected", "not_detected" or "failed".
+            bucket: only this bucket.
+            prefix: only keys that begin with it.
+            on_page: called with the number of items DynamoDB has read for each of its pages,
+                selected or not; from as many threads as there are segments.
 
         Raises:
+            ValueError: `status` or `segments` is not allowed.
             TableNotFoundError: there is no such table.
             AccessDeniedError: these credentials may not scan it.
             ServiceError: DynamoDB fails or can't be reached.
         """
-        condition = self._condition(status, bucket, prefix)
+        if not 1 <= segments <= _MAX_SEGMENTS:
+            raise ValueError(f"segments={segments}: expected 1 to {_MAX_SEGMENTS:,}")
+        condition = self._condition(status, bucket=bucket, prefix=prefix)
 
         def part(number: int) -> Iterator[list[LandmarkResult]]:
             return _pages(
@@ -115,46 +135,49 @@ class LandmarkTable:
         error_code: str | None = None,
         recursive: bool = False,
         limit: int | None = None,
-    ) -> Listing:
-        """The results of one directory, without their landmarks, in constant memory.
+    ) -> "Listing":
+        """Return the results of one folder, without their landmarks, in constant memory.
 
-        With the index `by-prefix` (the template's parameter `PrefixIndex`) only that directory is
-        read, and what was stored a moment ago may be missing. A table without it, and
-        `recursive`, are read whole, and charged for, whatever is selected; the answer says so.
+        With the index `by-prefix` (the template's parameter `PrefixIndex`), only that folder is
+        read, and what was stored a moment ago may be missing. Without it, and with `recursive`,
+        the whole table is read and charged for, whatever is selected; the listing tells which.
 
         Args:
-            bucket: only of this bucket.
-            prefix: `photos/2026/` is a directory's own objects, `photos/2026/IMG_1` those of
-                them that begin so; without it, it is what lies in no directory.
-            status: only with this status.
-            error_code: only with this error code.
-            recursive: everything that begins so, in whatever directory.
-            limit: no more than so many.
-
-        Returns:
-            sorted by key if the index answers, else in no order; see its attributes.
+            bucket: only this bucket.
+            prefix: `photos/2026/` for the objects right in that folder, `photos/2026/IMG_1` for
+                those of them that begin with it; "" for the objects in no folder.
+            status: only "detected", "not_detected" or "failed".
+            error_code: only this error code. Any text: newer workers may write newer codes.
+            recursive: every key that begins with the prefix, in whatever folder.
+            limit: at most this many results.
 
         Raises:
+            ValueError: `status` or `limit` is not allowed.
             TableNotFoundError: there is no such table.
             AccessDeniedError: these credentials may not query the index, or scan the table.
             ServiceError: DynamoDB fails or can't be reached.
         """
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit={limit}: expected 0 or more")
         selection = self._condition(status, error_code=error_code)
         return Listing(self._item, bucket, prefix, selection, recursive=recursive, limit=limit)
 
     def _query(
-        self, key: str, place: Condition | None, *, consistent: bool
+        self, key: str, condition: Condition | None, *, consistent: bool
     ) -> Iterator[LandmarkResult]:
-        pages = _pages(lambda: self._item.query(key, place, consistent_read=consistent))
+        pages = _pages(lambda: self._item.query(key, condition, consistent_read=consistent))
         return (result for page in pages for result in page)
 
     def _condition(
         self,
         status: str | None,
+        *,
         bucket: str | None = None,
         prefix: str = "",
         error_code: str | None = None,
     ) -> Condition | None:
+        if status not in (None, *_STATUSES):
+            raise ValueError(f"status={status!r}: expected one of {', '.join(_STATUSES)}")
         item = self._item
         conditions = [
             *([] if status is None else [item.status == status]),
@@ -165,14 +188,91 @@ class LandmarkTable:
         return reduce(and_, conditions) if conditions else None
 
     def _connect(self) -> None:
-        """Build the client now: threads that met a cold one would each build their own."""
+        """Create the client now: threads would otherwise each create their own."""
         _ = self._item._get_connection().connection.client  # noqa: SLF001, no public way
+
+
+class Listing(Iterator[ResultSummary]):
+    """The results below a prefix, read while they are iterated over; only once.
+
+    Attributes:
+        by_index: whether the results come from the index, sorted by key. If not, the whole table
+            is read, and they come in no particular order. False until the first one is read.
+    """
+
+    def __init__(
+        self,
+        item: type[LandmarkItem],
+        bucket: str,
+        prefix: str,
+        selection: Condition | None,
+        *,
+        recursive: bool,
+        limit: int | None,
+    ) -> None:
+        self.by_index = False
+        self._item, self._selection, self._limit = item, selection, limit
+        self._bucket, self._prefix, self._recursive = bucket, prefix, recursive
+        self._pages: PageIterator[Any] | None = None
+        self._found = islice(self._read(), limit)
+
+    def __next__(self) -> ResultSummary:
+        """Return the next result, or raise what `LandmarkTable.list` says."""
+        return next(self._found)
+
+    @property
+    def items_read(self) -> int:
+        """How many items DynamoDB has read and charged for so far, selected or not."""
+        return self._pages.total_scanned_count if self._pages else 0
+
+    def _read(self) -> Iterator[ResultSummary]:
+        folder = prefix_of(self._bucket, self._prefix)
+        with service_errors():
+            for page in self._index_or_table(folder):
+                for attributes in page["Items"]:
+                    summary = ResultSummary.from_attributes(attributes)
+                    if summary and (self._recursive or summary.prefix == folder):
+                        yield summary
+
+    def _index_or_table(self, folder: str) -> Iterator[Any]:
+        if not self._recursive:
+            self._pages = self._query(folder)
+            try:
+                first = next(self._pages)
+            except PynamoDBException as error:
+                if not lacks_index(error):
+                    raise
+            else:
+                self.by_index = True
+                yield first
+                yield from self._pages
+                return
+        self._pages = self._scan()
+        yield from self._pages
+
+    def _query(self, folder: str) -> PageIterator[Any]:
+        return self._item.query(
+            folder,
+            self._item.object_key.startswith(self._prefix) if self._prefix else None,
+            self._selection,
+            index_name=PREFIX_INDEX,
+            # A page is limited before it is filtered, and might then be empty.
+            page_size=self._limit if self._selection is None else None,
+        ).page_iter
+
+    def _scan(self) -> PageIterator[Any]:
+        condition = self._item.bucket == self._bucket
+        if self._prefix:
+            condition &= self._item.object_key.startswith(self._prefix)
+        if self._selection is not None:
+            condition &= self._selection
+        return self._item.scan(condition, attributes_to_get=[*KEYS, *SUMMARY_ATTRIBUTES]).page_iter
 
 
 def _pages(
     ask: Callable[[], ResultIterator[LandmarkItem]], on_page: Callable[[int], None] | None = None
 ) -> Iterator[list[LandmarkResult]]:
-    """DynamoDB's pages of up to 1 MB, without the items that are not the worker's."""
+    """Yield DynamoDB's pages of up to 1 MB, without items that are not results."""
     with service_errors():
         for page in ask().page_iter:
             if on_page:
@@ -181,17 +281,14 @@ def _pages(
             yield [result for result in results if result is not None]
 
 
-T = TypeVar("T")
-
-
 def merge_pages(sources: Sequence[Iterator[Sequence[T]]]) -> Generator[T, None, None]:
-    """What the sources' pages hold, in the order in which they arrive.
+    """Yield what the sources' pages hold, in the order in which they arrive.
 
-    While a page is given out, the next one of its source is fetched: at most two of each are in
-    memory. Closing the generator waits for the pages that are under way, and asks for no more.
+    While a page is being read, the next one of its source is fetched: at most two of each source
+    are in memory. Closing the generator waits for pages under way and fetches no more.
 
     Raises:
-        Exception: whatever a source raises, once what came before it is given out.
+        Exception: any error of a source, once everything that came before it has been yielded.
     """
     with ThreadPoolExecutor(len(sources), thread_name_prefix="pages") as threads:
         waiting: dict[Future[Sequence[T] | None], Iterator[Sequence[T]]] = {

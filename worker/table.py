@@ -18,17 +18,8 @@ from landmarks.errors import (
     TableNotFoundError,
     TransientError,
 )
-from landmarks.groups import Landmarks
-from landmarks.item import (
-    BoundingBoxMap,
-    DurationsMap,
-    ImageMap,
-    LandmarkItem,
-    ModelMap,
-    SegmentationMap,
-    bind_item,
-    prefix_of,
-)
+from landmarks.groups import BoundingBox, Durations, ImageInfo, Landmarks, ModelInfo
+from landmarks.item import LandmarkItem, bind_item, prefix_of
 from landmarks.job import Job, ObjectName
 from worker.model import ModelOptions, mediapipe_version, options_hash
 from worker.result import Detection, ObjectIdentity, Result
@@ -67,7 +58,7 @@ class ResultsTable:
     ) -> None:
         self.item = bind_item(table_name, encoding)
         self._options_hash = options_hash(options)
-        self._model = ModelMap(
+        self._model = ModelInfo(
             mediapipe_version=mediapipe_version(),
             model_complexity=options.model_complexity,
             refine_face_landmarks=options.refine_face_landmarks,
@@ -164,10 +155,10 @@ class ResultsTable:
             job_id=job.job_id,
             message_id=job.message_id,
             attempts=job.attempts,
-            duration_ms=DurationsMap(
+            duration_ms=Durations(
                 fetch=result.fetch_ms, detect=result.detect_ms, total=result.total_ms
             ),
-            segmentation=result.segmentation and SegmentationMap(**result.segmentation._asdict()),
+            segmentation=result.segmentation,
             model=self._model,
             options_hash=self._options_hash,
             processed_at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -232,11 +223,9 @@ def _outcome(outcome: Detection | ImageError, size_bytes: int) -> dict[str, Any]
         return {
             "error_code": outcome.code,
             "error_message": str(outcome),
-            "image": ImageMap(bytes=size_bytes),
+            "image": ImageInfo(None, None, None, size_bytes),
         }
-    image = ImageMap(
-        width=outcome.width, height=outcome.height, format=outcome.format, bytes=size_bytes
-    )
+    image = ImageInfo(outcome.width, outcome.height, outcome.format, size_bytes)
     return {"image": image, **_landmarks(outcome.landmarks)}
 
 
@@ -246,6 +235,5 @@ def _landmarks(landmarks: Landmarks) -> dict[str, Any]:
         attributes["pose_score"] = round(landmarks.pose_score, DECIMALS)
     box = landmarks.bounding_box()
     if box is not None:
-        rounded = {name: round(value, DECIMALS) for name, value in box._asdict().items()}
-        attributes["bounding_box"] = BoundingBoxMap(**rounded)
+        attributes["bounding_box"] = BoundingBox(*(round(value, DECIMALS) for value in box))
     return attributes

@@ -1,36 +1,31 @@
-"""`landmarks list`."""
+"""`landmarks list`: the results of a folder."""
 
 import json
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from landmarks.cli.options import REQUIRED_TABLE, STATUS, Place, S3Place, stack_options
 from landmarks.cli.terminal import counted, one_line
-
-if TYPE_CHECKING:
-    from landmarks.listing import Listing
-    from landmarks.summary import ResultSummary
+from landmarks.enums import FAILED
+from landmarks.result import ResultSummary
+from landmarks.table import LandmarkTable, Listing
 
 _NOTHING: Final = "-"
 
-
-# The key, which has no width that would be known before the last one is read, comes last, as in
-# `aws s3 ls`: so lines are aligned and nothing has to be kept.
+# The key comes last, as in `aws s3 ls`: its width is not known before the last line is read.
 _LINE: Final = "{:<20}  {:<12}  {:<23}  {:>11}  {}"
-
-
 _HEADER: Final = _LINE.format("processed", "status", "score or code", "pixels", "key")
 
 
 @click.command("list")
 @click.argument("place", type=S3Place(), metavar="s3://BUCKET/PREFIX")
 @STATUS
-@click.option("--error-code", metavar="CODE", help="Only what failed with this error code.")
-@click.option("--recursive", "-r", is_flag=True, help="What lies below, too.")
-@click.option("--limit", type=click.IntRange(1), metavar="COUNT", help="No more than so many.")
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each result.")
+@click.option("--error-code", metavar="CODE", help="Only results that failed with this code.")
+@click.option("--recursive", "-r", is_flag=True, help="Include subfolders.")
+@click.option("--limit", type=click.IntRange(1), metavar="COUNT", help="At most this many.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @stack_options(REQUIRED_TABLE)
 def list_results(
     place: Place,
@@ -44,26 +39,24 @@ def list_results(
 ) -> None:
     """List the results of a folder.
 
-    s3://bucket/photos/ is what lies in photos/ itself, s3://bucket/photos/IMG_1 what in it
-    begins so, and s3://bucket what lies in no folder. With --recursive it is everything
-    whose key begins so.
+    s3://bucket/photos/ lists what is right in photos/, s3://bucket/photos/IMG_1 what is in it
+    and begins with IMG_1, and s3://bucket what is in no folder. With --recursive, every key
+    that begins with the prefix is listed.
 
-    A line is when it was processed (UTC), its status, the person detector's score or the
-    error code, the image's size in pixels, and its key: without the folder, or all of it
-    with --recursive.
+    Each line shows when it was processed (UTC), the status, the person detector's score or
+    the error code, the image's size in pixels, and the key: without the folder, or whole with
+    --recursive.
 
-    A table with the index by-prefix (the template's parameter PrefixIndex) answers from
-    that, sorted by key, and reads the folder alone. Without it, and with --recursive, the
-    whole table is read: about one of DynamoDB's read units an item, which is said beside it.
+    If the table has the index by-prefix (the template's parameter PrefixIndex), only the
+    folder is read, and the list is sorted by key. Otherwise, and with --recursive, the whole
+    table is read, at about one DynamoDB read unit per item; the number of items is printed.
 
     \b
       landmarks list s3://my-photos/2026/ --status failed
       landmarks list s3://my-photos --recursive --json | jq -r .object_key
     """  # noqa: D301, \b is click's
-    if error_code and status not in (None, "failed"):
-        raise click.UsageError("--error-code is for what is failed")
-    from landmarks.table import LandmarkTable  # noqa: PLC0415, --help needs none of it
-
+    if error_code and status not in (None, FAILED):
+        raise click.UsageError("--error-code only goes with --status failed")
     listing = LandmarkTable(table).list(
         place.bucket,
         place.prefix,
@@ -80,19 +73,19 @@ def list_results(
         click.echo(_what_was_read(listing, recursive=recursive), err=True)
 
 
-def _print_json(listing: "Listing") -> int:
+def _print_json(listing: Listing) -> int:
     count = 0
-    for count, summary in enumerate(listing, 1):  # noqa: B007, it is the answer
+    for count, summary in enumerate(listing, 1):  # noqa: B007, returned
         click.echo(json.dumps(summary.to_json()))
     return count
 
 
-def _print_lines(listing: "Listing", folder: int) -> int:
-    """Print a line each, with a header where a person looks.
+def _print_lines(listing: Listing, folder: int) -> int:
+    """Print one line per result, on a terminal with a header; return how many there were.
 
     Args:
-        listing: what to print.
-        folder: how many characters of every key are left out.
+        listing: the results.
+        folder: how many characters to leave out of every key.
     """
     count = 0
     for count, summary in enumerate(listing, 1):
@@ -103,7 +96,7 @@ def _print_lines(listing: "Listing", folder: int) -> int:
     return count
 
 
-def _line(summary: "ResultSummary", key: str) -> str:
+def _line(summary: ResultSummary, key: str) -> str:
     score = _NOTHING if summary.pose_score is None else f"{summary.pose_score:.2f}"
     image, moment = summary.image, summary.processed_at
     return _LINE.format(
@@ -119,11 +112,11 @@ def _nothing_found(place: Place, *, recursive: bool) -> str:
     if recursive or not place.prefix:
         return "nothing found"
     if place.prefix.endswith("/"):
-        return "nothing found in the folder itself; --recursive lists what is below"
-    return f"nothing found that begins so; if it is a folder: s3://{one_line('/'.join(place))}/"
+        return "nothing found right in this folder; --recursive includes subfolders"
+    return f"nothing found with this prefix; if it is a folder: s3://{one_line('/'.join(place))}/"
 
 
-def _what_was_read(listing: "Listing", *, recursive: bool) -> str:
+def _what_was_read(listing: Listing, *, recursive: bool) -> str:
     read = f"{counted(listing.items_read, 'item')} of the table read"
     if recursive:
         return read

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from landmarks.cli.options import queue_name
-from landmarks.item import DurationsMap, LandmarkItem, bind_reader_item
+from landmarks.groups import Durations
+from landmarks.item import LandmarkItem, bind_item
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -144,7 +145,7 @@ def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
     Raises:
         PynamoDBException: the table can't be read.
     """
-    scan = bind_reader_item(table).scan(
+    scan = bind_item(table, for_reading=True).scan(
         limit=max_items, page_size=min(max_items, _MAX_PAGE_ITEMS), attributes_to_get=_ATTRIBUTES
     )
     since = _timestamp(datetime.now(UTC) - window)
@@ -165,7 +166,7 @@ def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
 
 
 def _spreads(items: Sequence[LandmarkItem]) -> dict[str, Spread]:
-    stored: list[DurationsMap | None] = [item.duration_ms for item in items]
+    stored: list[Durations | None] = [item.duration_ms for item in items]
     durations = [duration for duration in stored if duration is not None]
     if not durations:
         return {}

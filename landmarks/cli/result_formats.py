@@ -1,6 +1,6 @@
-"""One result, as the files that programs read: JSON, CSV, NPZ.
+"""One result as a file for programs: JSON, CSV or NPZ.
 
-CSV and NPZ hold landmarks, and are without any if there are none.
+CSV and NPZ hold landmarks; they have none if nobody was found.
 """
 
 import csv
@@ -27,8 +27,7 @@ CSV_COLUMNS: Final = (
     "y_pixels",
 )
 
-
-# MediaPipe names no landmarks of the face.
+# MediaPipe has no names for the landmarks of the face.
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "pose_landmarks": POSE_NAMES,
     "pose_world_landmarks": POSE_NAMES,
@@ -36,25 +35,21 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "right_hand_landmarks": HAND_NAMES,
 }
 
+# World landmarks are in metres, and have no pixels.
+WORLD: Final = "pose_world_landmarks"
 
-# World landmarks are metres.
-_WITHOUT_PIXELS: Final = "pose_world_landmarks"
-
-
-# A landmark's place is not known any better.
 _PIXEL_DECIMALS: Final = 3
 
 
 def as_json(result: LandmarkResult) -> bytes:
-    """Everything that is stored, as one JSON object in one line."""
+    """Return everything that is stored, as one JSON object on one line."""
     return f"{json.dumps(result.to_json())}\n".encode()
 
 
 def as_csv(result: LandmarkResult) -> bytes:
-    """A row a landmark, of all groups that were found; x, y and z exactly as they are stored.
+    """Return a row per landmark of all groups that were found; x, y and z exactly as stored.
 
-    What a landmark does not have is empty: a name and a visibility in the face, pixels in the
-    world.
+    Empty fields: name and visibility of the face, visibility of hands, pixels of world landmarks.
     """
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -65,13 +60,13 @@ def as_csv(result: LandmarkResult) -> bytes:
 
 
 def as_npz(result: LandmarkResult) -> bytes:
-    """NumPy's own archive: an array a group that was found, and a few words about the image.
+    """Return a NumPy archive: an array per group that was found, and facts about the image.
 
-    `numpy.load` reads it without pickle. Beside the groups, where they are known: `key`,
-    `bucket`, `status`, `etag`, `width`, `height` and `pose_score`, of shape ().
+    `numpy.load` reads it without pickle. The facts are arrays of shape (), where they are known:
+    `key`, `bucket`, `status`, `etag`, `width`, `height` and `pose_score`.
     """
     image = result.image
-    about: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "key": result.key,
         "bucket": result.bucket,
         "status": result.status,
@@ -80,7 +75,7 @@ def as_npz(result: LandmarkResult) -> bytes:
         "height": image.height if image else None,
         "pose_score": result.pose_score,
     }
-    arrays = {name: np.array(value) for name, value in about.items() if value is not None}
+    arrays = {name: np.array(value) for name, value in facts.items() if value is not None}
     arrays |= {group.name: array for group, array in result.landmarks.found()}
     content = BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
@@ -95,16 +90,9 @@ FORMATS: Final[Mapping[str, Callable[[LandmarkResult], bytes]]] = {
 
 
 def _rows(result: LandmarkResult, group: str, array: FloatArray) -> Iterator[tuple[object, ...]]:
-    names = NAMES.get(group, ())
-    pixels = None if group == _WITHOUT_PIXELS else result.pixels(group)
+    names = NAMES.get(group, ("",) * len(array))
+    pixels = None if group == WORLD else result.pixels(group)
     for number, landmark in enumerate(array):
         x, y, z, *visibility = landmark.astype(str)
-        place = () if pixels is None else pixels[number].round(_PIXEL_DECIMALS).tolist()
-        yield (
-            group,
-            number,
-            names[number] if names else "",
-            *(x, y, z),
-            *(visibility or ("",)),
-            *(place or ("", "")),
-        )
+        place = ("", "") if pixels is None else pixels[number].round(_PIXEL_DECIMALS).tolist()
+        yield (group, number, names[number], x, y, z, *(visibility or ("",)), *place)

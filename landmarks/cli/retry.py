@@ -23,7 +23,7 @@ from landmarks.cli.options import (
 from landmarks.cli.terminal import counted, one_line
 from landmarks.enums import FAILED
 from landmarks.errors import LandmarkError, PermanentError
-from landmarks.item import LandmarkItem, bind_reader_item
+from landmarks.item import LandmarkItem, bind_item
 
 _ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code"]
 # Bounds memory. DynamoDB's own pages end at 1 MB, about 130 items with landmarks.
@@ -160,7 +160,7 @@ class StoredObjects:
     def __init__(self, table: str, condition: Condition, prefix: str) -> None:
         if prefix:
             condition &= LandmarkItem.object_key.startswith(prefix)
-        self._found = bind_reader_item(table).scan(
+        self._found = bind_item(table, for_reading=True).scan(
             condition, attributes_to_get=_ATTRIBUTES, page_size=_PAGE_ITEMS
         )
 

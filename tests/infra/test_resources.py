@@ -5,7 +5,7 @@ from operator import itemgetter
 import pytest
 from pynamodb.attributes import TTLAttribute
 
-from landmarks.item import LandmarkItem, bind_reader_item
+from landmarks.item import LandmarkItem, bind_item
 from tests.infra.cloudformation import STACK_GUID, Node, render
 
 NAMES_OF_OUTPUTS = {
@@ -99,7 +99,7 @@ def test_the_index_is_the_readers() -> None:
     """Keys, projection and name are those by which the reader asks."""
     stack = render(PrefixIndex="true")
     table = stack.properties("ResultsTable")
-    (index,) = bind_reader_item("any")._indexes.values()
+    (index,) = bind_item("any", for_reading=True)._indexes.values()
     schema = index._get_schema()
 
     assert table["GlobalSecondaryIndexes"] == [

@@ -16,6 +16,7 @@ from landmarks import LandmarkTable
 from landmarks.cli.main import landmarks
 from landmarks.errors import CorruptImageError
 from landmarks.groups import Landmarks
+from landmarks.item import _READER_LIMITS
 from tests.fakes import Cloud, closed_port, seen_nobody, seen_person
 from tests.results import save_result
 from worker.result import Detection
@@ -31,7 +32,7 @@ def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
 
 
 def succeed(cloud: Cloud, *arguments: str) -> Result:
-    """Run the command, and have it succeed."""
+    """Run the command successfully."""
     result = run(cloud, *arguments)
     assert result.exit_code == 0, result.output
     return result
@@ -43,7 +44,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def test_people_see_the_pose_in_pixels(cloud: Cloud) -> None:
-    """What became of the photo, each pose landmark by name, and how many the others are."""
+    """The outcome, each pose landmark by name, and counts of the others."""
     save_result(cloud, KEY)
     pose = seen_person().landmarks.pose_landmarks
     assert pose is not None
@@ -71,8 +72,8 @@ def test_all_lists_hands_and_face_too(cloud: Cloud) -> None:
     assert sum(line.startswith("  467 ") for line in lines) == 1
 
 
-def test_a_group_that_is_not_there_is_said_to_be(cloud: Cloud) -> None:
-    """Rather than left out."""
+def test_a_missing_group_is_shown_as_not_found(cloud: Cloud) -> None:
+    """It is not left out."""
     pose = seen_person().landmarks.pose_landmarks
     save_result(cloud, KEY, Detection(Landmarks(pose_landmarks=pose), 640, 480, "png"))
 
@@ -81,7 +82,7 @@ def test_a_group_that_is_not_there_is_said_to_be(cloud: Cloud) -> None:
 
 
 def test_failed_is_an_answer(cloud: Cloud) -> None:
-    """The reason is shown, nothing of it obeyed by a terminal, and the status is 0."""
+    """The reason is shown without control characters, and the status is 0."""
     save_result(cloud, KEY, CorruptImageError("\x1b[31mcut short"))
 
     text = succeed(cloud, KEY).stdout
@@ -91,8 +92,8 @@ def test_failed_is_an_answer(cloud: Cloud) -> None:
     assert "\x1b" not in text
 
 
-def test_json_is_the_readers(cloud: Cloud) -> None:
-    """All that is stored, in one line."""
+def test_json_is_what_the_reader_returns(cloud: Cloud) -> None:
+    """Everything stored, on one line."""
     save_result(cloud, KEY)
     read = LandmarkTable(cloud.stack.table).get(KEY)
     assert read is not None
@@ -103,7 +104,7 @@ def test_json_is_the_readers(cloud: Cloud) -> None:
 
 
 def test_csv_has_a_row_a_landmark(cloud: Cloud) -> None:
-    """Numbers are those of the table to the last bit; what a landmark lacks is empty."""
+    """Numbers are the table's to the last bit; what a landmark lacks is empty."""
     save_result(cloud, KEY)
     seen = seen_person().landmarks
 
@@ -127,14 +128,13 @@ def test_csv_has_a_row_a_landmark(cloud: Cloud) -> None:
     assert (face["name"], face["visibility"]) == ("", "")
 
 
-def test_npz_needs_no_pickle(cloud: Cloud, tmp_path: Path) -> None:
-    """Arrays by the groups' names, and the size that makes pixels of them."""
+def test_npz_needs_no_pickle(cloud: Cloud) -> None:
+    """Arrays by the groups' names, and the image's size; through a pipe, too."""
     save_result(cloud, KEY)
-    file = tmp_path / "a.npz"
 
-    succeed(cloud, KEY, "--npz", "-o", str(file))
+    content = succeed(cloud, KEY, "--npz").stdout_bytes
 
-    with np.load(file, allow_pickle=False) as archive:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         for group, array in seen_person().landmarks.found():
             assert archive[group.name].dtype == np.float32
             assert archive[group.name].tobytes() == array.tobytes()
@@ -142,19 +142,9 @@ def test_npz_needs_no_pickle(cloud: Cloud, tmp_path: Path) -> None:
         assert str(archive["key"]) == KEY
 
 
-def test_npz_goes_through_a_pipe(cloud: Cloud) -> None:
-    """Standard output takes it, if it is no terminal."""
-    save_result(cloud, KEY)
-
-    content = succeed(cloud, KEY, "--npz").stdout_bytes
-
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        assert archive["pose_landmarks"].shape == (33, 4)
-
-
 @pytest.mark.parametrize("suffix", [".json", ".csv", ".npz", ".txt"])
-def test_the_files_name_says_the_form(cloud: Cloud, tmp_path: Path, suffix: str) -> None:
-    """What was there is replaced, and nothing else is left; any other suffix is for people."""
+def test_the_suffix_chooses_the_format(cloud: Cloud, tmp_path: Path, suffix: str) -> None:
+    """An existing file is replaced, and nothing else is left; other suffixes get the listing."""
     save_result(cloud, KEY, seen_nobody())
     file = tmp_path / f"a{suffix}"
     file.write_text("older")
@@ -166,8 +156,8 @@ def test_the_files_name_says_the_form(cloud: Cloud, tmp_path: Path, suffix: str)
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_without_landmarks_csv_is_a_header_and_a_word(cloud: Cloud) -> None:
-    """The word is on standard error, so that programs see a table without rows."""
+def test_without_landmarks_csv_is_only_a_header(cloud: Cloud) -> None:
+    """Why is on standard error, so that programs see a table without rows."""
     save_result(cloud, KEY, CorruptImageError("cut short"))
 
     result = succeed(cloud, KEY, "--csv")
@@ -176,8 +166,8 @@ def test_without_landmarks_csv_is_a_header_and_a_word(cloud: Cloud) -> None:
     assert result.stderr == "no landmarks: failed (CORRUPT_IMAGE)\n"
 
 
-def test_npz_is_nothing_for_a_terminal(cloud: Cloud) -> None:
-    """It would be obeyed; the line names what to do instead."""
+def test_npz_is_refused_on_a_terminal(cloud: Cloud) -> None:
+    """Bytes might control it; the line says what to do instead."""
     save_result(cloud, KEY)
     terminal, its_end = os.openpty()
 
@@ -193,11 +183,11 @@ def test_npz_is_nothing_for_a_terminal(cloud: Cloud) -> None:
     os.close(its_end)
     os.close(terminal)
     assert ran.returncode == 2
-    assert "name a file by -o" in ran.stderr
+    assert "name a file with -o" in ran.stderr
 
 
 def test_guesses_are_faint(cloud: Cloud) -> None:
-    """Where the model does not see a landmark, its row says so at a glance."""
+    """Rows of low-visibility landmarks are dimmed."""
     pose = np.full((33, 4), 0.5, np.float32)
     pose[15, 3] = 0.49
     save_result(cloud, KEY, Detection(Landmarks(pose_landmarks=pose), 640, 480, "png"))
@@ -211,7 +201,7 @@ def test_guesses_are_faint(cloud: Cloud) -> None:
 
 
 def test_several_buckets_are_named(cloud: Cloud) -> None:
-    """One of them is chosen by --bucket, or by the key as an address."""
+    """--bucket or an address chooses one."""
     save_result(cloud, KEY, bucket="one")
     save_result(cloud, KEY, seen_nobody(), bucket="two")
 
@@ -233,8 +223,8 @@ def test_several_buckets_are_named(cloud: Cloud) -> None:
         (f"s3://photos/{KEY}", "there is one in camera"),
     ],
 )
-def test_what_is_not_there_says_what_to_do(cloud: Cloud, key: str, words: str) -> None:
-    """Enqueue it, decode it, or look elsewhere: one line, and exit status 1."""
+def test_a_missing_result_says_what_to_do(cloud: Cloud, key: str, words: str) -> None:
+    """Enqueue it, decode the key, or look elsewhere: one line, and exit status 1."""
     save_result(cloud, KEY, bucket="camera")
 
     result = run(cloud, key)
@@ -247,24 +237,22 @@ def test_what_is_not_there_says_what_to_do(cloud: Cloud, key: str, words: str) -
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("s3://one/a", "--bucket", "two"), "two buckets"),
+        (("s3://one/a", "--bucket", "two"), "different buckets"),
         (("s3://one",), "KEY is empty"),
         (("",), "KEY is empty"),
         (("s3:///a",), "not an address"),
     ],
 )
-def test_a_key_that_is_none_is_a_wrong_call(
-    cloud: Cloud, arguments: tuple[str, ...], words: str
-) -> None:
-    """Nothing is asked; exit status 2."""
+def test_a_bad_key_is_a_usage_error(cloud: Cloud, arguments: tuple[str, ...], words: str) -> None:
+    """Exit status 2."""
     result = run(cloud, *arguments)
 
     assert result.exit_code == 2
     assert words in result.stderr
 
 
-def test_the_table_has_to_be_there(cloud: Cloud) -> None:
-    """What is wrong with it is one line that says what to do."""
+def test_the_table_has_to_exist(cloud: Cloud) -> None:
+    """Otherwise, one line says what to do."""
     for environment, status, words in (
         ({"RESULTS_TABLE": ""}, 2, "--table is missing"),
         ({"RESULTS_TABLE": "gone"}, 1, "check --table, RESULTS_TABLE"),
@@ -274,8 +262,8 @@ def test_the_table_has_to_be_there(cloud: Cloud) -> None:
 
 
 def test_a_dynamodb_out_of_reach_is_one_line(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It names what to check."""
-    monkeypatch.setattr("landmarks.item._READER_RETRIES", 0)
+    """It says what to check."""
+    monkeypatch.setitem(_READER_LIMITS, "max_retry_attempts", 0)
     with closed_port() as nowhere:
         result = run(cloud, KEY, AWS_ENDPOINT_URL_DYNAMODB=nowhere)
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from landmarks.cli.main import landmarks
 from landmarks.errors import CorruptImageError, NotAnImageError
-from landmarks.item import bind_reader_item
+from landmarks.item import bind_item
 from tests.fakes import Cloud, seen_nobody
 from tests.integration.reading.conftest import Save, saving
 from worker.model import ModelOptions
@@ -30,12 +30,12 @@ WITHOUT_INDEX = (
 def indexed(cloud: Cloud) -> Cloud:
     """A stack whose table has the index."""
     name = f"{cloud.stack.table}-indexed"
-    bind_reader_item(name).create_table(wait=True)
+    bind_item(name, for_reading=True).create_table(wait=True)
     return replace(cloud, stack=replace(cloud.stack, table=name))
 
 
 def fill(cloud: Cloud) -> Save:
-    """Store six results of two buckets."""
+    """Store six results in two buckets."""
     save = saving(ResultsTable(cloud.stack.table, ModelOptions()))
     save("new/person.jpg")
     save("new/nobody 1+1.jpg", outcome=seen_nobody())
@@ -53,20 +53,20 @@ def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
 
 
 def columns(result: Result) -> list[list[str]]:
-    """What stands in each line, but for the time."""
+    """The columns of each line, without the time."""
     assert result.exit_code == 0
     return [re.split(" {2,}", line)[1:] for line in result.stdout.splitlines()]
 
 
 def listed(cloud: Cloud, *arguments: str) -> list[dict[str, Any]]:
-    """What is printed as JSON."""
+    """What --json prints."""
     result = run(cloud, *arguments, "--json")
     assert result.exit_code == 0
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_folder_is_listed_by_the_index(indexed: Cloud) -> None:
-    """Sorted and aligned, keys without the folder, and nothing to be said beside it."""
+    """Sorted and aligned, keys without the folder, nothing on standard error."""
     fill(indexed)
 
     result = run(indexed, "s3://photos/new/")
@@ -83,7 +83,7 @@ def test_folder_is_listed_by_the_index(indexed: Cloud) -> None:
 
 
 def test_folder_is_listed_without_an_index(cloud: Cloud) -> None:
-    """The same lines, in DynamoDB's order, and what it cost."""
+    """The same lines, in DynamoDB's order, and how many items were read."""
     fill(cloud)
 
     result = run(cloud, "s3://photos/new/")
@@ -97,7 +97,7 @@ def test_folder_is_listed_without_an_index(cloud: Cloud) -> None:
 
 
 def test_recursive_lists_whole_keys(indexed: Cloud) -> None:
-    """Whatever lies below; the table is read for it, which no index would change."""
+    """Subfolders included; the whole table is read, in spite of the index."""
     fill(indexed)
 
     result = run(indexed, "s3://photos/new/", "-r")
@@ -125,16 +125,16 @@ def test_recursive_lists_whole_keys(indexed: Cloud) -> None:
         (("s3://photos",), []),
     ],
 )
-def test_what_is_asked_for_is_listed(
+def test_what_is_selected_is_listed(
     indexed: Cloud, arguments: tuple[str, ...], keys: list[str]
 ) -> None:
-    """Place, status, code and limit each leave out the rest."""
+    """By folder, status, code and limit."""
     fill(indexed)
     assert [each["object_key"] for each in listed(indexed, *arguments)] == keys
 
 
 def test_json_is_a_line_each(indexed: Cloud) -> None:
-    """With the attributes' names in the table, and none that the item does not have."""
+    """With the table's names, without absent attributes."""
     fill(indexed)
 
     failed, _, person = listed(indexed, "s3://photos/new/")
@@ -156,8 +156,8 @@ def test_json_is_a_line_each(indexed: Cloud) -> None:
     assert person["bounding_box"].keys() == {"x", "y", "width", "height"}
 
 
-def test_no_key_commands_the_terminal(indexed: Cloud) -> None:
-    """A key may have any characters; JSON has them as they are."""
+def test_no_key_controls_the_terminal(indexed: Cloud) -> None:
+    """A key may have any characters; JSON keeps them."""
     key = "new/\x1b[31m\n\x07é.jpg"
     saving(ResultsTable(indexed.stack.table, ModelOptions()))(key)
 
@@ -171,13 +171,13 @@ def test_no_key_commands_the_terminal(indexed: Cloud) -> None:
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ("s3://photos/none/", "nothing found in the folder itself; --recursive lists what is"),
-        ("s3://photos/new", "nothing found that begins so; if it is a folder: s3://photos/new/"),
+        ("s3://photos/none/", "nothing found right in this folder; --recursive includes"),
+        ("s3://photos/new", "nothing found with this prefix; if it is a folder: s3://photos/new/"),
         ("s3://photos", "nothing found\n"),
     ],
 )
 def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> None:
-    """As an empty folder is none; beside the results it is said what may be meant."""
+    """An empty folder is none either; standard error says what may have been meant."""
     fill(indexed)
 
     result = run(indexed, place)
@@ -198,20 +198,20 @@ def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> No
             ("s3://photos", "--status", "detected", "--error-code", "X"),
             {},
             2,
-            "--error-code is for what is failed",
+            "--error-code only goes with --status failed",
         ),
         (("s3://photos",), {"RESULTS_TABLE": ""}, 2, "--table is missing"),
         (("s3://photos", "--table", "no-such"), {}, 1, "no such table: check --table"),
     ],
 )
-def test_what_is_wrong_is_one_line(
+def test_errors_are_one_line(
     cloud: Cloud,
     arguments: tuple[str, ...],
     environment: dict[str, str],
     status: int,
     words: str,
 ) -> None:
-    """That says what to do about it; a wrong call ends with 2."""
+    """It says what to do; the exit status of usage errors is 2."""
     result = run(cloud, *arguments, **environment)
 
     assert (result.exit_code, result.stdout) == (status, "")
@@ -219,13 +219,13 @@ def test_what_is_wrong_is_one_line(
 
 
 def command(cloud: Cloud, *arguments: str) -> list[str]:
-    """How a shell runs the command on the stack's table."""
+    """The command line for the stack's table."""
     program = [sys.executable, "-m", "landmarks", "list", "--table", cloud.stack.table]
     return [*program, *arguments]
 
 
 def test_a_closed_pipe_ends_it_quietly(cloud: Cloud) -> None:
-    """As `| head` closes it; nobody has to read of it."""
+    """As `| head` does."""
     save = saving(ResultsTable(cloud.stack.table, ModelOptions()))
     for number in range(20):  # more than a pipe holds
         save(f"{number}", outcome=CorruptImageError("x" * 10_000))
@@ -239,8 +239,8 @@ def test_a_closed_pipe_ends_it_quietly(cloud: Cloud) -> None:
         assert process.stderr.read() == b""
 
 
-def test_people_see_what_the_columns_are(indexed: Cloud) -> None:
-    """On a terminal there is a header, and what failed is red; in a pipe there is neither."""
+def test_a_terminal_shows_a_header_and_colours(indexed: Cloud) -> None:
+    """Failed results are red; in a pipe there is neither."""
     fill(indexed)
     reader, terminal = os.openpty()
 

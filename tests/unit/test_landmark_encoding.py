@@ -1,4 +1,4 @@
-"""Landmarks as lists of maps: six decimals, whatever the numbers are, and back again."""
+"""Landmarks as lists of maps: any numbers to six decimals, and back."""
 
 import re
 from decimal import Decimal
@@ -12,8 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pynamodb.exceptions import AttributeDeserializationError
 
 from landmarks.encoding import LandmarkMapsAttribute, LandmarksAttribute
-from landmarks.groups import GROUPS, XYZ, XYZV, FloatArray
-from landmarks.item import bind_item
+from landmarks.groups import XYZ, XYZV, FloatArray
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 LARGEST = float(np.finfo(np.float32).max)
@@ -43,7 +42,7 @@ def number_of(value: float) -> str:
 @example(LARGEST)
 @example(-LARGEST)
 def test_numbers_are_within_half_of_the_sixth_decimal(value: float) -> None:
-    """Exactly so in the table; read again, to the nearest float32 of what stands there."""
+    """Exactly so in the table; read as the nearest float32."""
     value = float(np.float32(value))
     text = number_of(value)
 
@@ -57,7 +56,7 @@ def test_numbers_are_within_half_of_the_sixth_decimal(value: float) -> None:
 
 @given(arrays(np.float32, array_shapes(min_dims=1, max_dims=1, max_side=40), elements=FINITE))
 def test_arrays_come_back(numbers: FloatArray) -> None:
-    """As float32, of the same shape, which nobody can change."""
+    """As float32 of the same shape, read-only."""
     for columns in (XYZ, XYZV):
         array = np.resize(numbers, (7, len(columns)))
         attribute = LandmarkMapsAttribute(columns)
@@ -85,12 +84,12 @@ def test_arrays_come_back(numbers: FloatArray) -> None:
     ],
 )
 def test_numbers_are_written_plainly(value: float, text: str) -> None:
-    """As people write them."""
+    """No exponent, no trailing zeros, no negative zero."""
     assert number_of(value) == text
 
 
 def test_maps_have_the_names_of_the_columns() -> None:
-    """Only the pose has a visibility; the order in which DynamoDB gives names back is free."""
+    """Only the pose has visibility; DynamoDB may return names in any order."""
     hand, pose = (np.ones((1, columns), np.float32) for columns in (3, 4))
     assert list(encode(hand)[0]["M"]) == ["x", "y", "z"]
     assert list(encode(pose)[0]["M"]) == ["x", "y", "z", "visibility"]
@@ -101,18 +100,10 @@ def test_maps_have_the_names_of_the_columns() -> None:
 
 @pytest.mark.parametrize("attribute", [LandmarksAttribute, LandmarkMapsAttribute])
 def test_each_encoding_reads_the_other(attribute: type[LandmarksAttribute]) -> None:
-    """And says so of what is neither."""
+    """Anything else is an error."""
     array = np.arange(12, dtype=np.float32).reshape(4, 3)
     for stored in ({"B": array.tobytes()}, {"L": encode(array)}):
         reader = attribute(XYZ)
         np.testing.assert_array_equal(reader.deserialize(reader.get_value(stored)), array)
     with pytest.raises(AttributeDeserializationError):
-        attribute(XYZ).get_value({"S": "somebody else's"})
-
-
-def test_item_has_the_columns_of_every_group() -> None:
-    """The class's own attributes, and those that a table's class has instead."""
-    for group in GROUPS:
-        attribute = bind_item("any").get_attributes()[group.name]
-        row = np.zeros((1, len(group.columns)), np.float32)
-        assert attribute.deserialize(attribute.serialize(row)).shape == row.shape
+        attribute(XYZ).get_value({"S": "an application's own"})

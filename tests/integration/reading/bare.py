@@ -1,4 +1,4 @@
-"""An environment that holds what the project declares that reading needs, and nothing else."""
+"""An environment with what reading results needs, as declared, and an application in it."""
 
 import os
 import shutil
@@ -19,33 +19,42 @@ _RUN_SECONDS = 60
 
 
 class BareEnvironment:
-    """A virtual environment of the project without extras; its packages are linked, not copied."""
+    """A virtual environment of the project without extras; its packages are linked, not copied.
+
+    The application's folder has a `worker.py` and a `landmarks.json` of its own.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Make it in an empty folder."""
-        command = [sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(folder)]
+        """Create it in an empty folder."""
+        environment, self._application = folder / "environment", folder / "application"
+        command = [sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(environment)]
         subprocess.run(command, check=True)
-        base = {"base": str(folder), "platbase": str(folder)}
+        base = {"base": str(environment), "platbase": str(environment)}
         packages = Path(sysconfig.get_path("purelib", scheme="venv", vars=base))
         self.distributions = {
             canonicalize_name(found.metadata["Name"]): found for found in _closure(_declared())
         }
         for found in self.distributions.values():
             _link(found, packages)
-        shutil.copytree(
-            ROOT / "landmarks", packages / "landmarks", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        self._python = folder / "bin" / "python"
+        for package in ("landmarks", "worker"):
+            shutil.copytree(
+                ROOT / package, packages / package, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        self._python = environment / "bin" / "python"
+        self._application.mkdir()
+        (self._application / "worker.py").write_text('OWNER = "the application"\n')
+        (self._application / "landmarks.json").write_text("[]\n")
 
     def run(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a program there, away from the repository; AWS is where this process has it."""
+        """Run `python app.py` in the application's folder; AWS is where this process has it."""
+        (self._application / "app.py").write_text(code)
         return subprocess.run(
-            [self._python, "-I", "-c", code, *arguments],
+            [self._python, "app.py", *arguments],
             check=False,
             capture_output=True,
             text=True,
             timeout=_RUN_SECONDS,
-            cwd=self._python.parent,
+            cwd=self._application,
             env={
                 name: value
                 for name, value in os.environ.items()
@@ -60,7 +69,7 @@ def _declared() -> Iterator[Requirement]:
 
 
 def _closure(requirements: Iterable[Requirement]) -> Iterator[Distribution]:
-    """Everything that pip would install for them, as it is installed here."""
+    """Yield everything that pip would install for them, as it is installed here."""
     waiting, seen = list(requirements), set[tuple[str, str]]()
     while waiting:
         requirement = waiting.pop()
@@ -80,7 +89,7 @@ def _closure(requirements: Iterable[Requirement]) -> Iterator[Distribution]:
 
 
 def _link(found: Distribution, packages: Path) -> None:
-    """Every file of a distribution but its commands and its compiled cache."""
+    """Link every file of a distribution but its commands and its compiled cache."""
     for file in found.files or []:
         source = Path(str(found.locate_file(file)))
         if ".." in file.parts or file.suffix == ".pyc" or not source.exists():

@@ -1,4 +1,4 @@
-"""Reading where only what the project declares for it is installed."""
+"""Reading from an application, where only what the project declares for it is installed."""
 
 import json
 import os
@@ -19,19 +19,26 @@ from landmarks import LandmarkTable
 
 result = LandmarkTable(sys.argv[1]).get(sys.argv[2])
 groups = {group.name: array.tobytes().hex() for group, array in result.landmarks.found()}
-print(json.dumps({"status": result.status, "wrist": result.pose["left_wrist"].x, **groups}))
+imported = [name for name in sys.modules if name.partition(".")[0] == "worker"]
+import worker
+
+print(json.dumps({
+    "status": result.status,
+    "wrist": result.pose["left_wrist"].x,
+    "groups": groups,
+    "imported": imported,
+    "owner": worker.OWNER,
+}))
 """
 
-IMPORTABLE = """
-import importlib.util, json, sys
+LOOK = """
+import importlib.metadata, importlib.util, json, landmarks, numpy, sys
 
-print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name)]))
-"""
-
-INSTALLED = """
-import importlib.metadata, json
-
-print(json.dumps([found.metadata["Name"] for found in importlib.metadata.distributions()]))
+print(json.dumps({
+    "importable": [name for name in sys.argv[1:] if importlib.util.find_spec(name)],
+    "installed": [found.metadata["Name"] for found in importlib.metadata.distributions()],
+    "files": [landmarks.__file__, numpy.__file__],
+}))
 """
 
 CONSUME = """
@@ -43,7 +50,7 @@ import consumer
 print(consumer.handler({"Records": []}, None))
 """
 
-# What the worker, its command, its local services and its tests need on top.
+# What the worker, the command, the local services and the tests need on top.
 NOT_FOR_READING = [
     *("mediapipe", "cv2", "aws_lambda_powertools", "click", "rich", "PIL", "pyarrow"),
     *("moto", "skimage", "pytest", "hypothesis"),
@@ -53,61 +60,61 @@ NOT_FOR_READING = [
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> BareEnvironment:
     """One for all tests."""
-    return BareEnvironment(tmp_path_factory.mktemp("bare") / "environment")
+    return BareEnvironment(tmp_path_factory.mktemp("bare"))
 
 
 @pytest.mark.parametrize("encoding", LandmarkEncoding)
-def test_results_are_read(
+def test_an_application_reads_results_beside_a_worker_of_its_own(
     bare: BareEnvironment, written: ResultsTable, save: Save, encoding: LandmarkEncoding
 ) -> None:
-    """The numbers that were stored, out of a DynamoDB."""
+    """The stored numbers; no module of our `worker` is imported, and its own still can be."""
     save("photo.jpg")
 
     ran = bare.run(READ, written.item.Meta.table_name, "photo.jpg")
 
     assert ran.returncode == 0, ran.stderr
     read = json.loads(ran.stdout)
-    assert (read.pop("status"), len(read.pop("face_landmarks"))) == ("detected", 2 * 468 * 3 * 4)
+    assert read["status"] == "detected"
+    assert len(read["groups"]["face_landmarks"]) == 2 * 468 * 3 * 4
     pose = seen_person().landmarks.pose_landmarks
     assert pose is not None
     assert read["wrist"] == pytest.approx(float(pose[15, 0]), abs=5e-7)
     if encoding is LandmarkEncoding.BINARY:
-        assert read["pose_landmarks"] == pose.tobytes().hex()
+        assert read["groups"]["pose_landmarks"] == pose.tobytes().hex()
+    assert (read["imported"], read["owner"]) == ([], "the application")
 
 
 def test_nothing_else_is_installed(bare: BareEnvironment) -> None:
-    """Neither what the worker needs, though it is installed here, nor anything undeclared."""
+    """Neither what the worker needs, nor anything undeclared, nor this repository."""
     assert all(map(find_spec, NOT_FOR_READING))
 
-    assert json.loads(bare.run(IMPORTABLE, *NOT_FOR_READING, "numpy").stdout) == ["numpy"]
-    installed = json.loads(bare.run(INSTALLED).stdout)
-    assert {name.lower().replace("_", "-") for name in installed} == set(bare.distributions)
-    assert {"boto3", "numpy", "pynamodb", "urllib3", "botocore"} <= set(bare.distributions)
+    ran = bare.run(LOOK, *NOT_FOR_READING, "numpy")
+
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert found["importable"] == ["numpy"]
+    installed = {name.lower().replace("_", "-") for name in found["installed"]}
+    assert installed == set(bare.distributions)
+    assert {"boto3", "numpy", "pynamodb", "urllib3", "botocore"} <= installed
+    assert not any(file.startswith(str(ROOT) + os.sep) for file in found["files"])
 
 
 @pytest.mark.parametrize(
-    ("module", "said"),
+    ("module", "error"),
     [
         ("landmarks.drawing.canvas", "No module named 'PIL'"),
         ("landmarks.local.services", "No module named 'moto'"),
         ("landmarks.cli.main", "click is not installed"),
     ],
 )
-def test_what_needs_more_fails(bare: BareEnvironment, module: str, said: str) -> None:
-    """Or the other tests would show nothing."""
+def test_what_needs_more_fails(bare: BareEnvironment, module: str, error: str) -> None:
+    """Otherwise the other tests would prove nothing."""
     ran = bare.run(f"import {module}")
     assert ran.returncode == 1
-    assert said in ran.stderr
+    assert error in ran.stderr
 
 
-def test_consumer_of_the_stream_needs_no_more(bare: BareEnvironment) -> None:
-    """The example starts there."""
+def test_the_stream_consumer_needs_no_more(bare: BareEnvironment) -> None:
+    """The example starts."""
     ran = bare.run(CONSUME, str(ROOT / "examples" / "stream-consumer"))
     assert ran.stdout.strip() == "{'batchItemFailures': []}", ran.stderr
-
-
-def test_program_runs_away_from_the_repository(bare: BareEnvironment) -> None:
-    """What is imported is the environment's, not what this process has."""
-    ran = bare.run("import landmarks, numpy; print(landmarks.__file__, numpy.__file__)")
-    assert str(ROOT) + os.sep not in ran.stdout
-    assert ran.stdout.count("environment") == 2

@@ -27,7 +27,7 @@ LEFT_SHOULDER, LEFT_WRIST = 11, 15
 
 
 def query(table: ResultsTable, projection: str) -> dict[str, Any]:
-    """What a projection leaves of the only item."""
+    """A projection of the only item."""
     (item,) = boto3.client("dynamodb").query(
         TableName=table.item.Meta.table_name,
         KeyConditionExpression="object_key = :key",
@@ -45,14 +45,14 @@ def person_with(left_shoulder_y: float, left_wrist_y: float) -> Detection:
 
 
 def seen(column: int) -> dict[str, str]:
-    """A column of the left wrist that the worker saw, as the table has it."""
+    """A number of the left wrist, as the table has it."""
     pose = seen_person().landmarks.pose_landmarks
     assert pose is not None
     return {"N": f"{pose[LEFT_WRIST, column]:.6f}".rstrip("0")}
 
 
 def test_projection_reaches_one_number(written: ResultsTable, save: Save) -> None:
-    """Nothing else comes over the wire, and it is what the worker saw."""
+    """The one that the worker saw, and nothing else."""
     save("photo.jpg")
 
     assert query(written, "pose_landmarks[15].x") == {
@@ -63,7 +63,7 @@ def test_projection_reaches_one_number(written: ResultsTable, save: Save) -> Non
 # moto keeps only the last of several paths into one landmark.
 @pytest.mark.parametrize("dynamodb", ["dynalite"], indirect=True)
 def test_projection_reaches_several_numbers(written: ResultsTable, save: Save) -> None:
-    """Of one landmark, as an application wants it."""
+    """Of one landmark."""
     assert PLACE in DOCS
     save("photo.jpg")
 
@@ -83,7 +83,7 @@ def test_projection_reaches_several_numbers(written: ResultsTable, save: Save) -
 def test_filter_compares_numbers(
     condition: str, keys: Sequence[str], written: ResultsTable, save: Save
 ) -> None:
-    """With each other, as with a value."""
+    """With each other, and with a value."""
     assert HAND_RAISED in DOCS
     save("up", outcome=person_with(0.4, 0.1))
     save("down", outcome=person_with(0.4, 0.9))

@@ -1,4 +1,4 @@
-"""Results by directory, from an index and without one, in two services that share no code."""
+"""Results by folder, with the index and without, in two DynamoDBs that share no code."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -11,8 +11,8 @@ import pytest
 from bench.items import write_units
 from landmarks import LandmarkTable
 from landmarks.errors import CorruptImageError, NotAnImageError, ServiceError, TableNotFoundError
-from landmarks.item import PREFIX_INDEX, SUMMARY_ATTRIBUTES, bind_item, bind_reader_item
-from landmarks.summary import ResultSummary
+from landmarks.item import PREFIX_INDEX, SUMMARY_ATTRIBUTES, bind_item
+from landmarks.result import ResultSummary
 from tests.fakes import closed_port, seen_nobody
 from tests.integration.reading.conftest import Save, saving
 from worker.model import ModelOptions
@@ -20,7 +20,7 @@ from worker.table import ResultsTable
 
 _NUMBERS = count(1)
 
-# Keys that S3 takes, whatever a file system or an address would make of them.
+# All of them are valid keys in S3.
 KEYS = [
     "root.jpg",
     "/slash.jpg",
@@ -38,14 +38,14 @@ KEYS = [
 
 @dataclass(frozen=True)
 class Stored:
-    """A table, as the worker fills it and as an application reads it."""
+    """A table, as the worker fills it and an application reads it."""
 
     name: str
     save: Save
     reader: LandmarkTable
 
     def keys(self, bucket: str, prefix: str = "", *, recursive: bool = False) -> list[str]:
-        """What is listed."""
+        """The keys listed."""
         return [found.key for found in self.reader.list(bucket, prefix, recursive=recursive)]
 
 
@@ -54,12 +54,12 @@ MakeTable = Callable[..., Stored]
 
 @pytest.fixture
 def make_table(chosen_dynamodb: None) -> MakeTable:
-    """Make a table in either service, with the index or without."""
+    """Create a table in either DynamoDB, with the index or without."""
     del chosen_dynamodb
 
     def make(*, index: bool) -> Stored:
         name = f"listed-{next(_NUMBERS)}"
-        item = bind_reader_item(name) if index else bind_item(name)
+        item = bind_item(name, for_reading=index)
         item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite knows no TTL
         return Stored(name, saving(ResultsTable(name, ModelOptions())), LandmarkTable(name))
 
@@ -68,7 +68,7 @@ def make_table(chosen_dynamodb: None) -> MakeTable:
 
 @pytest.fixture(params=[True, False], ids=["index", "no index"])
 def stored(request: pytest.FixtureRequest, make_table: MakeTable) -> Stored:
-    """Objects of two buckets, with the index and without."""
+    """Objects of two buckets, in a table with the index and in one without."""
     table = make_table(index=request.param)
     for key in KEYS:
         table.save(key, outcome=seen_nobody())
@@ -76,8 +76,8 @@ def stored(request: pytest.FixtureRequest, make_table: MakeTable) -> Stored:
     return table
 
 
-def test_directory_lists_its_own_objects(stored: Stored) -> None:
-    """Nothing of what lies below or beside it, nor of another bucket; the same in both ways."""
+def test_folder_lists_its_own_objects(stored: Stored) -> None:
+    """Nothing below or beside it, and nothing of another bucket."""
     expected = {
         "": ["root.jpg"],
         "r": ["root.jpg"],
@@ -97,7 +97,7 @@ def test_directory_lists_its_own_objects(stored: Stored) -> None:
 
 
 def test_recursive_lists_everything_below(stored: Stored) -> None:
-    """Every key that begins so, which no index knows."""
+    """Every key with the prefix; the index is no help."""
     expected = {
         ("photos", ""): sorted(KEYS),
         ("photos", "a"): sorted(key for key in KEYS if key.startswith("a")),
@@ -111,39 +111,26 @@ def test_recursive_lists_everything_below(stored: Stored) -> None:
         assert (listing.by_index, listing.items_read) == (False, len(KEYS) + 1)
 
 
-def test_index_reads_the_directory_alone_and_sorts(make_table: MakeTable) -> None:
-    """By the bytes of the keys' UTF-8, as S3 lists; nothing else is read."""
-    table = make_table(index=True)
+@pytest.mark.parametrize("index", [True, False])
+def test_only_the_index_reads_the_folder_alone_and_sorts(
+    make_table: MakeTable, *, index: bool
+) -> None:
+    """By the keys' UTF-8, as S3 lists; the listing tells which it was, and what was read."""
+    table = make_table(index=index)
     for key in reversed(KEYS):
         table.save(key, outcome=seen_nobody())
 
     listing = table.reader.list("photos", "a/")
 
     assert (listing.by_index, listing.items_read) == (False, 0)
-    assert [found.key for found in listing] == [
-        "a/",
-        "a/1.jpg",
-        "a/10.jpg",
-        "a/2.jpg",
-        "a/été 1+1%20.jpg",
-    ]
-    assert (listing.by_index, listing.items_read) == (True, 5)
+    keys = [found.key for found in listing]
+    expected = ["a/", "a/1.jpg", "a/10.jpg", "a/2.jpg", "a/été 1+1%20.jpg"]
+    assert (keys if index else sorted(keys)) == expected
+    assert (listing.by_index, listing.items_read) == (index, 5 if index else len(KEYS))
 
 
-def test_without_the_index_the_table_is_read(make_table: MakeTable) -> None:
-    """And the listing says so."""
-    table = make_table(index=False)
-    for key in KEYS:
-        table.save(key, outcome=seen_nobody())
-
-    listing = table.reader.list("photos", "a/b/")
-
-    assert [found.key for found in listing] == ["a/b/deep.jpg"]
-    assert (listing.by_index, listing.items_read) == (False, len(KEYS))
-
-
-def test_items_without_a_directory_are_found_without_the_index(make_table: MakeTable) -> None:
-    """Those of before it was written; the index has none of them."""
+def test_items_without_a_prefix_are_found_without_the_index(make_table: MakeTable) -> None:
+    """Those of earlier versions; the index lacks them."""
     plain, indexed = make_table(index=False), make_table(index=True)
     for table in (plain, indexed):
         table.save("a/old.jpg")
@@ -163,7 +150,7 @@ def test_items_without_a_directory_are_found_without_the_index(make_table: MakeT
 def test_statuses_and_codes_are_selected(
     make_table: MakeTable, *, index: bool, recursive: bool
 ) -> None:
-    """Each leaves out the rest."""
+    """Each leaves out everything else."""
     table = make_table(index=index)
     table.save("a/person.jpg")
     table.save("a/nobody.jpg", outcome=seen_nobody())
@@ -185,7 +172,7 @@ def test_statuses_and_codes_are_selected(
 
 @pytest.mark.parametrize("index", [True, False])
 def test_summary_is_the_result_without_its_landmarks(make_table: MakeTable, *, index: bool) -> None:
-    """The same values, typed, and the same JSON, from the index and from the table."""
+    """The same values and the same JSON, from the index and from the table."""
     table = make_table(index=index)
     table.save("a/person.jpg")
     table.save("a/short.jpg", outcome=CorruptImageError("cut short"))
@@ -195,8 +182,9 @@ def test_summary_is_the_result_without_its_landmarks(make_table: MakeTable, *, i
     for key, summary in listed.items():
         result = table.reader.get(key)
         assert result is not None
-        for field in fields(ResultSummary)[:-1]:
-            assert getattr(summary, field.name) == getattr(result, field.name)
+        for field in fields(ResultSummary):
+            if field.name != "_attributes":
+                assert getattr(summary, field.name) == getattr(result, field.name)
         whole = result.to_json()
         assert summary.to_json() == {
             name: whole[name]
@@ -210,14 +198,8 @@ def test_summary_is_the_result_without_its_landmarks(make_table: MakeTable, *, i
     assert (person.status, short.error_code) == ("detected", "CORRUPT_IMAGE")
 
 
-def test_fields_are_the_attributes() -> None:
-    """What is projected is what is read, under the names that results have."""
-    names = [field.name for field in fields(ResultSummary) if not field.name.startswith("_")]
-    assert sorted(names) == sorted(("key", "bucket", *SUMMARY_ATTRIBUTES))
-
-
 def test_index_holds_no_landmarks(make_table: MakeTable) -> None:
-    """What it projects is small, whatever the item has."""
+    """Its items stay within one write unit."""
     table = make_table(index=True)
     table.save("a/person.jpg")
 
@@ -242,7 +224,7 @@ def test_index_holds_no_landmarks(make_table: MakeTable) -> None:
 def test_listing_goes_through_many_pages(
     make_table: MakeTable, *, index: bool, recursive: bool
 ) -> None:
-    """DynamoDB's pages end at 1 MB; every result comes once."""
+    """DynamoDB's pages end at 1 MB; every result is listed once, and pages are read as needed."""
     table = make_table(index=index)
     for number in range(25):
         table.save(f"a/{number:02}", outcome=CorruptImageError("x" * 100_000))
@@ -259,7 +241,7 @@ def test_listing_goes_through_many_pages(
 
 @pytest.mark.parametrize("index", [True, False])
 def test_limit_ends_the_listing(make_table: MakeTable, *, index: bool) -> None:
-    """And where nothing else is selected, the index reads no more than that."""
+    """If nothing else is selected, the index reads no more than that."""
     table = make_table(index=index)
     for number in range(3):
         table.save(f"a/{number}", outcome=seen_nobody())
@@ -273,8 +255,8 @@ def test_limit_ends_the_listing(make_table: MakeTable, *, index: bool) -> None:
     assert len(list(table.reader.list("photos", "a/", status="failed", limit=9))) == 3
 
 
-def test_item_of_somebody_else_is_not_listed(make_table: MakeTable) -> None:
-    """Without `status` it is no result, even where it has a directory."""
+def test_an_applications_own_item_is_not_listed(make_table: MakeTable) -> None:
+    """Without `status` it is no result, even if it has a prefix."""
     table = make_table(index=True)
     names = {"object_key": "a/x", "bucket": "photos", "prefix": "photos/a/", "note": "mine"}
     item = {name: {"S": value} for name, value in names.items()}
@@ -286,7 +268,7 @@ def test_item_of_somebody_else_is_not_listed(make_table: MakeTable) -> None:
 
 @pytest.mark.usefixtures("make_table")
 def test_errors_are_named() -> None:
-    """A wrong table, and a DynamoDB that is not there."""
+    """A wrong table, and a DynamoDB out of reach."""
     with pytest.raises(TableNotFoundError):
         next(LandmarkTable("no-such-table").list("photos"))
     with closed_port() as address:

@@ -1,4 +1,4 @@
-"""The example in JavaScript, against what Python reads of the same items."""
+"""The JavaScript example reads what Python reads."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def doubles(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
 
 @pytest.mark.parametrize("encoding", LandmarkEncoding)
 def test_node_reads_the_numbers_that_python_reads(written: ResultsTable, save: Save) -> None:
-    """Every group in both encodings, to the last bit; and all else of the item beside them."""
+    """Every group in both encodings, to the last bit, and every other attribute."""
     save(KEY)
     result = LandmarkTable(written.item.Meta.table_name).get(KEY)
     assert result is not None
@@ -39,8 +39,8 @@ def test_node_reads_the_numbers_that_python_reads(written: ResultsTable, save: S
     assert item.keys() | {group.name for group in GROUPS} == as_python_has_it.keys()
 
 
-def test_node_reads_numbers_at_the_edge(written: ResultsTable, save: Save) -> None:
-    """Negative zero, the smallest and the largest numbers are not changed on the way."""
+def test_node_reads_extreme_numbers(written: ResultsTable, save: Save) -> None:
+    """Negative zero, the smallest and the largest are not changed."""
     limits = np.finfo(np.float32)
     edges = np.resize(
         np.array([-0.0, limits.smallest_subnormal, limits.max, limits.min, 1 / 3], np.float32),
@@ -54,7 +54,7 @@ def test_node_reads_numbers_at_the_edge(written: ResultsTable, save: Save) -> No
 
 
 def test_node_reads_items_without_landmarks(written: ResultsTable, save: Save) -> None:
-    """One for each bucket, in their order; no group is there."""
+    """One per bucket, in order, without groups."""
     save(KEY, "a", seen_nobody())
     save(KEY, "b", TooManyPixelsError("64000000 pixels"))
 
@@ -66,7 +66,7 @@ def test_node_reads_items_without_landmarks(written: ResultsTable, save: Save) -
 
 
 def test_left_wrist_is_printed_where_python_sees_it(written: ResultsTable, save: Save) -> None:
-    """The second program of the example, in pixels."""
+    """In pixels, by the example's second program."""
     save(KEY, "a")
     save(KEY, "b", seen_nobody())
     seen, _ = LandmarkTable(written.item.Meta.table_name).query(KEY)

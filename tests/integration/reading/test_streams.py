@@ -1,4 +1,4 @@
-"""The consumer of the results' stream, given what a stream says of results that were saved."""
+"""The example that consumes the results' stream, on records of results that were saved."""
 
 import base64
 import importlib.util
@@ -31,7 +31,7 @@ NOSE, LEFT_WRIST = 0, 15
 
 @pytest.fixture
 def streamed(written: ResultsTable) -> Callable[[], Event]:
-    """Gives the whole stream of the test's table, as Lambda would hand it over."""
+    """Return the whole stream of the test's table, as Lambda receives it."""
     name = written.item.Meta.table_name
     table = boto3.client("dynamodb").update_table(
         TableName=name,
@@ -53,13 +53,13 @@ def streamed(written: ResultsTable) -> Callable[[], Event]:
 
 
 def as_lambda_has_it(value: bytes | datetime) -> str | float:
-    """What JSON has no word for."""
+    """Bytes and times, as Lambda's JSON has them."""
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value.timestamp()
 
 
 @pytest.fixture
 def queue_url(written: ResultsTable, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The queue for whoever raises a hand."""
+    """The queue for raised hands."""
     queue = boto3.client("sqs").create_queue(QueueName=f"raised-{written.item.Meta.table_name}")
     monkeypatch.setenv("RAISED_HANDS_QUEUE_URL", queue["QueueUrl"])
     return str(queue["QueueUrl"])
@@ -78,7 +78,7 @@ def consumer() -> ModuleType:
 
 
 def person(*, left_wrist_y: float, visibility: float = 1.0) -> Detection:
-    """Somebody whose nose is at a height of 0.3, from the top."""
+    """A person whose nose is 0.3 from the top."""
     pose = np.full((33, 4), 0.5, np.float32)
     pose[NOSE, 1], pose[LEFT_WRIST, 1] = 0.3, left_wrist_y
     pose[:, 3] = visibility
@@ -86,7 +86,7 @@ def person(*, left_wrist_y: float, visibility: float = 1.0) -> Detection:
 
 
 def keys_in(queue_url: str) -> list[str]:
-    """The keys of the messages in the queue, which are taken out."""
+    """The keys of the messages in the queue, which are deleted."""
     client = boto3.client("sqs")
     answer = client.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
     for message in answer.get("Messages", []):
@@ -103,7 +103,7 @@ def number_of(record: Mapping[str, Any]) -> dict[str, str]:
 def test_stream_has_the_numbers_of_the_table(
     written: ResultsTable, save: Save, streamed: Callable[[], Event]
 ) -> None:
-    """Both encodings; the rest of a result, too."""
+    """In both encodings, and the rest of the result."""
     save("photo.jpg", outcome=seen_person())
     (record,) = streamed()["Records"]
 
@@ -123,10 +123,10 @@ def test_stream_has_the_numbers_of_the_table(
     assert with_bytes.to_json() == stored.to_json()
 
 
-def test_item_of_somebody_else_is_no_result(
+def test_an_applications_own_item_is_no_result(
     consumer: ModuleType, written: ResultsTable, streamed: Callable[[], Event]
 ) -> None:
-    """As in the table; the consumer passes it by."""
+    """As in the table; the consumer ignores it."""
     item = {"object_key": {"S": "a.jpg"}, "bucket": {"S": "photos"}, "note": {"S": "mine"}}
     boto3.client("dynamodb").put_item(TableName=written.item.Meta.table_name, Item=item)
     event = streamed()
@@ -138,7 +138,7 @@ def test_item_of_somebody_else_is_no_result(
 def test_raised_hands_go_to_the_queue(
     consumer: ModuleType, save: Save, streamed: Callable[[], Event], queue_url: str
 ) -> None:
-    """Nobody else's do, and neither does anything that is no person."""
+    """Nothing else does."""
     save("raised.jpg", outcome=person(left_wrist_y=0.1))
     save("lowered.jpg", outcome=person(left_wrist_y=0.9))
     save("hidden.jpg", outcome=person(left_wrist_y=0.1, visibility=0.2))
@@ -159,7 +159,7 @@ def test_removed_items_are_ignored(
     streamed: Callable[[], Event],
     queue_url: str,
 ) -> None:
-    """What expires comes as one more record, without a new image."""
+    """An expired item is a record without a new image."""
     save("photo.jpg", outcome=person(left_wrist_y=0.1))
     boto3.client("dynamodb").delete_item(
         TableName=written.item.Meta.table_name,
@@ -174,14 +174,14 @@ def test_removed_items_are_ignored(
 
 
 @pytest.mark.parametrize("broken", ["not base64!", "AAAA", ""])
-def test_broken_record_is_where_lambda_goes_on(
+def test_lambda_continues_at_a_broken_record(
     consumer: ModuleType,
     save: Save,
     streamed: Callable[[], Event],
     queue_url: str,
     broken: str,
 ) -> None:
-    """What came before it is done and not reported, what comes after it has to wait."""
+    """Records before it are done; records after it wait."""
     for number in range(4):
         save(f"{number}.jpg", outcome=person(left_wrist_y=0.1))
     event = streamed()
@@ -200,14 +200,14 @@ def test_broken_record_is_where_lambda_goes_on(
     assert keys_in(queue_url) == ["2.jpg", "3.jpg"]
 
 
-def test_queue_that_fails_is_no_reason_to_lose_a_record(
+def test_a_failing_queue_loses_no_record(
     consumer: ModuleType,
     save: Save,
     streamed: Callable[[], Event],
     queue_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It comes again."""
+    """It is retried."""
     save("photo.jpg", outcome=person(left_wrist_y=0.1))
     event = streamed()
     monkeypatch.setenv("RAISED_HANDS_QUEUE_URL", f"{queue_url}-that-is-not-there")

@@ -1,8 +1,8 @@
 """Results as an application reads them with Python."""
 
 import pickle
-import subprocess
-import sys
+import re
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,16 @@ def get(table: LandmarkTable, key: str = KEY) -> LandmarkResult:
     return result
 
 
-def run_python(code: str, *arguments: str) -> str:
-    """What a process of its own prints."""
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+def failed_result() -> LandmarkResult:
+    """A result with nothing but what every item has."""
+    item = {name: {"S": "failed"} for name in ("object_key", "bucket", "status")}
+    result = LandmarkResult.from_attributes(item)
+    assert result is not None
+    return result
 
 
 def test_place_of_a_mask_is_read(table: LandmarkTable, save: Save) -> None:
-    """Bucket and key, as they are and as JSON; where there is no mask there is none."""
+    """Bucket and key, typed and as JSON; absent without a mask."""
     place = MaskPlace("masks", "photos/photo.jpg/feed.png")
     save(KEY, segmentation=place)
     save("other.jpg")
@@ -66,7 +68,7 @@ def test_place_of_a_mask_is_read(table: LandmarkTable, save: Save) -> None:
 
 
 def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save: Save) -> None:
-    """Arrays are what the worker saw, bit for bit, and nobody can change them."""
+    """Arrays are what the worker saw, bit for bit, and read-only."""
     save(KEY)
     result, seen = get(table), seen_person().landmarks
 
@@ -93,7 +95,7 @@ def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save:
 
 @pytest.mark.parametrize("encoding", [LandmarkEncoding.MAPS])
 def test_person_of_maps_is_read_alike(table: LandmarkTable, save: Save) -> None:
-    """Same arrays and names, to six decimals; also numbers that no landmark is likely to be."""
+    """Same arrays and names, to six decimals, for extreme numbers too."""
     save(KEY)
     result, seen = get(table), seen_person().landmarks
     for group, array in seen.found():
@@ -125,7 +127,7 @@ def test_person_of_maps_is_read_alike(table: LandmarkTable, save: Save) -> None:
 def test_either_encoding_is_read_whatever_is_written(
     table: LandmarkTable, save: Save, written: ResultsTable, encoding: LandmarkEncoding
 ) -> None:
-    """By the worker, too, that writes the other one since; its JSON is the reader's."""
+    """By a worker that now writes the other one, too; its JSON is the reader's."""
     save(KEY)
     (other,) = set(LandmarkEncoding) - {encoding}
     name = written.item.Meta.table_name
@@ -139,22 +141,17 @@ def test_either_encoding_is_read_whatever_is_written(
     assert result.to_json() == item_as_json(since)
 
 
-def test_world_landmarks_have_no_pixels(table: LandmarkTable, save: Save) -> None:
-    """They are metres."""
-    save(KEY)
-    with pytest.raises(ValueError, match="has no pixels"):
-        get(table).pixels("pose_world_landmarks")
-
-
 def test_json_is_that_of_the_item(table: LandmarkTable, save: Save, written: ResultsTable) -> None:
-    """A result that another process has been given still knows it."""
+    """Even after the result was sent to another process."""
     save(KEY)
-    result = pickle.loads(pickle.dumps(get(table)))  # noqa: S301, it is the test's own
-    assert result.to_json() == item_as_json(written.item.get(KEY, "photos"))
+    result = get(table)
+    received = pickle.loads(pickle.dumps(result))  # noqa: S301, the test's own
+    assert received == result
+    assert received.to_json() == item_as_json(written.item.get(KEY, "photos"))
 
 
 def test_without_a_person_there_are_no_landmarks(table: LandmarkTable, save: Save) -> None:
-    """A failed one says why, and has no size in pixels."""
+    """A failed result says why, and has no size in pixels."""
     save("nobody", outcome=seen_nobody())
     save("failed", outcome=CorruptImageError("cut short"))
 
@@ -175,7 +172,7 @@ def test_without_a_person_there_are_no_landmarks(table: LandmarkTable, save: Sav
 
 
 def test_get_names_the_buckets_to_choose_from(table: LandmarkTable, save: Save) -> None:
-    """Nothing there is None; one of several has to be named."""
+    """No result is None; of several, one has to be chosen."""
     assert table.get(KEY) is None
     save(KEY, "b")
     save(KEY, "a")
@@ -192,7 +189,7 @@ def test_get_names_the_buckets_to_choose_from(table: LandmarkTable, save: Save) 
 
 @pytest.mark.parametrize("segments", [1, 3])
 def test_scan_finds_each_result_once(table: LandmarkTable, save: Save, segments: int) -> None:
-    """All of them, or those that are asked for."""
+    """All results, or those selected."""
     for number in range(9):
         outcome = CorruptImageError("cut short") if number % 3 == 0 else seen_nobody()
         save(f"{'old' if number < 5 else 'new'}/{number}", "ab"[number % 2], outcome)
@@ -206,8 +203,8 @@ def test_scan_finds_each_result_once(table: LandmarkTable, save: Save, segments:
     assert found(bucket="a", prefix="new/") == list("68")
 
 
-def test_item_of_somebody_else_is_no_result(table: LandmarkTable, written: ResultsTable) -> None:
-    """Neither found nor in the way."""
+def test_an_applications_own_item_is_no_result(table: LandmarkTable, written: ResultsTable) -> None:
+    """It is not found, and does no harm."""
     item = {"object_key": {"S": KEY}, "bucket": {"S": "photos"}, "note": {"S": "mine"}}
     boto3.client("dynamodb").put_item(TableName=written.item.Meta.table_name, Item=item)
     assert table.get(KEY) is None
@@ -216,7 +213,7 @@ def test_item_of_somebody_else_is_no_result(table: LandmarkTable, written: Resul
 
 @pytest.mark.usefixtures("written")
 def test_errors_are_named() -> None:
-    """A wrong table, and a DynamoDB that is not there."""
+    """A wrong table, and a DynamoDB out of reach."""
     with pytest.raises(TableNotFoundError):
         LandmarkTable("no-such-table").get(KEY)
     with closed_port() as address:
@@ -226,8 +223,35 @@ def test_errors_are_named() -> None:
             list(table.scan(segments=2))
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda table: table.scan(status="detcted"),
+            "status='detcted': expected one of detected, not_detected, failed",
+        ),
+        (lambda table: table.scan(segments=0), "segments=0: expected 1 to 1,000,000"),
+        (
+            lambda table: table.list("photos", status="done"),
+            "status='done': expected one of detected, not_detected, failed",
+        ),
+        (lambda table: table.list("photos", limit=-1), "limit=-1: expected 0 or more"),
+        (
+            lambda _: failed_result().pixels("pose_world_landmarks"),
+            "group='pose_world_landmarks' has no pixels: expected one of pose_landmarks,",
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused_at_once(
+    call: Callable[[LandmarkTable], object], message: str
+) -> None:
+    """By the call, not when the answer is read, and with what is allowed; DynamoDB is not asked."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        call(LandmarkTable("any"))
+
+
 def test_names_are_mediapipes() -> None:
-    """Its own enumerations, read from their files: importing them would load everything."""
+    """Its own enumerations, read from their files: importing MediaPipe is slow."""
     package = find_spec("mediapipe")
     assert package is not None
     assert package.origin is not None
@@ -242,11 +266,3 @@ def test_names_are_mediapipes() -> None:
         exec(f"import enum\n{code}", scope)  # noqa: S102, MediaPipe's
         assert tuple(member.name.lower() for member in scope[name]) == ours
         assert [member.value for member in scope[name]] == list(range(len(ours)))
-
-
-def test_worker_starts_without_the_reader() -> None:
-    """The package itself loads nothing, and the Lambda function not what applications read with."""
-    code = "import sys, worker; print({'numpy', 'boto3', 'pynamodb'} & sys.modules.keys())"
-    assert run_python(code) == "set()"
-    code = "import sys, worker.handler; print('landmarks.table' in sys.modules)"
-    assert run_python(code) == "False"
