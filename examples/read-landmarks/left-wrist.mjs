@@ -1,7 +1,7 @@
 // node left-wrist.mjs TABLE KEY
 import { readLandmarks } from "./read-landmarks.mjs";
 
-const LEFT_WRIST = 15; // MediaPipe's number of it in the pose
+const LEFT_WRIST = 15; // MediaPipe's number in the pose
 
 const [, , table, key] = process.argv;
 for (const { bucket, status, image, pose_landmarks: pose } of await readLandmarks(table, key)) {

@@ -6,8 +6,8 @@ const dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient());
 /** @typedef {{ x: number, y: number, z: number, visibility?: number }} Landmark */
 
 /**
- * LANDMARK_ENCODING=binary: bytes, a slice of a larger buffer, so that its offset matters.
- * LANDMARK_ENCODING=maps: a list of { x, y, z, visibility }, of which only the pose has the last.
+ * With LANDMARK_ENCODING=binary, the bytes are a slice of a larger buffer: the offset matters.
+ * With LANDMARK_ENCODING=maps, a list of { x, y, z, visibility }; only the pose has visibility.
  * @param {Uint8Array | Landmark[]} group
  */
 const numbers = (group) => group instanceof Uint8Array
@@ -15,7 +15,7 @@ const numbers = (group) => group instanceof Uint8Array
   : Float32Array.from(group.flatMap(({ x, y, z, ...more }) => [x, y, z, ...Object.values(more)]));
 
 /**
- * The results of a key, one for each bucket that has it; groups of landmarks as Float32Array.
+ * Returns the results of a key, one per bucket, with groups of landmarks as Float32Array.
  * @param {string} table
  * @param {string} key
  */

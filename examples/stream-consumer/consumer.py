@@ -1,8 +1,8 @@
-"""A Lambda function on the stream of results: who raises the left hand goes to a queue.
+"""A Lambda function on the results' stream: photos of raised left hands go to a queue.
 
 Needs boto3 and this project without extras.
 """
-# ruff: noqa: INP001, a function's own folder is no package
+# ruff: noqa: INP001, a function's folder is not a package
 
 import json
 import logging
@@ -21,10 +21,9 @@ LOG = logging.getLogger(__name__)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
-    """Take the records in their order, up to the first that fails.
+    """Process records in order, up to the first that fails.
 
-    Lambda brings that one again, and all after it: what it is told of is the place in the stream
-    from which to go on. A record may come twice, and so may its message.
+    Lambda retries from that record on. A record may be delivered twice, and so may its message.
     """
     for record in event["Records"]:
         try:
@@ -37,9 +36,9 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[s
 
 
 def consume(record: Mapping[str, Any]) -> None:
-    """Send a message if the record is a new result of somebody with the left hand raised."""
+    """Send a message if the record is a new result with a raised left hand."""
     if record["eventName"] == "REMOVE":
-        return  # expired, or deleted
+        return  # expired or deleted
     result = LandmarkResult.from_stream(record["dynamodb"]["NewImage"])
     if result is None or not raises_left_hand(result):
         return
@@ -50,7 +49,7 @@ def consume(record: Mapping[str, Any]) -> None:
 
 
 def raises_left_hand(result: LandmarkResult) -> bool:
-    """Whether the left wrist is seen, and above the nose."""
+    """Return whether the left wrist is visible and above the nose."""
     if result.pose is None:
         return False
     wrist, nose = result.pose["left_wrist"], result.pose["nose"]
@@ -59,5 +58,5 @@ def raises_left_hand(result: LandmarkResult) -> bool:
 
 @cache
 def sqs() -> Any:  # noqa: ANN401, boto3's clients have no types at run time
-    """The client, once a sandbox."""
+    """Return the client, created once per execution environment."""
     return boto3.client("sqs")
