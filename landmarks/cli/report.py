@@ -1,4 +1,4 @@
-"""`landmarks report`."""
+"""`landmarks report`: results as one HTML page."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from landmarks.cli.options import (
     stack_options,
 )
 from landmarks.cli.progress import Progress
-from landmarks.drawing import canvas as overlay
+from landmarks.drawing import canvas
 from landmarks.drawing.topology import load_topology
 from landmarks.groups import VISIBLE
 from landmarks.names import HAND_NAMES, POSE_NAMES
@@ -33,21 +33,22 @@ from landmarks.result import LandmarkResult
 from landmarks.table import LandmarkTable
 
 _DEFAULT_LIMIT: Final = 1000
-
-
-# 10,000 photos make half a gigabyte: no browser likes that.
+# 10,000 photos make half a gigabyte, more than a browser can handle.
 _MAX_LIMIT: Final = 10_000
+
+# Photos in these states are no surprise.
+_EXPECTED: Final = (PhotoState.EMBEDDED, PhotoState.REFUSED, PhotoState.LEFT_OUT)
 
 
 @click.command()
 @click.argument("place", type=S3Place(), metavar="[s3://BUCKET/PREFIX]", required=False)
-@output_option("The page; a file that is there is replaced.", default=Path("report.html"))
+@output_option("The page; replaced if it exists.", default=Path("report.html"))
 @STATUS
 @click.option(
     "--since",
     type=Duration(),
     metavar="DURATION",
-    help="Only what was processed so long ago at most: 90s, 15m, 2h, 1d.",
+    help="Only results of the last 90s, 15m, 24h, 7d, …",
 )
 @click.option(
     "--limit",
@@ -55,12 +56,10 @@ _MAX_LIMIT: Final = 10_000
     default=_DEFAULT_LIMIT,
     show_default=True,
     metavar="COUNT",
-    help="How many results are shown, the newest; all are counted.",
+    help="Show the newest COUNT results; all of them are counted.",
 )
-@click.option("--no-photos", is_flag=True, help="Landmarks on a plain ground; S3 is not asked.")
-@click.option(
-    "--title", metavar="TEXT", help="The page's heading.  [default: the address or table]"
-)
+@click.option("--no-photos", is_flag=True, help="Leave photos out; nothing is read from S3.")
+@click.option("--title", metavar="TEXT", help="Heading.  [default: the address or table]")
 @stack_options(REQUIRED_TABLE)
 def report(  # noqa: PLR0913, click's options
     place: Place | None,
@@ -75,38 +74,32 @@ def report(  # noqa: PLR0913, click's options
 ) -> None:
     """Write results as one HTML page, photos included.
 
-    The page needs no server and no network. It holds small copies of the photos: whoever
-    gets the file sees them. A photo that is not the processed one any more is left out.
+    The page needs no server and no network. It contains small copies of the photos: everyone
+    who has the file can see them. Photos that have changed since are left out.
 
-    The whole table is read, whatever is asked for: about one of DynamoDB's read units an
-    item. Of each photo that is shown, up to 30 MB come from S3.
+    The whole table is read, whatever is selected, at about one DynamoDB read unit per item.
+    For each photo on the page, up to 30 MB are read from S3.
 
     \b
       landmarks report s3://my-photos/2026/ --since 2h -o today.html
     """  # noqa: D301, \b is click's
+    bucket, prefix = place or (None, "")
     selection = Selection(
-        table,
-        bucket=place.bucket if place else None,
-        prefix=place.prefix if place else "",
-        status=status,
-        since=datetime.now(UTC) - since if since else None,
+        table, bucket, prefix, status, since=datetime.now(UTC) - since if since else None
     )
     with Progress() as progress:
         written = write_report(
             selection, output, progress, title=title, limit=limit, with_photos=not no_photos
         )
-    _say(written)
+    _summarize(written)
     click.echo(output)
 
 
-def _say(written: "WrittenReport") -> None:
-    """How much of it all is in the page, and which photos are not."""
-    from landmarks.report.thumbnails import PhotoState  # noqa: PLC0415, not for --help
-
-    shown = f"{written.shown:,} of {written.selected:,} shown, {written.size_bytes / 1e6:.1f} MB"
-    click.echo(shown, err=True)
-    explained = {PhotoState.EMBEDDED, PhotoState.REFUSED, PhotoState.LEFT_OUT}
-    missing = {state: n for state, n in written.photos.items() if state not in explained}
+def _summarize(written: "WrittenReport") -> None:
+    shown = sum(written.photos.values())
+    size = f"{written.size_bytes / 1e6:.1f} MB"
+    click.echo(f"{shown:,} of {written.selected:,} shown, {size}", err=True)
+    missing = {state: count for state, count in written.photos.items() if state not in _EXPECTED}
     if missing:
         reasons = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in missing.items())
         click.echo(f"{sum(missing.values()):,} without their photo: {reasons}", err=True)
@@ -114,13 +107,13 @@ def _say(written: "WrittenReport") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which results the page is about.
+    """Which results a page is about.
 
     Attributes:
         table: name of the results table.
-        bucket: only of this bucket.
-        prefix: only keys that begin so.
-        status: only with this status.
+        bucket: only this bucket.
+        prefix: only keys that begin with it.
+        status: only "detected", "not_detected" or "failed".
         since: only what was processed then or later.
     """
 
@@ -132,44 +125,37 @@ class Selection:
 
     @property
     def place(self) -> str | None:
-        """The address; None for the whole table."""
+        """The S3 address; None for the whole table."""
         return None if self.bucket is None else f"s3://{self.bucket}/{self.prefix}"
 
     def results(self) -> Iterator[LandmarkResult]:
-        """Read them, in no order.
+        """Read the results, in no particular order.
 
         Raises:
-            LandmarkError: DynamoDB can't be asked.
+            LandmarkError: DynamoDB refuses, fails or can't be reached.
         """
         found = LandmarkTable(self.table).scan(
             status=self.status, bucket=self.bucket, prefix=self.prefix
         )
-        return (result for result in found if self._is_recent(result))
-
-    def _is_recent(self, result: LandmarkResult) -> bool:
-        return self.since is None or (
-            result.processed_at is not None and result.processed_at >= self.since
-        )
+        for result in found:
+            moment = result.processed_at
+            if self.since is None or (moment is not None and moment >= self.since):
+                yield result
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenReport:
-    """A page that is there.
+    """A finished page.
 
     Attributes:
-        selected: how many results its summary is about.
-        photos: of those that are shown, how many photographs are in which state.
+        selected: how many results were counted.
+        photos: how many of the photos shown are in each state.
         size_bytes: of the file.
     """
 
     selected: int
     photos: Mapping[PhotoState, int]
     size_bytes: int
-
-    @property
-    def shown(self) -> int:
-        """How many results can be looked at."""
-        return sum(self.photos.values())
 
 
 def write_report(
@@ -181,18 +167,18 @@ def write_report(
     title: str | None = None,
     with_photos: bool = True,
 ) -> WrittenReport:
-    """Write the page.
+    """Write a page.
 
     Args:
-        selection: what it is about.
-        path: of the file; it appears when it is whole, and replaces one that is there.
-        progress: is told what is being done.
-        limit: how many results are shown, the newest ones; all are counted.
-        title: instead of the address, or the table's name.
-        with_photos: get the photographs from S3 and embed them.
+        selection: which results.
+        path: the file; it only appears when it is complete, and replaces one that exists.
+        progress: shows how far it has got.
+        limit: how many results to show, the newest; all are counted.
+        title: instead of the address or the table's name.
+        with_photos: whether to read the photos from S3 and embed them.
 
     Raises:
-        LandmarkError: DynamoDB can't be asked. A photograph that can't be had is no error.
+        LandmarkError: DynamoDB refuses, fails or can't be reached. A missing photo is no error.
         OSError: the file can't be written.
     """
     heading = title or selection.place or selection.table
@@ -206,7 +192,12 @@ def write_report(
         page.add_report(
             {
                 "title": heading,
-                "selection": _selection_as_json(selection),
+                "selection": {
+                    "table": selection.table,
+                    "place": selection.place,
+                    "status": selection.status,
+                    "since": iso(selection.since),
+                },
                 "made": iso(datetime.now(UTC).replace(microsecond=0)),
                 "summary": summary.as_json(),
                 "results": [
@@ -220,7 +211,7 @@ def write_report(
 
 
 def _read(selection: Selection, limit: int, progress: Progress) -> tuple[Summary, list[Entry]]:
-    """Count all results and keep the newest: never more than twice as many as wanted."""
+    """Count all results and keep the newest; never more than twice the limit in memory."""
     progress.stage("Reading the table")
     summary, newest = Summary(), list[Entry]()
     for result in selection.results():
@@ -240,7 +231,7 @@ def _add_results(
     page: PageWriter, entries: Sequence[Entry], *, with_photos: bool, progress: Progress
 ) -> list[PhotoState]:
     progress.stage("Embedding photos" if with_photos else "Writing results", len(entries))
-    photos = _photos(entries) if with_photos else (_left_out(entry) for entry in entries)
+    photos = _photos(entries) if with_photos else map(_left_out, entries)
     states = []
     for entry, photo in zip(entries, photos, strict=True):
         page.add_result({"photo": photo.address, "landmarks": entry.landmarks})
@@ -257,28 +248,19 @@ def _left_out(entry: Entry) -> Photo:
     return Photo(PhotoState.REFUSED if entry.refused else PhotoState.LEFT_OUT)
 
 
-def _selection_as_json(selection: Selection) -> dict[str, Any]:
-    return {
-        "table": selection.table,
-        "place": selection.place,
-        "status": selection.status,
-        "since": iso(selection.since),
-    }
-
-
 def _drawing_as_json() -> dict[str, Any]:
-    """What the page has in common with overlays: edges, colours, names."""
+    """Return what the page shares with overlays: edges, colours, names."""
     return {
         "edges": load_topology()._asdict(),
         "colours": {
-            "left": overlay.LEFT,
-            "right": overlay.RIGHT,
-            "middle": overlay.MIDDLE,
-            "hand": overlay.HAND,
-            "face": overlay.FACE,
-            "irises": overlay.IRISES,
-            "mesh": overlay.MESH,
-            "halo": overlay.HALO,
+            "left": canvas.LEFT,
+            "right": canvas.RIGHT,
+            "middle": canvas.MIDDLE,
+            "hand": canvas.HAND,
+            "face": canvas.FACE,
+            "irises": canvas.IRISES,
+            "mesh": canvas.MESH,
+            "halo": canvas.HALO,
         },
         "names": {"pose": POSE_NAMES, "hand": HAND_NAMES},
         "columns": columns(),

@@ -1,8 +1,7 @@
 """A photograph with its landmarks drawn on it.
 
-The pose in two colours, the person's own left and right; what the model only
-guesses, faintly. Fingers in five colours, the face as a fine net with its
-features. Pillow reads the file: the detector's decoder is `worker/detector/`'s.
+The pose has two colours, the person's own left and right, and is faint where the model guesses.
+Fingers have five colours; the face is a fine mesh with its features.
 """
 
 import math
@@ -15,41 +14,28 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from landmarks.drawing.topology import Edges, Topology
-from landmarks.errors import LandmarkError
+from landmarks.drawing.topology import Edges, load_topology
 from landmarks.groups import VISIBLE, FloatArray, Landmarks
-from landmarks.photograph import Size, UnreadablePhotographError, read_upright
-
-# Of the drawing's longer side. Small photographs are enlarged, at most so many
-# times: at 512 pixels a face's net would be a smear.
-MIN_SIDE_PIXELS: Final = 1280
-
-
-MAX_SIDE_PIXELS: Final = 1600
-
-
-_MAX_ENLARGEMENT: Final = 4
-
-
-# Pillow's lines have stairs: they are drawn so many times larger, then shrunk.
-_SUPERSAMPLING: Final = 3
-
+from landmarks.photograph import Size, read_upright
 
 Colour = tuple[int, int, int]
-
-
 Points = npt.NDArray[np.float64]
 
+# Of the drawing's longer side. Small photographs are enlarged, but not without limit: at 512
+# pixels a face's mesh would be a smear.
+MIN_SIDE_PIXELS: Final = 1280
+MAX_SIDE_PIXELS: Final = 1600
+_MAX_ENLARGEMENT: Final = 4
+
+# Pillow's lines are jagged, so they are drawn this many times larger and then reduced.
+_SUPERSAMPLING: Final = 3
+
+# 1280 x 1280 pixels take 0.17 s and 2.0 MB; at Pillow's default, 0.7 s and 1.8 MB.
+_COMPRESSION: Final = 3
 
 LEFT: Final[Colour] = (255, 149, 0)
-
-
 RIGHT: Final[Colour] = (0, 199, 255)
-
-
 MIDDLE: Final[Colour] = (245, 245, 245)
-
-
 HAND: Final[dict[str, Colour]] = {
     "palm": (235, 235, 235),
     "thumb": (255, 92, 92),
@@ -58,105 +44,63 @@ HAND: Final[dict[str, Colour]] = {
     "ring": (64, 156, 255),
     "pinky": (199, 125, 255),
 }
-
-
 FACE: Final[dict[str, Colour]] = {
     "oval": (255, 255, 255),
     "brows": (255, 202, 58),
     "eyes": (125, 249, 198),
     "lips": (255, 99, 132),
 }
-
-
 IRISES: Final[Colour] = (0, 229, 255)
-
-
 MESH: Final[Colour] = (215, 245, 255)
-
-
 HALO: Final[Colour] = (15, 15, 20)
-
-
 _BOX: Final[Colour] = (255, 255, 255)
-
 
 # Opacity, of 255.
 _SOLID: Final = 255
-
-
 _FEATURE: Final = 225
-
-
 _DARK: Final = 130
-
-
 _GUESSED: Final = 120
-
-
 _FINE: Final = 105
 
-
-# Of the pose: what the face's and the hands' own landmarks say better.
+# Pose landmarks that the face's and the hands' own landmarks replace.
 _POSE_FACE: Final = frozenset(range(11))
-
-
 _POSE_LEFT_HAND: Final = frozenset({17, 19, 21})
-
-
 _POSE_RIGHT_HAND: Final = frozenset({18, 20, 22})
-
 
 _UNREFINED_FACE_POINTS: Final = 468
 
 
-# A photograph of 1280 x 1280 takes 0.17 s and 2.0 MB; Pillow's default, 0.7 s and 1.8 MB.
-_COMPRESSION: Final = 3
-
-
-class OverlayError(LandmarkError):
-    """Raised when Pillow can't read a picture that OpenCV could."""
-
-    code = "OVERLAY_FAILED"
-
-
-def draw_overlay(content: bytes, landmarks: Landmarks, topology: Topology) -> Image.Image:
-    """The photograph, upright and of a size to look at, with its landmarks.
+def draw_overlay(content: bytes, landmarks: Landmarks) -> Image.Image:
+    """Draw landmarks on a photograph: upright, RGB, 1,280 to 1,600 pixels on its longer side.
 
     Args:
-        content: the image file's bytes, as the worker got them.
-        landmarks: what the worker found.
-        topology: which landmarks are joined.
+        content: the image file that was processed.
+        landmarks: what was found in it.
 
     Raises:
-        OverlayError: Pillow can't read the file.
+        UnreadablePhotographError: Pillow can't read the file.
     """
-    try:
-        picture = read_upright(content, _drawing_size)
-    except UnreadablePhotographError as error:
-        raise OverlayError(str(error)) from error
+    picture = read_upright(content, _drawing_size)
     sheet = _Sheet(picture.size)
     _draw_box(sheet, landmarks)
-    _draw_pose(sheet, landmarks, topology.pose)
+    _draw_pose(sheet, landmarks)
     if landmarks.face_landmarks is not None:
-        _draw_face(sheet, landmarks.face_landmarks, topology)
+        _draw_face(sheet, landmarks.face_landmarks)
     if landmarks.left_hand_landmarks is not None:
-        _draw_hand(sheet, landmarks.left_hand_landmarks, topology, LEFT)
+        _draw_hand(sheet, landmarks.left_hand_landmarks, LEFT)
     if landmarks.right_hand_landmarks is not None:
-        _draw_hand(sheet, landmarks.right_hand_landmarks, topology, RIGHT)
+        _draw_hand(sheet, landmarks.right_hand_landmarks, RIGHT)
     return sheet.laid_on(picture)
 
 
 def save_overlay(
     drawing: Image.Image, path: Path, *, key: str, software: str = "landmark-worker"
 ) -> None:
-    """Write a PNG that says, in its standard keywords, what it was drawn from, and by what."""
+    """Write a PNG that names, in its standard keywords, the object's key and the software."""
     about = PngImagePlugin.PngInfo()
     about.add_text("Software", software)
     about.add_itxt("Title", key)
     drawing.save(path, "PNG", pnginfo=about, compress_level=_COMPRESSION)
-
-
-# --- the photograph ------------------------------------------------------------------------------
 
 
 def _drawing_size(size: Size) -> Size:
@@ -164,9 +108,6 @@ def _drawing_size(size: Size) -> Size:
     factor = min(max(side, MIN_SIDE_PIXELS), MAX_SIDE_PIXELS, side * _MAX_ENLARGEMENT) / side
     width, height = (max(1, round(length * factor)) for length in size)
     return width, height
-
-
-# --- the sheet -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,26 +122,26 @@ class _Pen:
 
 
 class _Sheet:
-    """A transparent sheet, drawn on in the picture's pixels."""
+    """A transparent sheet over the picture, in its pixels."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: Size) -> None:
         self._size = size
         width, height = (length * _SUPERSAMPLING for length in size)
         self._image = Image.new("RGBA", (width, height), (0, 0, 0, 0))
         self._draw = ImageDraw.Draw(self._image)
 
     def points(self, landmarks: FloatArray) -> Points:
-        """Where landmarks are, in pixels: shape (n, 2)."""
+        """Return where landmarks are, in pixels: shape (n, 2)."""
         return landmarks[:, :2].astype(np.float64) * self._size
 
     def line_width(self, points: Points, *, of_picture: float, of_group: float) -> float:
-        """A part of the picture's size, less where the group itself is small."""
+        """Return a fraction of the picture's size, smaller for a small group."""
         width, height = self._size
         extent = float(np.hypot(*np.ptp(points, axis=0)))
         return min(math.sqrt(width * height) / of_picture, max(1.0, extent / of_group))
 
     def lines(self, points: Points, edges: Iterable[tuple[int, int]], pen: _Pen) -> None:
-        # An odd width has its middle on the line.
+        # Only an odd width is centred on the line.
         width = 2 * round((pen.width * _SUPERSAMPLING - 1) / 2) + 1
         for edge in edges:
             ends = (points[list(edge)] * _SUPERSAMPLING).ravel().tolist()
@@ -216,9 +157,6 @@ class _Sheet:
         return Image.alpha_composite(picture.convert("RGBA"), drawing).convert("RGB")
 
 
-# --- the groups ----------------------------------------------------------------------------------
-
-
 def _draw_box(sheet: _Sheet, landmarks: Landmarks) -> None:
     box = landmarks.bounding_box()
     if box is None:
@@ -232,12 +170,12 @@ def _draw_box(sheet: _Sheet, landmarks: Landmarks) -> None:
     sheet.lines(points, [(0, 1), (1, 2), (2, 3), (0, 3)], _Pen(_BOX, width, _FINE))
 
 
-def _draw_pose(sheet: _Sheet, landmarks: Landmarks, bones: Edges) -> None:
-    pose = landmarks.pose_landmarks
+def _draw_pose(sheet: _Sheet, landmarks: Landmarks) -> None:
+    pose, bones = landmarks.pose_landmarks, load_topology().pose
     if pose is None:
         return
     width = sheet.line_width(sheet.points(pose), of_picture=160, of_group=120)
-    joints = frozenset(range(len(pose))) - _said_better(landmarks)
+    joints = frozenset(range(len(pose))) - _replaced(landmarks)
     _draw_bones(sheet, pose, bones, joints - _POSE_FACE, width)
     _draw_bones(sheet, pose, bones, joints & _POSE_FACE, width / 2)
 
@@ -245,7 +183,7 @@ def _draw_pose(sheet: _Sheet, landmarks: Landmarks, bones: Edges) -> None:
 def _draw_bones(
     sheet: _Sheet, pose: FloatArray, bones: Edges, joints: frozenset[int], width: float
 ) -> None:
-    """Draw some joints of the pose and what joins them."""
+    """Draw some joints of the pose and the bones between them."""
     points, seen = sheet.points(pose), pose[:, 3] >= VISIBLE
     wanted = [bone for bone in bones if joints.issuperset(bone)]
     clear = [bone for bone in wanted if seen[list(bone)].all()]
@@ -259,8 +197,8 @@ def _draw_bones(
         sheet.dots(points[[joint]], _Pen(_side(joint), width * 1.6))
 
 
-def _said_better(landmarks: Landmarks) -> frozenset[int]:
-    """The pose landmarks that another group replaces."""
+def _replaced(landmarks: Landmarks) -> frozenset[int]:
+    """Return the pose landmarks that another group replaces."""
     groups = (
         (landmarks.face_landmarks, _POSE_FACE),
         (landmarks.left_hand_landmarks, _POSE_LEFT_HAND),
@@ -270,14 +208,14 @@ def _said_better(landmarks: Landmarks) -> frozenset[int]:
 
 
 def _side(*joints: int) -> Colour:
-    """From the shoulders on, MediaPipe's odd numbers are the left side."""
+    """Return the side's colour: from the shoulders on, odd numbers are on the left."""
     if not _POSE_FACE.isdisjoint(joints) or len({joint % 2 for joint in joints}) > 1:
         return MIDDLE
     return LEFT if joints[0] % 2 else RIGHT
 
 
-def _draw_face(sheet: _Sheet, face: FloatArray, topology: Topology) -> None:
-    points = sheet.points(face)
+def _draw_face(sheet: _Sheet, face: FloatArray) -> None:
+    points, topology = sheet.points(face), load_topology()
     width = sheet.line_width(points, of_picture=350, of_group=150)
     sheet.lines(points, topology.face_mesh, _Pen(MESH, width * 0.4, _FINE))
     for part, edges in topology.face.items():
@@ -286,12 +224,12 @@ def _draw_face(sheet: _Sheet, face: FloatArray, topology: Topology) -> None:
         sheet.lines(points, topology.irises, _Pen(IRISES, width))
 
 
-def _draw_hand(sheet: _Sheet, hand: FloatArray, topology: Topology, side: Colour) -> None:
-    points = sheet.points(hand)
+def _draw_hand(sheet: _Sheet, hand: FloatArray, side: Colour) -> None:
+    points, fingers = sheet.points(hand), load_topology().hand
     width = sheet.line_width(points, of_picture=220, of_group=45)
-    for edges in topology.hand.values():
+    for edges in fingers.values():
         sheet.lines(points, edges, _Pen(HALO, width * 1.9, _DARK))
-    for part, edges in topology.hand.items():
+    for part, edges in fingers.items():
         sheet.lines(points, edges, _Pen(HAND[part], width))
     sheet.dots(points, _Pen(HALO, width * 2))
     sheet.dots(points, _Pen(side, width * 1.4))

@@ -1,21 +1,17 @@
-"""Which landmarks are joined by lines in a drawing.
+"""Which landmarks are joined by lines.
 
 `topology.json` holds the edges of MediaPipe 0.10.21's `pose_connections`, `hands_connections`
-and `face_mesh_connections`, without direction; a test compares them. They are kept here so that
-results can be drawn where MediaPipe is not installed.
+and `face_mesh_connections`, undirected, so that results can be drawn without MediaPipe.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 # Pairs of landmark numbers, the smaller one first, each pair once.
 Edges = tuple[tuple[int, int], ...]
-
-
-_FILE: Final = "topology.json"
 
 
 class Topology(NamedTuple):
@@ -24,9 +20,9 @@ class Topology(NamedTuple):
     Attributes:
         pose: of the 33 pose landmarks.
         hand: of the 21 hand landmarks: palm, thumb, index, middle, ring, pinky.
-        face_mesh: of the first 468 face landmarks: a net of triangles.
-        face: lines of the net that draw a face: oval, brows, eyes, lips.
-        irises: of the ten face landmarks that only refined faces have.
+        face_mesh: of the first 468 face landmarks: a mesh of triangles.
+        face: the features, which are lines of the mesh: oval, brows, eyes, lips.
+        irises: of the ten landmarks that only refined faces have.
     """
 
     pose: Edges
@@ -39,12 +35,12 @@ class Topology(NamedTuple):
 @cache
 def load_topology() -> Topology:
     """Read the edges."""
-    content = json.loads(files(__package__).joinpath(_FILE).read_text(encoding="utf-8"))
+    content = json.loads(files(__package__).joinpath("topology.json").read_text(encoding="utf-8"))
     return Topology(
         pose=_edges(content["pose"]),
-        hand={part: _edges(edges) for part, edges in content["hand"].items()},
+        hand={part: _edges(pairs) for part, pairs in content["hand"].items()},
         face_mesh=_edges(content["face_mesh"]),
-        face={part: _edges(edges) for part, edges in content["face"].items()},
+        face={part: _edges(pairs) for part, pairs in content["face"].items()},
         irises=_edges(content["irises"]),
     )
 

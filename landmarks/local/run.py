@@ -16,8 +16,7 @@ import boto3
 
 from landmarks.cli.progress import Progress
 from landmarks.cli.report import Selection, write_report
-from landmarks.drawing.canvas import OverlayError, draw_overlay, save_overlay
-from landmarks.drawing.topology import load_topology
+from landmarks.drawing.canvas import draw_overlay, save_overlay
 from landmarks.enums import DETECTED
 from landmarks.errors import LandmarkError
 from landmarks.item import LandmarkItem, bind_item, item_as_json, landmarks_of
@@ -25,6 +24,7 @@ from landmarks.local.output import SOFTWARE, DemoFiles, overlay_names
 from landmarks.local.samples import Assignment, Photo, UploadedObject
 from landmarks.local.stack import MAX_RECEIVE_COUNT, LocalStack, create_stack, embedded_services
 from landmarks.local.worker_process import PollerProcess, WorkerLog
+from landmarks.photograph import UnreadablePhotographError
 from worker.model import require_model
 from worker.settings import Settings
 
@@ -218,13 +218,12 @@ class _Run:
         """Draw what was found; return the files, and why one could not be drawn."""
         found = {item.object_key: item for item in items if item.status == DETECTED}
         self._progress.stage("Drawing overlays", len(found))
-        topology = load_topology()
         overlays: dict[str, Path] = {}
         not_drawn: dict[str, str] = {}
         for step, (key, name) in enumerate(overlay_names(found).items(), start=1):
             try:
-                drawing = draw_overlay(self._download(key), landmarks_of(found[key]), topology)
-            except OverlayError as error:
+                drawing = draw_overlay(self._download(key), landmarks_of(found[key]))
+            except UnreadablePhotographError as error:
                 not_drawn[key] = str(error)
             else:
                 overlays[key] = folder / name

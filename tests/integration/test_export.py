@@ -1,4 +1,4 @@
-"""`landmarks export`: what is in the file, and which file there is."""
+"""`landmarks export`: what is in the file, and when there is one."""
 
 import gzip
 import json
@@ -33,14 +33,14 @@ def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
 
 
 def succeed(cloud: Cloud, *arguments: str, **environment: str) -> Result:
-    """Run the command, and have it succeed."""
+    """Run the command successfully."""
     result = run(cloud, *arguments, **environment)
     assert result.exit_code == 0, result.output
     return result
 
 
 def lines_of(cloud: Cloud, *arguments: str) -> list[dict[str, Any]]:
-    """What goes to standard output, by key."""
+    """What standard output has, sorted by key."""
     lines = succeed(cloud, *arguments, "-o", "-").stdout.splitlines()
     return sorted(map(json.loads, lines), key=lambda line: str(line["object_key"]))
 
@@ -52,7 +52,7 @@ def rows_of(file: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def filled(cloud: Cloud) -> Cloud:
-    """A table with a person, nobody, and a failed one."""
+    """A table with a detected, a not detected and a failed result."""
     nobody, broken, person = KEYS
     save_result(cloud, nobody, seen_nobody())
     save_result(cloud, broken, CorruptImageError("cut short"), bucket="other")
@@ -60,8 +60,8 @@ def filled(cloud: Cloud) -> Cloud:
     return cloud
 
 
-def test_json_lines_are_the_readers(filled: Cloud, tmp_path: Path) -> None:
-    """A line a result, whatever is in a key; compressed it is the same."""
+def test_json_lines_are_what_the_reader_returns(filled: Cloud, tmp_path: Path) -> None:
+    """One line per result, whatever is in a key; the same when compressed."""
     read = {result.key: result.to_json() for result in LandmarkTable(filled.stack.table).scan()}
     plain, compressed = tmp_path / "a.jsonl", tmp_path / "a.jsonl.gz"
 
@@ -75,7 +75,7 @@ def test_json_lines_are_the_readers(filled: Cloud, tmp_path: Path) -> None:
 
 
 def test_parquet_has_typed_columns(filled: Cloud, tmp_path: Path) -> None:
-    """Texts, moments, structures; null where there is nothing."""
+    """Text, time, structures; null where an attribute is absent."""
     file = tmp_path / "a.parquet"
 
     succeed(filled, "-o", str(file))
@@ -98,7 +98,7 @@ def test_parquet_has_typed_columns(filled: Cloud, tmp_path: Path) -> None:
 
 
 def edges(rows: int, columns: int) -> FloatArray:
-    """Numbers that a detour would change: negative zero, the smallest, the largest, a third."""
+    """Numbers that a conversion would change: negative zero, the extremes, a third."""
     limits = np.finfo(np.float32)
     numbers = [-0.0, limits.smallest_subnormal, limits.max, limits.min, 1 / 3]
     return np.resize(np.array(numbers, np.float32), (rows, columns))
@@ -106,7 +106,7 @@ def edges(rows: int, columns: int) -> FloatArray:
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
 def test_landmarks_are_the_tables_to_the_last_bit(cloud: Cloud, tmp_path: Path, form: str) -> None:
-    """Every group, faces of both sizes, also beside a result that lacks the group."""
+    """Every group, faces of both sizes, also next to a result that lacks the group."""
     outcomes = {
         "person": seen_person(),
         "refined": seen_person(points=478),
@@ -133,7 +133,7 @@ def test_landmarks_are_the_tables_to_the_last_bit(cloud: Cloud, tmp_path: Path, 
 
 
 def read_group(file: Path, key: str, group: str) -> list[dict[str, float]] | None:
-    """A group of a result, as lists and dictionaries, from either form."""
+    """A group of a result, as lists and dictionaries, from either format."""
     found: list[dict[str, float]] | None
     if file.suffix == ".parquet":
         found = rows_of(file)[key][group]
@@ -144,8 +144,8 @@ def read_group(file: Path, key: str, group: str) -> list[dict[str, float]] | Non
     return found
 
 
-def test_a_part_is_chosen(filled: Cloud) -> None:
-    """By status, by bucket, by how keys begin; every item is read for it, and said to be."""
+def test_results_are_selected(filled: Cloud) -> None:
+    """By status, bucket and prefix; the number of items read is that of the whole table."""
     bucket = filled.stack.bucket
     nobody, broken, person = KEYS
 
@@ -161,7 +161,7 @@ def test_a_part_is_chosen(filled: Cloud) -> None:
 
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
-def test_landmarks_can_be_left_out(filled: Cloud, tmp_path: Path, form: str) -> None:
+def test_no_landmarks_leaves_them_out(filled: Cloud, tmp_path: Path, form: str) -> None:
     """Everything else stays."""
     file = tmp_path / f"a.{form}"
 
@@ -176,7 +176,7 @@ def test_landmarks_can_be_left_out(filled: Cloud, tmp_path: Path, form: str) -> 
 
 
 def test_an_empty_table_is_an_empty_file(cloud: Cloud, tmp_path: Path) -> None:
-    """Which can be read, and has all columns; somebody else's item is no result."""
+    """It has all columns; an application's own item is no result."""
     cloud.put_item({"object_key": {"S": "theirs"}, "bucket": {"S": "photos"}})
     file = tmp_path / "a.parquet"
 
@@ -188,8 +188,8 @@ def test_an_empty_table_is_an_empty_file(cloud: Cloud, tmp_path: Path) -> None:
     assert "face_landmarks" in pq.read_schema(file).names
 
 
-def test_the_form_can_be_said(filled: Cloud, tmp_path: Path) -> None:
-    """For a file whose name says nothing."""
+def test_the_format_can_be_an_option(filled: Cloud, tmp_path: Path) -> None:
+    """For a name without a known suffix."""
     file = tmp_path / "results"
 
     succeed(filled, "--format", "parquet", "-o", str(file))
@@ -197,8 +197,8 @@ def test_the_form_can_be_said(filled: Cloud, tmp_path: Path) -> None:
     assert pq.read_table(file).num_rows == 3
 
 
-def test_a_file_that_is_there_stays(filled: Cloud, tmp_path: Path) -> None:
-    """Unless --force says otherwise; a symbolic link to it stays one."""
+def test_an_existing_file_stays(filled: Cloud, tmp_path: Path) -> None:
+    """Unless --force is given; a symbolic link stays one."""
     (tmp_path / "a.jsonl").write_text("mine")
     link = tmp_path / "link.jsonl"
     link.symlink_to("a.jsonl")
@@ -222,10 +222,8 @@ def test_a_file_that_is_there_stays(filled: Cloud, tmp_path: Path) -> None:
         ([], "--output"),
     ],
 )
-def test_what_makes_no_sense_is_a_wrong_call(
-    cloud: Cloud, arguments: list[str], words: str
-) -> None:
-    """Exit status 2, before anything is read."""
+def test_wrong_options_are_usage_errors(cloud: Cloud, arguments: list[str], words: str) -> None:
+    """Exit status 2."""
     result = run(cloud, *arguments)
 
     assert result.exit_code == 2
@@ -234,7 +232,7 @@ def test_what_makes_no_sense_is_a_wrong_call(
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl.gz"])
 def test_an_error_leaves_no_file(cloud: Cloud, tmp_path: Path, form: str) -> None:
-    """Neither a whole nor a half one; what was there before is still there."""
+    """Neither a whole nor a partial one; an existing file is kept."""
     file = tmp_path / f"a.{form}"
     file.write_text("older")
 
@@ -246,10 +244,10 @@ def test_an_error_leaves_no_file(cloud: Cloud, tmp_path: Path, form: str) -> Non
     assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "older")]
 
 
-def test_without_pyarrow_it_is_named(
+def test_without_pyarrow_the_extra_is_named(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line says what to install, and no file is begun; JSON Lines do without."""
+    """One line says what to install; JSON Lines do not need it."""
     monkeypatch.delitem(sys.modules, "landmarks.cli.export.parquet", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
@@ -263,7 +261,7 @@ def test_without_pyarrow_it_is_named(
 
 
 def test_segments_give_each_result_once(cloud: Cloud, tmp_path: Path) -> None:
-    """From a DynamoDB that knows segments, and more pages than one in each."""
+    """From a DynamoDB with segments of several pages each."""
     file = tmp_path / "a.parquet"
     with big_table(1000) as address:
         environment = {"AWS_ENDPOINT_URL_DYNAMODB": address}

@@ -1,4 +1,4 @@
-"""`landmarks export` as a process: how much memory it takes, and how it is stopped."""
+"""`landmarks export` as a process: its memory, and how it is interrupted."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.big_table import big_table
 from tests.integration.test_poller import ROOT, wait_until
 from tests.signals import hang_ups
 
-# Says at the end, in kB, what it took at most.
+# Prints its peak memory, in kB, when it ends.
 _PROGRAM = """
 import atexit, sys
 from pathlib import Path
@@ -31,7 +31,7 @@ _SEGMENTS = 2
 
 
 def start(address: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start the command on a DynamoDB at this address."""
+    """Start the command with the DynamoDB at this address."""
     environment = {
         "AWS_ENDPOINT_URL": address,
         "AWS_ACCESS_KEY_ID": "local",
@@ -52,7 +52,7 @@ def start(address: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def peak_megabytes(items: int, file: Path) -> float:
-    """What an export of so many results takes at most."""
+    """The peak memory of an export of this many results."""
     with big_table(items) as address, start(address, "-o", str(file), "--force") as process:
         _, words = process.communicate(timeout=60)
     assert process.returncode == 0, words
@@ -61,7 +61,7 @@ def peak_megabytes(items: int, file: Path) -> float:
 
 
 def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
-    """Of what more results hold, hardly anything is added to it."""
+    """Far less is added than further results hold."""
     file = tmp_path / "a.parquet"
 
     few, many = peak_megabytes(4000, file), peak_megabytes(12_000, file)
@@ -70,12 +70,12 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
     groups = [parquet.metadata.row_group(n) for n in range(parquet.num_row_groups)]
     assert parquet.metadata.num_rows == 12_000
     assert max(group.num_rows for group in groups) < 3000
-    landmarks_megabytes = 8000 * 7000 / 1024**2  # of those that are more
+    landmarks_megabytes = 8000 * 7000 / 1024**2  # of the further results
     assert many - few < landmarks_megabytes / 3
 
 
 def test_memory_of_json_lines_does_not_grow(tmp_path: Path) -> None:
-    """Lines are written as they come."""
+    """Lines are written as results are read."""
     file = tmp_path / "a.jsonl"
 
     few, many = peak_megabytes(600, file), peak_megabytes(1500, file)
@@ -88,10 +88,10 @@ def test_memory_of_json_lines_does_not_grow(tmp_path: Path) -> None:
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
-def test_what_is_stopped_leaves_no_half_file(
+def test_an_interrupted_export_leaves_no_partial_file(
     tmp_path: Path, number: signal.Signals, status: int, form: str
 ) -> None:
-    """Under no name; the file of before is as it was, and one line says so."""
+    """An existing file is as it was, and one line says so."""
     file, part = tmp_path / f"a.{form}", tmp_path / f"a.{form}.part"
     file.write_text("older")
     go_on = threading.Event()
@@ -106,13 +106,13 @@ def test_what_is_stopped_leaves_no_half_file(
         _, words = process.communicate(timeout=30)
 
     assert process.returncode == status
-    assert f"{file} is not written: the export was interrupted" in words
+    assert f"{file} was not written: the export was interrupted" in words
     assert "Traceback" not in words
     assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "older")]
 
 
 def test_a_closed_pipe_is_the_end() -> None:
-    """`export -o - | head -1` shows a line, and no traceback."""
+    """`export -o - | head -1` prints a line, and no traceback."""
     with big_table(1000) as address, start(address, "-o", "-") as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -1,4 +1,4 @@
-"""`landmarks overlay`: the drawing, and what there is no drawing of."""
+"""`landmarks overlay`: the drawing, and what can't be drawn."""
 
 from pathlib import Path
 
@@ -23,14 +23,14 @@ def run(cloud: Cloud, *arguments: str) -> Result:
 
 
 def processed(cloud: Cloud, content: bytes) -> None:
-    """Upload a photograph, and store a result of this very content."""
+    """Upload a photograph, and store a result for this content."""
     version = cloud.put(KEY, content)
     detection = Detection(seen_person().landmarks, 512, 512, "jpeg")
     save_result(cloud, KEY, detection, version=version, size_bytes=len(content))
 
 
 def drawn(cloud: Cloud, file: Path, *arguments: str) -> Image.Image:
-    """The drawing that the command makes."""
+    """The drawing that the command writes."""
     result = run(cloud, KEY, "-o", str(file), *arguments)
     assert result.exit_code == 0, result.output
     with Image.open(file, formats=("PNG",)) as picture:
@@ -39,7 +39,7 @@ def drawn(cloud: Cloud, file: Path, *arguments: str) -> Image.Image:
 
 
 def refusal(cloud: Cloud, folder: Path, *arguments: str, status: int = 1) -> str:
-    """The one line that says why there is no drawing; nothing is left in the folder."""
+    """The one line that says why nothing was drawn; no file is left behind."""
     result = run(cloud, KEY, "-o", str(folder / "a.png"), *arguments)
     assert result.exit_code == status, result.output
     assert not (folder / "a.png").exists()
@@ -49,7 +49,7 @@ def refusal(cloud: Cloud, folder: Path, *arguments: str, status: int = 1) -> str
 
 
 def test_landmarks_are_drawn_on_the_object(cloud: Cloud, tmp_path: Path) -> None:
-    """In both sides' colours, in a PNG that says of what it is."""
+    """In both sides' colours, in a PNG whose title is the key."""
     processed(cloud, person())
 
     picture = drawn(cloud, tmp_path / "a.png")
@@ -62,7 +62,7 @@ def test_landmarks_are_drawn_on_the_object(cloud: Cloud, tmp_path: Path) -> None
 
 
 def test_the_version_that_was_processed_is_drawn_on(cloud: Cloud, tmp_path: Path) -> None:
-    """Whatever is current now."""
+    """Whatever the current version is."""
     cloud.keep_versions()
     processed(cloud, person())
     (tmp_path / "copy.jpg").write_bytes(person())
@@ -75,7 +75,7 @@ def test_the_version_that_was_processed_is_drawn_on(cloud: Cloud, tmp_path: Path
 
 
 def test_a_changed_photograph_is_not_drawn_on(cloud: Cloud, tmp_path: Path) -> None:
-    """Its landmarks are another picture's; the line says how to get its own."""
+    """The landmarks are another picture's; the line says what to do."""
     processed(cloud, person())
     cloud.put(KEY, nobody())
 
@@ -85,12 +85,12 @@ def test_a_changed_photograph_is_not_drawn_on(cloud: Cloud, tmp_path: Path) -> N
     assert f"landmarks enqueue 's3://{cloud.stack.bucket}/{KEY}'" in line
 
 
-def test_an_object_that_is_gone_is_said_to_be(cloud: Cloud, tmp_path: Path) -> None:
-    """Whether it or its version was deleted."""
+def test_an_object_that_is_gone_is_an_error(cloud: Cloud, tmp_path: Path) -> None:
+    """A copy can be used instead."""
     processed(cloud, person())
     cloud.remove(KEY)
 
-    assert "is not there any more" in refusal(cloud, tmp_path)
+    assert "no longer exists: draw on a copy" in refusal(cloud, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -103,19 +103,14 @@ def test_an_object_that_is_gone_is_said_to_be(cloud: Cloud, tmp_path: Path) -> N
 def test_without_landmarks_there_is_nothing_to_draw(
     cloud: Cloud, tmp_path: Path, outcome: Detection | CorruptImageError, words: str
 ) -> None:
-    """The reason is given; S3 is not asked, where the object is not even there."""
+    """The reason is given; S3, where there is no such object, is not asked."""
     save_result(cloud, KEY, outcome)
 
     assert refusal(cloud, tmp_path).endswith(words)
 
 
-def test_without_a_result_there_is_none_either(cloud: Cloud, tmp_path: Path) -> None:
-    """What to do about it is said as by `landmarks get`."""
-    assert "landmarks enqueue" in refusal(cloud, tmp_path)
-
-
-def test_a_copy_of_another_size_is_doubted(cloud: Cloud, tmp_path: Path) -> None:
-    """It is drawn on, with a word about it."""
+def test_a_copy_of_another_size_is_questioned(cloud: Cloud, tmp_path: Path) -> None:
+    """It is drawn on, with a warning."""
     processed(cloud, person())
     copy = tmp_path / "copy.png"
     copy.write_bytes(nobody())
@@ -127,7 +122,7 @@ def test_a_copy_of_another_size_is_doubted(cloud: Cloud, tmp_path: Path) -> None
 
 
 def test_a_copy_that_is_no_image_is_refused(cloud: Cloud, tmp_path: Path) -> None:
-    """In one line; an older drawing stays."""
+    """In one line; an existing drawing stays."""
     processed(cloud, person())
     copy, older = tmp_path / "copy.jpg", tmp_path / "older.png"
     copy.write_bytes(b"Milk".ljust(len(person())))
@@ -138,10 +133,10 @@ def test_a_copy_that_is_no_image_is_refused(cloud: Cloud, tmp_path: Path) -> Non
     assert older.read_text() == "older"
 
 
-def test_no_more_is_read_than_allowed(
+def test_too_large_photographs_are_refused(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither from S3 nor from a file."""
+    """From S3 and from a file."""
     processed(cloud, person())
     (tmp_path / "copy.jpg").write_bytes(person())
     monkeypatch.setattr("landmarks.cli.overlay.MAX_BYTES", len(person()) - 1)
@@ -151,8 +146,8 @@ def test_no_more_is_read_than_allowed(
     assert refusal(cloud, tmp_path, "--image", str(tmp_path / "copy.jpg")).endswith(words)
 
 
-def test_other_files_than_png_are_a_wrong_call(cloud: Cloud, tmp_path: Path) -> None:
-    """Before anything is asked, with exit status 2; and so is the photograph itself."""
+def test_other_files_than_png_are_a_usage_error(cloud: Cloud, tmp_path: Path) -> None:
+    """Exit status 2, before anything is read; so is the photograph itself."""
     photo = tmp_path / "photo.png"
     photo.write_bytes(nobody())
 

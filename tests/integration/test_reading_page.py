@@ -1,4 +1,4 @@
-"""`docs/reading.md`: its Python gives the very numbers that are stored."""
+"""`docs/reading.md`: its code reads the numbers that are stored."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def folder(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the page is followed, on a table with what it speaks of."""
+    """A folder to follow the page in, with the table it describes."""
     version = cloud.put(KEY, person())
     save_result(cloud, KEY, Detection(seen_person().landmarks, 512, 512, "jpeg"), version=version)
     save_result(cloud, "new/list.jpg", NotAnImageError("4 bytes"))
@@ -42,7 +42,7 @@ def folder(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def pose(folder: Path) -> FloatArray:
-    """What is stored of the photograph with a person, once all results are in a file."""
+    """The stored pose of the photograph with a person, after an export."""
     assert CliRunner().invoke(landmarks, ["export", "-o", "results.parquet"]).exit_code == 0
     assert (folder / "results.parquet").exists()
     stored = seen_person().landmarks.pose_landmarks
@@ -51,7 +51,7 @@ def pose(folder: Path) -> FloatArray:
 
 
 def run(library: str) -> dict[str, Any]:
-    """The names that the page's Python with this library has bound when it is through."""
+    """The names bound by the page's Python with this library."""
     (code,) = (block for block in blocks("python") if f"import {library}" in block)
     scope: dict[str, Any] = {}
     exec(code, scope)  # noqa: S102, the page's
@@ -61,7 +61,7 @@ def run(library: str) -> dict[str, Any]:
 def test_the_pages_python_reads_the_file(
     pose: FloatArray, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The left wrist is printed, and the poses are those that were found."""
+    """It prints the left wrist, and returns the poses found."""
     poses = run("pyarrow.parquet")["poses"]
 
     assert poses.tobytes() == pose.tobytes()
@@ -72,14 +72,14 @@ def test_the_pages_python_reads_the_file(
 
 @pytest.mark.usefixtures("folder")
 def test_the_pages_sql_reads_the_file(pose: FloatArray) -> None:
-    """DuckDB finds the left wrist's x of whoever was detected."""
+    """DuckDB finds the left wrist's x of the people detected."""
     (query,) = blocks("sql")
 
     assert duckdb.execute(query).fetchall() == [(KEY, pose[15, 0])]
 
 
 def test_the_pages_pandas_reads_the_file(pose: FloatArray) -> None:
-    """A row a landmark, a column a number."""
+    """One row per landmark, one column per number."""
     frame = run("pandas")["pose"]
 
     assert list(frame.columns) == ["x", "y", "z", "visibility"]

@@ -1,4 +1,4 @@
-"""The edges of our drawings are MediaPipe's."""
+"""The edges in drawings are MediaPipe's."""
 
 import importlib.util
 import runpy
@@ -10,7 +10,7 @@ from landmarks.drawing.topology import Edges, load_topology
 
 
 def constants(name: str) -> Mapping[str, Any]:
-    """The names in one of MediaPipe's files of constants, which import nothing."""
+    """The constants in one of MediaPipe's files, which import nothing."""
     package = importlib.util.find_spec("mediapipe")
     assert package
     assert package.origin
@@ -19,13 +19,13 @@ def constants(name: str) -> Mapping[str, Any]:
 
 
 def edges(*groups: Iterable[tuple[int, int]]) -> Edges:
-    """MediaPipe's connections without direction, each once."""
+    """MediaPipe's connections, undirected, each once."""
     pairs = {(min(pair), max(pair)) for group in groups for pair in group}
     return tuple(sorted(pairs))
 
 
 def test_pose_and_hands_are_joined_as_in_mediapipe() -> None:
-    """Every bone is there, fingers apart from each other."""
+    """Every bone, by finger."""
     pose, hand = constants("pose"), constants("hands")
     topology = load_topology()
     assert topology.pose == edges(pose["POSE_CONNECTIONS"])
@@ -36,7 +36,7 @@ def test_pose_and_hands_are_joined_as_in_mediapipe() -> None:
 
 
 def test_the_face_is_joined_as_in_mediapipe() -> None:
-    """The net, the features, and the irises."""
+    """The mesh, the features and the irises."""
     face = constants("face_mesh")
     topology = load_topology()
     assert topology.face_mesh == edges(face["FACEMESH_TESSELATION"])

@@ -1,4 +1,4 @@
-"""The forms that an exported file may have; each is loaded when it is wanted."""
+"""The formats of an exported file."""
 
 import json
 from collections.abc import Sequence
@@ -9,62 +9,56 @@ from typing import BinaryIO, Final, Protocol
 from landmarks.groups import GROUPS
 from landmarks.result import LandmarkResult
 
-# By the ends of file names.
+# File name suffixes.
 FORMATS: Final = ("parquet", "jsonl", "jsonl.gz")
+
+_GROUPS: Final = frozenset(group.name for group in GROUPS)
+_GZIP_LEVEL: Final = 6
 
 
 class Writer(Protocol):
-    """A form of the file."""
+    """Writes results to a stream."""
 
-    def write(self, results: "Sequence[LandmarkResult]", /) -> None:
-        """Take some more results."""
+    def write(self, results: Sequence[LandmarkResult], /) -> None:
+        """Write some results, at once or later."""
         ...
 
     def close(self) -> None:
-        """Write what is left; the stream stays open."""
+        """Complete the file; the stream stays open."""
         ...
 
 
 def format_of(file: Path) -> str | None:
-    """The form that a file's name asks for; None if it asks for none that is known."""
+    """Return the format that a file's name ends in, or None."""
     name = file.name.lower()
     return next((form for form in FORMATS if name.endswith(f".{form}")), None)
 
 
 def open_writer(form: str, stream: BinaryIO, *, landmarks: bool) -> Writer:
-    """Begin a file.
+    """Return a writer of one of `FORMATS`.
 
     Raises:
-        ModuleNotFoundError: Parquet is wanted, and there is no pyarrow.
+        ModuleNotFoundError: the format is Parquet, and pyarrow is not installed.
     """
     if form == "parquet":
         from landmarks.cli.export.parquet import ParquetWriter  # noqa: PLC0415, an extra
 
         return ParquetWriter(stream, landmarks=landmarks)
-    from landmarks.cli.export.formats import JsonLinesWriter  # noqa: PLC0415, one of two
-
     return JsonLinesWriter(stream, landmarks=landmarks, compressed=form.endswith(".gz"))
 
 
-_GROUPS: Final = frozenset(group.name for group in GROUPS)
-
-
-_COMPRESSION: Final = 6  # gzip's own
-
-
 class JsonLinesWriter:
-    """A line is what `LandmarkResult.to_json` has: attributes by their names in the table."""
+    """Writes what `LandmarkResult.to_json` returns, one line per result."""
 
     def __init__(self, stream: BinaryIO, *, landmarks: bool, compressed: bool = False) -> None:
-        """Write to `stream`, with or without landmarks; `compressed` by gzip."""
         self._landmarks = landmarks
         self._stream = (
-            # No name and no time, so that the same results are the same bytes.
-            GzipFile("", "wb", _COMPRESSION, stream, mtime=0) if compressed else stream
+            # No name and no time, so that equal results are equal bytes.
+            GzipFile("", "wb", _GZIP_LEVEL, stream, mtime=0) if compressed else stream
         )
 
     def write(self, results: Sequence[LandmarkResult]) -> None:
-        """Write some more."""
+        """Write some results."""
         for result in results:
             values = result.to_json()
             if not self._landmarks:
@@ -72,6 +66,6 @@ class JsonLinesWriter:
             self._stream.write(f"{json.dumps(values)}\n".encode())
 
     def close(self) -> None:
-        """Write what is left to be written; the stream stays open."""
+        """Complete the file; the stream stays open."""
         if isinstance(self._stream, GzipFile):
             self._stream.close()

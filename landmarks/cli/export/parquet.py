@@ -1,10 +1,9 @@
-"""Parquet, by pyarrow: a row a result, with types.
+"""Parquet, with pyarrow: one row per result, in typed columns.
 
 A group of landmarks is a column of `list<struct<x, y, z[, visibility]: float>>`, null where it
-was not found: `pose_landmarks[16].x` in DuckDB, whose lists begin at 1, is the left wrist. In
-the file each of x, y, z and visibility is a column of its own, so that reading one of them
-reads only that one. The numbers are the table's own float32. A list of fixed length would say
-more, but Parquet knows none, and faces come with 468 landmarks or with 478.
+was not found. Parquet stores each of x, y, z and visibility as a column of its own, which can be
+read without the others. The numbers are the table's own float32. Lists have no fixed length:
+Parquet has no such type, and a face has 468 landmarks or 478.
 """
 
 import json
@@ -22,31 +21,7 @@ from landmarks.result import LandmarkResult
 # Of Arrow's arrays. A row with all groups has 7 kB.
 _ROW_GROUP_BYTES: Final = 16 * 1024 * 1024
 
-
 _MOMENT: Final = pa.timestamp("ms", "UTC")
-
-
-_IMAGE: Final = pa.struct(
-    {"width": pa.int32(), "height": pa.int32(), "format": pa.string(), "bytes": pa.int64()}
-)
-
-
-_BOX: Final = pa.struct(dict.fromkeys(("x", "y", "width", "height"), pa.float64()))
-
-
-_DURATIONS: Final = pa.struct(dict.fromkeys(("fetch", "detect", "total"), pa.int32()))
-
-
-_MODEL: Final = pa.struct(
-    {
-        "mediapipe_version": pa.string(),
-        "model_complexity": pa.int32(),
-        "refine_face_landmarks": pa.bool_(),
-        "min_detection_confidence": pa.float64(),
-        "min_landmark_confidence": pa.float64(),
-    }
-)
-
 
 _TYPES: Final = {
     "key": pa.string(),
@@ -55,23 +30,29 @@ _TYPES: Final = {
     "error_code": pa.string(),
     "error_message": pa.string(),
     "pose_score": pa.float64(),
-    "bounding_box": _BOX,
-    "image": _IMAGE,
+    "bounding_box": pa.struct(dict.fromkeys(("x", "y", "width", "height"), pa.float64())),
+    "image": pa.struct(
+        {"width": pa.int32(), "height": pa.int32(), "format": pa.string(), "bytes": pa.int64()}
+    ),
     "etag": pa.string(),
     "version_id": pa.string(),
     "source_last_modified": _MOMENT,
     "processed_at": _MOMENT,
-    "duration_ms": _DURATIONS,
+    "duration_ms": pa.struct(dict.fromkeys(("fetch", "detect", "total"), pa.int32())),
     "job_id": pa.string(),
     "options_hash": pa.string(),
-    "model": _MODEL,
+    "model": pa.struct(
+        {
+            "mediapipe_version": pa.string(),
+            "model_complexity": pa.int32(),
+            "refine_face_landmarks": pa.bool_(),
+            "min_detection_confidence": pa.float64(),
+            "min_landmark_confidence": pa.float64(),
+        }
+    ),
 }
 
-
-_TUPLES: Final = frozenset({"bounding_box", "image", "duration_ms", "model"})
-
-
-# What MediaPipe calls the landmarks, in the order of the lists.
+# MediaPipe's names of the landmarks, in the order of the lists.
 _METADATA: Final = {
     "pose_names": json.dumps(POSE_NAMES),
     "hand_names": json.dumps(HAND_NAMES),
@@ -79,7 +60,7 @@ _METADATA: Final = {
 
 
 def parquet_schema(*, landmarks: bool) -> pa.Schema:
-    """The columns, in their order."""
+    """Return the columns, in order."""
     groups = {group.name: _type(group) for group in GROUPS} if landmarks else {}
     fields = [
         pa.field(name, kind, nullable=name not in {"key", "bucket", "status"})
@@ -89,10 +70,9 @@ def parquet_schema(*, landmarks: bool) -> pa.Schema:
 
 
 class ParquetWriter:
-    """Row groups of a bounded size, and so is what is in memory."""
+    """Writes row groups of bounded size: memory use is bounded, too."""
 
     def __init__(self, stream: BinaryIO, *, landmarks: bool) -> None:
-        """Write to `stream`, with or without landmarks."""
         self._schema = parquet_schema(landmarks=landmarks)
         self._groups = GROUPS if landmarks else ()
         plain = list(_TYPES)
@@ -100,14 +80,14 @@ class ParquetWriter:
             stream,
             self._schema,
             compression="zstd",
-            # Of landmarks, hardly two are equal, and no query asks for their extremes.
+            # Landmarks hardly repeat, and queries do not filter by their extremes.
             use_dictionary=plain,
             write_statistics=plain,
         )
         self._batches: list[pa.RecordBatch] = []
 
     def write(self, results: Sequence[LandmarkResult]) -> None:
-        """Take some more; they are written when a row group is full."""
+        """Take some results; they are written when a row group is full."""
         columns = [_column(results, name, kind) for name, kind in _TYPES.items()]
         columns += [_landmarks(results, group) for group in self._groups]
         self._batches.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
@@ -115,7 +95,7 @@ class ParquetWriter:
             self._flush()
 
     def close(self) -> None:
-        """Write what is left, and what makes it a Parquet file; the stream stays open."""
+        """Complete the file; the stream stays open."""
         self._flush()
         self._file.close()
 
@@ -133,7 +113,7 @@ def _type(group: Group) -> pa.DataType:
 
 def _column(results: Sequence[LandmarkResult], name: str, kind: pa.DataType) -> pa.Array:
     values = [getattr(result, name) for result in results]
-    if name in _TUPLES:
+    if pa.types.is_struct(kind):
         values = [None if value is None else value._asdict() for value in values]
     return pa.array(values, kind)
 
