@@ -126,14 +126,7 @@ class LandmarkResult(ResultSummary):
 
     @classmethod
     def from_attributes(cls, attributes: Attributes) -> Self | None:
-        """Read a whole item in DynamoDB's own form, as a low-level client returns it.
-
-        Args:
-            attributes: type and value by name: `{"status": {"S": "failed"}, …}`; bytes for B.
-
-        Returns:
-            None for an item without `status`: an application's own, not yet a result.
-        """
+        """Read a whole item in DynamoDB's own form; see `ResultSummary.from_attributes`."""
         if "status" not in attributes:
             return None
         item = _read(attributes)

@@ -36,8 +36,9 @@ class LandmarkTable:
     """The results table. Safe to share between threads.
 
     Credentials, region and endpoint come from where boto3 finds them: environment, profile, role.
-    What returns an iterator asks DynamoDB, and raises its errors, while that is read; wrong
-    arguments raise ValueError at once.
+
+    Every method raises `TableNotFoundError`, `AccessDeniedError`, or `ServiceError` if DynamoDB
+    fails or can't be reached; one that returns an iterator does so while that is read.
     """
 
     def __init__(
@@ -66,9 +67,6 @@ class LandmarkTable:
 
         Raises:
             SeveralResultsError: no bucket was named, and several have a result; it lists them.
-            TableNotFoundError: there is no such table.
-            AccessDeniedError: these credentials may not query it.
-            ServiceError: DynamoDB fails or can't be reached.
         """
         condition = None if bucket is None else self._item.bucket == bucket
         found = list(self._query(key, condition, consistent=consistent))
@@ -77,13 +75,7 @@ class LandmarkTable:
         return found[0] if found else None
 
     def query(self, key: str, *, consistent: bool = False) -> Iterator[LandmarkResult]:
-        """Return the results of all objects of this key, sorted by bucket.
-
-        Raises:
-            TableNotFoundError: there is no such table.
-            AccessDeniedError: these credentials may not query it.
-            ServiceError: DynamoDB fails or can't be reached.
-        """
+        """Return the results of all objects of this key, sorted by bucket."""
         return self._query(key, None, consistent=consistent)
 
     def scan(
@@ -109,9 +101,6 @@ class LandmarkTable:
 
         Raises:
             ValueError: `status` or `segments` is not allowed.
-            TableNotFoundError: there is no such table.
-            AccessDeniedError: these credentials may not scan it.
-            ServiceError: DynamoDB fails or can't be reached.
         """
         if not 1 <= segments <= _MAX_SEGMENTS:
             raise ValueError(f"segments={segments}: expected 1 to {_MAX_SEGMENTS:,}")
@@ -153,9 +142,6 @@ class LandmarkTable:
 
         Raises:
             ValueError: `status` or `limit` is not allowed.
-            TableNotFoundError: there is no such table.
-            AccessDeniedError: these credentials may not query the index, or scan the table.
-            ServiceError: DynamoDB fails or can't be reached.
         """
         if limit is not None and limit < 0:
             raise ValueError(f"limit={limit}: expected 0 or more")
@@ -217,7 +203,7 @@ class Listing(Iterator[ResultSummary]):
         self._found = islice(self._read(), limit)
 
     def __next__(self) -> ResultSummary:
-        """Return the next result, or raise what `LandmarkTable.list` says."""
+        """Return the next result, or raise the errors of `LandmarkTable`."""
         return next(self._found)
 
     @property

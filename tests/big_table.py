@@ -1,7 +1,7 @@
-"""A table of any size that is only ever scanned: moto's would take minutes to fill and to read.
+"""A DynamoDB that only answers Scan, with tables of any size: moto's would take minutes to fill.
 
-It speaks one operation of DynamoDB, Scan, as AWS does: pages of 1 MB, segments, and where the
-next page begins. It takes no notice of filters.
+As in AWS, there are segments, and pages of 1 MB with a key to start the next one. Filters are
+ignored.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.fakes import seen_person
 
-# Items of all groups, as they fit into one of DynamoDB's pages.
+# How many items with all groups fit into one of DynamoDB's pages.
 _PAGE = 130
 
 
@@ -29,11 +29,11 @@ def _number(key: str) -> int:
 
 @contextmanager
 def big_table(items: int, *, pause: threading.Event | None = None) -> Iterator[str]:
-    """The address of a DynamoDB with so many items in each of its tables.
+    """Run a DynamoDB with this many items in each table; yield its address.
 
     Args:
         items: how many.
-        pause: where there is one, every page but the first of a segment waits until it is set.
+        pause: every page but a segment's first waits until it is set.
     """
 
     class Answering(_Scanning):
@@ -55,12 +55,12 @@ def big_table(items: int, *, pause: threading.Event | None = None) -> Iterator[s
 class _Scanning(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # one write an answer
+    wbufsize = -1  # one write per response
     count: int
     may_go_on: threading.Event | None
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
         """Answer with one page."""
@@ -91,7 +91,7 @@ class _Scanning(BaseHTTPRequestHandler):
 
 
 def _rest() -> str:
-    """Everything of an item but its key."""
+    """Everything in an item but its key."""
     seen = seen_person()
     item: dict[str, Any] = {
         "bucket": {"S": "camera"},

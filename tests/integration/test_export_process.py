@@ -54,7 +54,7 @@ def start(address: str, *arguments: str) -> subprocess.Popen[str]:
 def peak_megabytes(items: int, file: Path) -> float:
     """The peak memory of an export of this many results."""
     with big_table(items) as address, start(address, "-o", str(file), "--force") as process:
-        _, words = process.communicate(timeout=60)
+        _, words = process.communicate(timeout=600)
     assert process.returncode == 0, words
     assert words.splitlines()[-3].startswith(f"{items:,} results")
     return int(words.split()[-2]) / 1024
@@ -74,25 +74,14 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
     assert many - few < landmarks_megabytes / 3
 
 
-def test_memory_of_json_lines_does_not_grow(tmp_path: Path) -> None:
-    """Lines are written as results are read."""
-    file = tmp_path / "a.jsonl"
-
-    few, many = peak_megabytes(600, file), peak_megabytes(1500, file)
-
-    assert file.stat().st_size > 50_000_000
-    assert many - few < 12
-
-
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-@pytest.mark.parametrize("form", ["parquet", "jsonl"])
 def test_an_interrupted_export_leaves_no_partial_file(
-    tmp_path: Path, number: signal.Signals, status: int, form: str
+    tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     """An existing file is as it was, and one line says so."""
-    file, part = tmp_path / f"a.{form}", tmp_path / f"a.{form}.part"
+    file, part = tmp_path / "a.parquet", tmp_path / "a.parquet.part"
     file.write_text("older")
     go_on = threading.Event()
     with (
@@ -103,7 +92,7 @@ def test_an_interrupted_export_leaves_no_partial_file(
         wait_until(lambda: part.exists() or process.poll() is not None)
         process.send_signal(number)
         go_on.set()
-        _, words = process.communicate(timeout=30)
+        _, words = process.communicate(timeout=300)
 
     assert process.returncode == status
     assert f"{file} was not written: the export was interrupted" in words

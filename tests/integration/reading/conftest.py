@@ -25,7 +25,7 @@ Save = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def dynalite_endpoint() -> Iterator[str]:
-    """The address of an empty DynamoDB that is not moto's."""
+    """The address of a DynamoDB that is not moto's."""
     require_node()
     with dynalite() as endpoint:
         yield endpoint
@@ -33,14 +33,14 @@ def dynalite_endpoint() -> Iterator[str]:
 
 @pytest.fixture(params=["moto", "dynalite"])
 def dynamodb(request: pytest.FixtureRequest) -> str:
-    """Which DynamoDB the test reads: every one, unless it names its own. dynalite needs Node."""
+    """Which DynamoDB the test uses: each in turn, unless it names one. dynalite needs Node."""
     name: str = request.param
     return name
 
 
 @pytest.fixture
 def encoding() -> LandmarkEncoding:
-    """How landmarks are written, unless a test says otherwise."""
+    """How landmarks are written, by default."""
     return LandmarkEncoding.BINARY
 
 
@@ -48,7 +48,7 @@ def encoding() -> LandmarkEncoding:
 def chosen_dynamodb(
     dynamodb: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Have every client of the test, and of its children, go there."""
+    """Point every client of the test and its child processes there."""
     if dynamodb == "dynalite":
         endpoint = request.getfixturevalue("dynalite_endpoint")
     else:
@@ -76,12 +76,12 @@ def written(chosen_dynamodb: None, encoding: LandmarkEncoding) -> ResultsTable:
 
 @pytest.fixture
 def save(written: ResultsTable) -> Save:
-    """Store a result, by default of a person with every group."""
+    """Return a function that stores a result, by default of a person with every group."""
     return saving(written)
 
 
 def saving(table: ResultsTable) -> Save:
-    """What stores results in this table."""
+    """Return a function that stores results in this table."""
 
     def save_one(
         key: str,

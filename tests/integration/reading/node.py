@@ -1,4 +1,4 @@
-"""Node projects, each with its packages installed once: in `build/node`, by the locked versions."""
+"""Node projects, each with its locked packages installed once, in `build/node`."""
 
 import hashlib
 import json
@@ -18,8 +18,9 @@ TESTS = ROOT / "tests" / "node"
 
 _CACHE = ROOT / "build" / "node"
 _OLDEST_NODE = 20  # of the AWS SDK
-_INSTALL_SECONDS = 120
-_RUN_SECONDS = 30
+# End a hung test.
+_INSTALL_SECONDS = 600
+_RUN_SECONDS = 600
 
 
 def require_node() -> None:
@@ -33,7 +34,7 @@ def require_node() -> None:
 
 
 def install(project: Path) -> Path:
-    """A copy of a Node project with its packages beside it."""
+    """Return a copy of a Node project with its packages."""
     lock = (project / "package-lock.json").read_bytes()
     folder = _CACHE / f"{project.name}-{hashlib.sha256(lock).hexdigest()[:12]}"
     if not folder.exists():
@@ -44,25 +45,25 @@ def install(project: Path) -> Path:
 
 
 def _install(project: Path, folder: Path) -> None:
-    """Whole or not at all, and whoever does the same meanwhile is not in the way."""
+    """Install completely or not at all, even beside another process that does the same."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-        beginning = Path(name) / project.name
-        beginning.mkdir()
+        draft = Path(name) / project.name
+        draft.mkdir()
         for file in ("package.json", "package-lock.json"):
-            shutil.copy(project / file, beginning)
+            shutil.copy(project / file, draft)
         command = ["npm", "ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"]
         try:
-            subprocess.run(command, cwd=beginning, check=True, timeout=_INSTALL_SECONDS)
+            subprocess.run(command, cwd=draft, check=True, timeout=_INSTALL_SECONDS)
         except subprocess.SubprocessError as error:
-            pytest.skip(f"npm does not bring the packages: {error}")
+            pytest.skip(f"npm does not install the packages: {error}")
         with suppress(FileExistsError, OSError):
-            beginning.rename(folder)
+            draft.rename(folder)
 
 
 @contextmanager
 def dynalite() -> Iterator[str]:
-    """An embedded DynamoDB that shares no code with moto; its address."""
+    """Run an embedded DynamoDB that shares no code with moto; yield its address."""
     program = install(TESTS) / "dynalite.mjs"
     with subprocess.Popen(
         ["node", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -75,7 +76,7 @@ def dynalite() -> Iterator[str]:
 
 
 def run_node(program: Path, *arguments: str) -> str:
-    """What a program prints."""
+    """Return what a program prints."""
     command = ["node", str(program), *arguments]
     return subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=_RUN_SECONDS
@@ -83,7 +84,7 @@ def run_node(program: Path, *arguments: str) -> str:
 
 
 def read_in_node(table: str, key: str) -> list[dict[str, Any]]:
-    """What the example reads; groups of landmarks as the hexadecimal bytes of their doubles."""
+    """Return what the example reads; groups of landmarks as doubles, their bytes in hexadecimal."""
     program = install(TESTS) / "print-landmarks.mjs"
     items: list[dict[str, Any]] = json.loads(
         run_node(program, install(EXAMPLE).as_uri(), table, key)

@@ -8,10 +8,9 @@ from itertools import count
 import boto3
 import pytest
 
-from bench.items import write_units
 from landmarks import LandmarkTable
 from landmarks.errors import CorruptImageError, NotAnImageError, ServiceError, TableNotFoundError
-from landmarks.item import PREFIX_INDEX, SUMMARY_ATTRIBUTES, bind_item
+from landmarks.item import SUMMARY_ATTRIBUTES, bind_item
 from landmarks.result import ResultSummary
 from tests.fakes import closed_port, seen_nobody
 from tests.integration.reading.conftest import Save, saving
@@ -196,27 +195,6 @@ def test_summary_is_the_result_without_its_landmarks(make_table: MakeTable, *, i
     assert datetime.now(UTC) - person.processed_at < timedelta(minutes=1)
     assert person.bounding_box is not None
     assert (person.status, short.error_code) == ("detected", "CORRUPT_IMAGE")
-
-
-def test_index_holds_no_landmarks(make_table: MakeTable) -> None:
-    """Its items stay within one write unit."""
-    table = make_table(index=True)
-    table.save("a/person.jpg")
-
-    (item,) = boto3.client("dynamodb").query(
-        TableName=table.name,
-        IndexName=PREFIX_INDEX,
-        KeyConditionExpression="prefix = :prefix",
-        ExpressionAttributeValues={":prefix": {"S": "photos/a/"}},
-    )["Items"]
-
-    assert write_units(item) == 1
-    assert item.keys() == {
-        "object_key",
-        "bucket",
-        "prefix",
-        *SUMMARY_ATTRIBUTES,
-    } - {"error_code", "error_message"}
 
 
 @pytest.mark.parametrize("index", [True, False])

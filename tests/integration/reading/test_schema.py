@@ -49,7 +49,7 @@ def test_items_are_as_the_schema_says(
 
 
 def test_a_person_with_a_mask_is_as_the_schema_says(written: ResultsTable, save: Save) -> None:
-    """Bucket and key, which are texts and both there; nobody else has a mask."""
+    """Bucket and key, both strings."""
     save("photo.jpg", segmentation=MaskPlace("masks", "photos/photo.jpg/feed.png"))
     item, schema = only_item(written), Draft202012Validator(SCHEMA)
 
@@ -61,7 +61,7 @@ def test_a_person_with_a_mask_is_as_the_schema_says(written: ResultsTable, save:
 
 
 def test_schema_refuses_a_mask_of_nobody(written: ResultsTable, save: Save) -> None:
-    """Where nobody was found there is nothing to show."""
+    """Without a person there is no mask."""
     save("photo.jpg", outcome=seen_nobody(), segmentation=MaskPlace("masks", "photo.png"))
     assert not Draft202012Validator(SCHEMA).is_valid(only_item(written))
 
@@ -84,6 +84,6 @@ def test_schema_refuses_a_mask_of_nobody(written: ResultsTable, save: Save) -> N
     ],
 )
 def test_schema_refuses_what_is_no_item(damage: Item, written: ResultsTable, save: Save) -> None:
-    """Wrong words, sizes and combinations."""
+    """Wrong types, sizes and combinations."""
     save("photo.jpg")
     assert not Draft202012Validator(SCHEMA).is_valid(only_item(written) | damage)

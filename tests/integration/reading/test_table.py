@@ -19,15 +19,13 @@ from landmarks.errors import (
     SeveralResultsError,
     TableNotFoundError,
 )
-from landmarks.groups import Landmarks, MaskPlace
-from landmarks.item import item_as_json, landmarks_of
-from landmarks.job import Job
+from landmarks.groups import MaskPlace
+from landmarks.item import item_as_json
 from landmarks.names import HAND_NAMES, POSE_NAMES
 from landmarks.result import LandmarkResult
 from tests.fakes import closed_port, seen_nobody, seen_person
 from tests.integration.reading.conftest import Save
-from worker.model import ModelOptions, mediapipe_version
-from worker.result import Detection
+from worker.model import mediapipe_version
 from worker.table import ResultsTable
 
 KEY = "photo.jpg"
@@ -95,50 +93,13 @@ def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save:
 
 @pytest.mark.parametrize("encoding", [LandmarkEncoding.MAPS])
 def test_person_of_maps_is_read_alike(table: LandmarkTable, save: Save) -> None:
-    """Same arrays and names, to six decimals, for extreme numbers too."""
+    """The same arrays, to six decimals."""
     save(KEY)
     result, seen = get(table), seen_person().landmarks
     for group, array in seen.found():
         read = getattr(result, group.name)
         assert (read.dtype, read.shape, read.flags.writeable) == (np.float32, array.shape, False)
         np.testing.assert_allclose(read, array, rtol=2**-23, atol=5e-7)
-    limits = np.finfo(np.float32)
-    edges = [
-        -0.0,
-        1e-10,
-        1234.5678,
-        -0.5,
-        3.1e20,
-        limits.smallest_subnormal,
-        limits.max,
-        limits.min,
-    ]
-    pose = np.resize(np.array(edges, np.float32), (33, 4))
-
-    save(KEY, outcome=Detection(Landmarks(pose_landmarks=pose), 64, 64, "png"))
-
-    read = get(table).pose_landmarks
-    assert read is not None
-    np.testing.assert_array_equal(read, np.where(np.abs(pose) < 1e-9, np.float32(0), pose))
-    assert not np.signbit(read[pose == 0]).any()
-
-
-@pytest.mark.parametrize("encoding", LandmarkEncoding)
-def test_either_encoding_is_read_whatever_is_written(
-    table: LandmarkTable, save: Save, written: ResultsTable, encoding: LandmarkEncoding
-) -> None:
-    """By a worker that now writes the other one, too; its JSON is the reader's."""
-    save(KEY)
-    (other,) = set(LandmarkEncoding) - {encoding}
-    name = written.item.Meta.table_name
-    since = ResultsTable(name, ModelOptions(), encoding=other).get(Job("photos", KEY))
-
-    result = get(table)
-    found = landmarks_of(since)
-
-    for group, array in found.found():
-        np.testing.assert_array_equal(array, getattr(result, group.name))
-    assert result.to_json() == item_as_json(since)
 
 
 def test_json_is_that_of_the_item(table: LandmarkTable, save: Save, written: ResultsTable) -> None:
