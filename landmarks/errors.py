@@ -196,6 +196,12 @@ class SeveralResultsError(LandmarkError):
         self.buckets = tuple(buckets)
 
 
+def error_codes(kind: type[LandmarkError]) -> list[str]:
+    """Return the codes of the most specific errors below `kind`, sorted."""
+    children = kind.__subclasses__()
+    return sorted({code for child in children for code in error_codes(child)} or {kind.code})
+
+
 def error_code(error: Exception) -> str:
     """An error's stable code, or the class name of one that is not in the tree."""
     return error.code if isinstance(error, LandmarkError) else type(error).__name__

@@ -13,7 +13,7 @@ from pynamodb.pagination import PageIterator, ResultIterator
 
 from landmarks.dynamodb import lacks_index, service_errors
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
-from landmarks.errors import SeveralResultsError
+from landmarks.errors import PermanentError, SeveralResultsError, error_codes
 from landmarks.item import (
     KEYS,
     PREFIX_INDEX,
@@ -136,12 +136,12 @@ class LandmarkTable:
             prefix: `photos/2026/` for the objects right in that folder, `photos/2026/IMG_1` for
                 those of them that begin with it; "" for the objects in no folder.
             status: only "detected", "not_detected" or "failed".
-            error_code: only this error code. Any text: newer workers may write newer codes.
+            error_code: only this code of those in `landmarks.errors`, such as "NOT_AN_IMAGE".
             recursive: every key that begins with the prefix, in whatever folder.
             limit: at most this many results.
 
         Raises:
-            ValueError: `status` or `limit` is not allowed.
+            ValueError: `status`, `error_code` or `limit` is not allowed.
         """
         if limit is not None and limit < 0:
             raise ValueError(f"limit={limit}: expected 0 or more")
@@ -162,8 +162,8 @@ class LandmarkTable:
         prefix: str = "",
         error_code: str | None = None,
     ) -> Condition | None:
-        if status not in (None, *_STATUSES):
-            raise ValueError(f"status={status!r}: expected one of {', '.join(_STATUSES)}")
+        _require("status", status, _STATUSES)
+        _require("error_code", error_code, error_codes(PermanentError))
         item = self._item
         conditions = [
             *([] if status is None else [item.status == status]),
@@ -253,6 +253,11 @@ class Listing(Iterator[ResultSummary]):
         if self._selection is not None:
             condition &= self._selection
         return self._item.scan(condition, attributes_to_get=[*KEYS, *SUMMARY_ATTRIBUTES]).page_iter
+
+
+def _require(name: str, value: str | None, allowed: Sequence[str]) -> None:
+    if value is not None and value not in allowed:
+        raise ValueError(f"{name}={value!r}: expected one of {', '.join(allowed)}")
 
 
 def _pages(

@@ -9,6 +9,7 @@ import click
 from landmarks.cli.options import REQUIRED_TABLE, STATUS, Place, S3Place, stack_options
 from landmarks.cli.terminal import counted, one_line
 from landmarks.enums import FAILED
+from landmarks.errors import PermanentError, error_codes
 from landmarks.result import ResultSummary
 from landmarks.table import LandmarkTable, Listing
 
@@ -22,7 +23,12 @@ _HEADER: Final = _LINE.format("processed", "status", "score or code", "pixels", 
 @click.command("list")
 @click.argument("place", type=S3Place(), metavar="s3://BUCKET/PREFIX")
 @STATUS
-@click.option("--error-code", metavar="CODE", help="Only results that failed with this code.")
+@click.option(
+    "--error-code",
+    type=click.Choice(error_codes(PermanentError)),
+    metavar="CODE",
+    help="Only results that failed with this code.",
+)
 @click.option("--recursive", "-r", is_flag=True, help="Include subfolders.")
 @click.option("--limit", type=click.IntRange(1), metavar="COUNT", help="At most this many.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")

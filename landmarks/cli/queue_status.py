@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from landmarks.cli.options import queue_name
-from landmarks.groups import Durations
 from landmarks.item import LandmarkItem, bind_item
 
 if TYPE_CHECKING:
@@ -166,8 +165,7 @@ def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
 
 
 def _spreads(items: Sequence[LandmarkItem]) -> dict[str, Spread]:
-    stored: list[Durations | None] = [item.duration_ms for item in items]
-    durations = [duration for duration in stored if duration is not None]
+    durations = [item.duration_ms for item in items if item.duration_ms]
     if not durations:
         return {}
     return {

@@ -22,18 +22,12 @@ from landmarks.cli.options import (
 )
 from landmarks.cli.terminal import counted, one_line
 from landmarks.enums import FAILED
-from landmarks.errors import LandmarkError, PermanentError
+from landmarks.errors import PermanentError, error_codes
 from landmarks.item import LandmarkItem, bind_item
 
 _ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code"]
 # Bounds memory. DynamoDB's own pages end at 1 MB, about 130 items with landmarks.
 _PAGE_ITEMS: Final = 500
-
-
-def _error_codes(kind: type[LandmarkError]) -> list[str]:
-    """The codes of the errors below `kind` in the tree."""
-    children = kind.__subclasses__()
-    return sorted({code for child in children for code in _error_codes(child)} or {kind.code})
 
 
 _DRY_RUN: Final = click.option(
@@ -47,7 +41,7 @@ _DRY_RUN: Final = click.option(
 @click.option("--bucket", metavar="NAME", help="Only objects in this bucket.")
 @click.option(
     "--code",
-    type=click.Choice(_error_codes(PermanentError)),
+    type=click.Choice(error_codes(PermanentError)),
     metavar="CODE",
     help="Only objects that failed with this error code.",
 )

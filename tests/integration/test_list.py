@@ -187,11 +187,12 @@ def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> No
     [
         (("photos/new/",), {}, 2, "'photos/new/' is not an address such as s3://bucket/prefix"),
         (
-            ("s3://photos", "--status", "detected", "--error-code", "X"),
+            ("s3://photos", "--status", "detected", "--error-code", "TOO_SMALL"),
             {},
             2,
             "--error-code only goes with --status failed",
         ),
+        (("s3://photos", "--error-code", "TOO_SMAL"), {}, 2, "'TOO_SMAL' is not one of"),
         (("s3://photos",), {"RESULTS_TABLE": ""}, 2, "--table is missing"),
         (("s3://photos", "--table", "no-such"), {}, 1, "no such table: check --table"),
     ],

@@ -196,6 +196,10 @@ def test_errors_are_named() -> None:
             lambda table: table.list("photos", status="done"),
             "status='done': expected one of detected, not_detected, failed",
         ),
+        (
+            lambda table: table.list("photos", error_code="NOT_AN_IMGE"),
+            "error_code='NOT_AN_IMGE': expected one of CORRUPT_IMAGE, ",
+        ),
         (lambda table: table.list("photos", limit=-1), "limit=-1: expected 0 or more"),
         (
             lambda _: failed_result().pixels("pose_world_landmarks"),
