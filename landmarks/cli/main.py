@@ -59,9 +59,9 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ),
         "export": (
             "landmarks.cli.export.command:export",
-            "Write all results, or those of a prefix, into one file.",
+            "Write all results, or those below a prefix, to a file.",
         ),
-        "overlay": ("landmarks.cli.overlay:overlay", "Draw the landmarks of a photograph on it."),
+        "overlay": ("landmarks.cli.overlay:overlay", "Draw a photograph's landmarks on it."),
     },
     "This command": {
         "completion": (
