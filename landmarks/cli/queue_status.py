@@ -16,6 +16,8 @@ from landmarks.item import LandmarkItem, bind_item
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
+    from landmarks.groups import Durations
+
 _DEPTHS: Final = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -165,7 +167,8 @@ def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
 
 
 def _spreads(items: Sequence[LandmarkItem]) -> dict[str, Spread]:
-    durations = [item.duration_ms for item in items if item.duration_ms]
+    stored: list[Durations | None] = [item.duration_ms for item in items]
+    durations = [duration for duration in stored if duration is not None]
     if not durations:
         return {}
     return {
