@@ -46,6 +46,17 @@ $(BENCH_ENVIRONMENT): requirements-bench.txt
 	$(BENCH_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-bench.txt
 	@touch $@
 
+# The lowest versions that pyproject.toml allows, an environment for each set of extras.
+LOWEST_VENV := .venv-lowest
+LOWEST_SETS := base worker cli cli-parquet cli-local-worker
+LOWEST_ENVIRONMENTS := $(LOWEST_SETS:%=$(LOWEST_VENV)/%/.environment)
+
+$(LOWEST_VENV)/%/.environment: pyproject.toml | $(ENVIRONMENT)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D) --no-build --resolution lowest-direct \
+		--requirements pyproject.toml $(patsubst %,--extra %,$(filter-out base,$(subst -, ,$*)))
+	@touch $@
+
 # What ESLint runs on. Where it is not there, JavaScript is left out.
 OLDEST_NODE := 20.19
 NODE_FITS := $(shell command -v npm >/dev/null && node -p "\
@@ -64,10 +75,15 @@ demo: $(ENVIRONMENT) ## photos through queue, worker and table on this machine (
 	$(FETCH_MODELS) $(or $(MODEL_COMPLEXITY),2)
 	$(BIN)/landmarks demo $(if $(IMAGES),--images "$(IMAGES)")
 
+# A file of tests stays in one process. Files are handed out in the order of pyproject.toml's
+# `testpaths`: the slow ones first, so that no process is left alone with one of them.
+PROCESSES := 2
+
 .PHONY: test
-test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) ## every test that needs no Docker
+test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) ## every test that needs no Docker (PROCESSES=2, PYTEST_ARGUMENTS=)
 	$(FETCH_MODELS) 0 1 2
-	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
+		$(PYTEST_ARGUMENTS)
 
 .PHONY: image
 image: $(ENVIRONMENT) ## the container image, its size and cold start (BASE_IMAGE= for another base)
@@ -126,12 +142,18 @@ check-javascript format-javascript:
 	@echo "no npm with Node $(OLDEST_NODE) or newer: the JavaScript was left out" >&2; test "$(CI)" != true
 endif
 
+.PHONY: check-lowest
+check-lowest: $(LOWEST_ENVIRONMENTS) ## the lowest versions that pyproject.toml allows
+	@for set in $(LOWEST_SETS); do \
+		PYTHONPATH=. $(LOWEST_VENV)/$$set/bin/python tests/lowest.py $$set || exit 1; done
+
 .PHONY: check
-check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) check-javascript ## formatter, linter and type checker of Python and JavaScript, docs and template linters
+check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) check-javascript check-lowest ## linters and type checkers, documents, the bench's arithmetic, the lowest versions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m docs.configuration --check
+	$(BIN)/python -m pytest --quiet tests/check
 	$(BIN)/cfn-lint template.yaml infra-sam/fargate.yaml examples/stream-consumer/template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(E2E_VENV)/bin/sam validate --lint
 
@@ -159,4 +181,4 @@ lock: $(ENVIRONMENT) ## compile the locked requirements (UPGRADE=--upgrade for n
 
 .PHONY: clean
 clean: ## remove what was built, and the environment
-	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) lint/node_modules $(dir $(EXAMPLE_ENVIRONMENT)) build *.egg-info
+	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) $(LOWEST_VENV) lint/node_modules $(dir $(EXAMPLE_ENVIRONMENT)) build *.egg-info

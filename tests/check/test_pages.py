@@ -1,4 +1,4 @@
-"""Pages hang together: links lead somewhere, what looks like JSON or YAML is."""
+"""README and `docs/`: links have a target, JSON and YAML can be parsed."""
 
 import json
 import re
@@ -11,8 +11,8 @@ from tests.integration.docs.pages import PAGES, ROOT, anchors, blocks, links, na
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_lead_somewhere(page: Path) -> None:
-    """Files are there, and so are the headings that are linked to."""
+def test_links_have_a_target(page: Path) -> None:
+    """The file exists, and so does the heading."""
     for link in links(page):
         if "://" in link:
             continue
@@ -24,8 +24,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_json_and_yaml_can_be_read(page: Path) -> None:
-    """Whoever copies a piece gets no syntax error."""
+def test_json_and_yaml_can_be_parsed(page: Path) -> None:
+    """A copied block is no syntax error."""
     for block in blocks(page, "json"):
         json.loads(block.text)
     for block in blocks(page, "yaml"):
@@ -33,7 +33,7 @@ def test_json_and_yaml_can_be_read(page: Path) -> None:
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
-    """Nobody has to guess what else there is."""
+    """The README is the index."""
     linked = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md")}
     assert set(PAGES[1:]) <= linked
 

@@ -24,22 +24,6 @@ def values() -> dict[str, float]:
     return {name: figure.value for name, figure in measured.committed().items()}
 
 
-def test_function_is_charged_by_time_and_memory() -> None:
-    """A second of a gigabyte and a request, a million times."""
-    dollars = cost.cost(cost.Workload(wall_ms=1000, memory_mb=1024)).function
-
-    assert dollars == pytest.approx(16.6667 + 0.20)
-
-
-def test_batch_shares_request_and_platform_log() -> None:
-    """Ten images an invocation take a tenth of what an invocation costs."""
-    alone = cost.cost(cost.Workload(wall_ms=100, memory_mb=1024))
-    batch = cost.cost(cost.Workload(wall_ms=100, memory_mb=1024, batch_size=10))
-
-    assert alone.function - batch.function == pytest.approx(0.18)
-    assert batch.logs == pytest.approx(alone.logs / 10)
-
-
 def test_total_is_the_sum_of_the_parts() -> None:
     """5 write units and a read unit, three requests to S3, a kilobyte of log, a request to SQS."""
     workload = cost.Workload(
@@ -57,17 +41,6 @@ def test_total_is_the_sum_of_the_parts() -> None:
 
     assert dollars.table == pytest.approx(5 * 0.625 + 0.125)
     assert dollars.total == pytest.approx(0.20 + 0.40 + 3.25 + 1.20 + 0.50 + platform_log)
-
-
-@pytest.mark.parametrize(
-    ("wall_ms", "batch_size", "billed"),
-    [(83, 1, 83), (83.2, 1, 84), (83.25, 10, 83.3), (8.3, 10, 8.3)],
-)
-def test_invocation_is_billed_in_whole_milliseconds(
-    wall_ms: float, batch_size: int, billed: float
-) -> None:
-    """Rounded up once an invocation, not once an image."""
-    assert cost.billed_ms(wall_ms, batch_size) == pytest.approx(billed)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +62,6 @@ def test_queue_requests_are_shared_by_ten_messages_at_most(
     assert counted == pytest.approx(requests)
 
 
-@pytest.mark.parametrize(("item_bytes", "units"), [(0, 1), (4096, 1), (4097, 2), (7578, 2)])
-def test_reading_takes_a_unit_for_every_4_kilobytes(item_bytes: int, units: int) -> None:
-    """And one for an item that is not there."""
-    assert cost.read_units(item_bytes) == units
-
-
 @pytest.mark.parametrize(
     ("images", "dollars"),
     [(1000, 1), (1e6, 1000), (5e6, 4200), (35e6, 22_200), (36e6, 22_600)],
@@ -102,13 +69,6 @@ def test_reading_takes_a_unit_for_every_4_kilobytes(item_bytes: int, units: int)
 def test_tariff_goes_down_by_steps(images: float, dollars: float) -> None:
     """Rekognition's four; only what is beyond a step gets cheaper."""
     assert prices.HOSTED_APIS[0].dollars(images) == pytest.approx(dollars)
-
-
-def test_idle_pollers_ask_three_times_a_minute() -> None:
-    """Five of them, for 730 hours: 657,000 requests."""
-    polls = cost.idle_month(values())["empty receives by 5 pollers"]
-
-    assert polls == pytest.approx(0.657 * 0.40)
 
 
 def test_stack_is_the_templates() -> None:
@@ -171,14 +131,6 @@ def test_page_shows_the_committed_figures() -> None:
     assert cost_page.filled(page, measured.committed()) == page
 
 
-def test_page_without_a_marker_is_refused() -> None:
-    """A table that has lost its place would be missed by nobody."""
-    page = cost_page.PAGE.read_text().replace("<!-- hosted, by make cost -->", "")
-
-    with pytest.raises(ValueError, match="hosted, by make cost --> has to be there once"):
-        cost_page.filled(page, measured.committed())
-
-
 def test_figure_that_is_missing_is_not_invented() -> None:
     """Its row stands there and says so; one that is from elsewhere has a mark."""
     figures = measured.committed() | {"baseline_wall_ms": Figure(400, "a test")}
@@ -203,8 +155,3 @@ def test_benchmarks_figures_are_taken_by_name(tmp_path: Path) -> None:
         "init_ms": Figure(1, "before"),
         "worker_wall_ms": Figure(80.5, "make bench"),
     }
-
-
-def test_machine_without_a_benchmark_has_no_figures(tmp_path: Path) -> None:
-    """Then the committed ones are all there is."""
-    assert measured.benchmarked(tmp_path / "bench.json") == {}

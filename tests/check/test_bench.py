@@ -1,0 +1,118 @@
+"""What `make bench` computes from its samples, and that its stand-in services are good enough."""
+
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+import boto3
+import pytest
+
+from bench.encodings import sizes
+from bench.figures import Figure, figures
+from bench.items import item_bytes, value_bytes, write_units
+from bench.local import BUCKET, LocalServices
+from landmarks.errors import ObjectNotFoundError
+from landmarks.job import Job
+from tests.fakes import seen_person
+from tests.infra.cloudformation import ROOT
+from worker.model import ModelOptions
+from worker.result import Result
+from worker.s3 import ObjectReader
+from worker.table import ResultsTable
+
+KEY = "2026/a b+c é.jpg"
+JOB = Job(BUCKET, KEY)
+ITEM = {"object_key": {"S": "k" * 1000}, "bucket": {"S": "b"}}
+
+
+class Samples(dict[str, list[float]]):
+    """Three rounds of every sample; each took 100 unless the test says otherwise."""
+
+    def __missing__(self, name: str) -> list[float]:
+        """Three equal rounds."""
+        return [100.0] * 3
+
+
+def found(**samples: list[float]) -> dict[str, Figure]:
+    """The figures of three rounds, by name."""
+    return {figure.name: figure for figure in figures(Samples(samples), [ITEM])}
+
+
+def test_ratios_compare_samples_of_the_same_round() -> None:
+    """A round in which the machine is slow is slow for both sides."""
+    over = found(worker_cpu_ms=[55, 220, 110], limit_cpu_ms=[50, 200, 100])["worker_over_limit"]
+
+    assert over.value == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "sample", "missed", "met"),
+    [
+        ("worker_over_limit", "worker_cpu_ms", 111.0, 109.0),
+        ("children_speedup", "hundred_two_children_wall_ms", 55.0, 54.0),
+        ("baseline_over_worker_gb_seconds", "baseline_wall_ms", 400.0, 415.0),
+    ],
+)
+def test_a_target_is_an_upper_or_a_lower_bound(
+    name: str, sample: str, missed: float, met: float
+) -> None:
+    """Less is better for what is spent, more for what is gained."""
+    assert not found(**{sample: [missed] * 3})[name].met
+    assert found(**{sample: [met] * 3})[name].met
+
+
+@pytest.mark.parametrize(
+    ("number", "size"),
+    [("0", 1), ("7", 2), ("0.5", 2), ("0.123456", 4), ("-0.123456", 5), ("1.5e-07", 2)],
+)
+def test_a_number_takes_a_byte_for_two_digits_and_one_more(number: str, size: int) -> None:
+    """Zeros at either end and the exponent take nothing, a sign takes one."""
+    assert value_bytes({"N": number}) == size
+
+
+def test_lists_and_maps_take_three_bytes_and_one_for_each_element() -> None:
+    """Two landmarks, by hand: 1 + 3 + 2 x (1 + 3 + 3 x (1 + 1 + 2))."""
+    point: dict[str, Any] = {"M": {name: {"N": "0.5"} for name in "xyz"}}
+
+    assert item_bytes({"g": {"L": [point, point]}}) == 36
+
+
+def test_table_md_has_the_sizes_of_both_encodings() -> None:
+    """Every row that follows from an item's bytes is in the page."""
+    page = (ROOT / "docs" / "table.md").read_text("utf-8")
+
+    assert [row for row in sizes() if f"| {' | '.join(row)} |" not in page] == []
+
+
+@pytest.fixture
+def near(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServices]:
+    """The stand-in services, for every client that the test creates."""
+    with LocalServices() as services:
+        for name, value in services.environment.items():
+            monkeypatch.setenv(name, value)
+        yield services
+
+
+def test_the_stand_ins_answer_like_s3_and_dynamodb(near: LocalServices) -> None:
+    """The worker reads an object, stores its result and finds it again."""
+    near.put(KEY, b"content")
+    reader = ObjectReader(boto3.client("s3"), max_image_bytes=1_000_000)
+    table, other = ResultsTable("bench-results", ModelOptions()), Job(BUCKET, "other.jpg")
+
+    with reader.open(JOB) as source:
+        assert source
+        assert source.read(monotonic() + 60) == b"content"
+        table.save(Result(JOB, source.identity, seen_person()))
+    with reader.open(JOB, unless_etag=source.identity.etag) as unchanged:
+        assert unchanged is None
+    with pytest.raises(ObjectNotFoundError), reader.open(other):
+        pass
+
+    stored = table.stored(JOB)
+    assert stored
+    assert table.stored_together([JOB, other]) == {
+        JOB.object_name: stored,
+        other.object_name: None,
+    }
+    (item,) = near.items()
+    assert write_units(item) == 8
