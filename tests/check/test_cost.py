@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import cost, cost_page, measured, prices
+from bench.fargate import compare
 from bench.measured import Figure
 from landmarks.groups import Landmarks
 from landmarks.job import Job
@@ -155,3 +156,14 @@ def test_benchmarks_figures_are_taken_by_name(tmp_path: Path) -> None:
         "init_ms": Figure(1, "before"),
         "worker_wall_ms": Figure(80.5, "make bench"),
     }
+
+
+def test_fargate_breaks_even_where_an_hour_of_a_task_costs_as_much_as_lambda() -> None:
+    """By hand: 0.1 s x 1769/1024 GB x 0.0000166667 $ + 0.0000002 $; 0.04048 $ + 4 x 0.004445 $."""
+    result = compare(100)
+
+    assert result.fargate_dollars_an_hour == pytest.approx(0.05826)
+    assert result.break_even_images_an_hour == pytest.approx(20_095, abs=1)
+    assert result.break_even_images_an_hour * result.lambda_dollars_an_image == pytest.approx(
+        result.fargate_dollars_an_hour
+    )

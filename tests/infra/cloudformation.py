@@ -1,8 +1,6 @@
-"""CloudFormation as `template.yaml` needs it: what is refused, and what becomes of the rest.
+"""Evaluates `template.yaml`: SAM's translator, then parameters, rules, mappings and conditions.
 
-SAM's own translator does the first step; parameters, rules, mappings and
-conditions are evaluated here. A function or constraint that is not known here
-is an error, so that nothing goes unseen.
+A function or a constraint that is not implemented here is an error.
 """
 
 import copy
@@ -20,7 +18,7 @@ from samtranslator.yaml_helper import yaml_parse
 from tests.events import ACCOUNT, REGION
 
 Node: TypeAlias = Any
-"""A piece of a template: what YAML can say."""
+"""Part of a template."""
 
 ROOT: Final = Path(__file__).parents[2]
 STACK_GUID: Final = "f449b250-b969-11e0-a185-5081d0136786"
@@ -42,7 +40,7 @@ def _source() -> Node:
 
 
 def load_template() -> Node:
-    """`template.yaml` as it is written, short functions spelt out."""
+    """`template.yaml`, with the short forms of functions written out."""
     return copy.deepcopy(_source())
 
 
@@ -57,19 +55,19 @@ def _transformed() -> Node:
 
 
 class _NoManagedPolicies:
-    """Stands for the list of AWS's managed policies, which the template does without."""
+    """AWS's managed policies: the template uses none."""
 
     def load(self) -> dict[str, str]:
         return {}
 
 
 def transform_template() -> Node:
-    """Plain CloudFormation, as `sam package` and SAM's macro make it."""
+    """`template.yaml` as plain CloudFormation."""
     return copy.deepcopy(_transformed())
 
 
 def parameter_values(**given: str) -> dict[str, str]:
-    """All parameters as CloudFormation has them, which is as text."""
+    """Every parameter, as text."""
     parameters = _source()["Parameters"]
     unknown = given.keys() - parameters.keys()
     assert not unknown, f"no such parameter: {unknown}"
@@ -77,7 +75,7 @@ def parameter_values(**given: str) -> dict[str, str]:
 
 
 def refusals(**given: str) -> list[str]:
-    """What CloudFormation says against these parameters, before it creates anything."""
+    """Why CloudFormation would refuse these parameters."""
     values = parameter_values(**given)
     parameters = _source()["Parameters"]
     complaints = [
@@ -123,8 +121,7 @@ _CONSTRAINTS: Final[Mapping[str, Callable[[str, Node], bool]]] = {
 class Stack:
     """What CloudFormation would create.
 
-    A reference to the resource X is the text `X`, of a queue `https://X`; its
-    attribute A is the text `X.A`.
+    A reference to resource X is the text `X`, to a queue `https://X`; attribute A is `X.A`.
     """
 
     resources: Mapping[str, Node]
@@ -144,7 +141,7 @@ class Stack:
 
 
 def render(**given: str) -> Stack:
-    """The stack with these parameters, which have to be allowed."""
+    """The stack with these parameters."""
     refused = refusals(**given)
     assert not refused, refused
     template = _transformed()

@@ -1,9 +1,4 @@
-"""The template, made plain CloudFormation and deployed into the embedded services.
-
-They know queues, buckets, tables, functions and mappings, and evaluate the
-template by themselves; of policies on queues and buckets and of alarms they know
-nothing, so those are left to the tests of the rendered template.
-"""
+"""The template deployed into moto, which knows queues, buckets, tables, functions and mappings."""
 
 import itertools
 import json
@@ -36,14 +31,14 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack in the embedded services."""
+    """A deployed stack."""
 
     name: str
     outputs: Mapping[str, str]
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of the created function, Lambda's own included."""
+        """The function's environment, Lambda's own variable included."""
         function = boto3.client("lambda").get_function_configuration(
             FunctionName=self.outputs["FunctionName"]
         )
@@ -54,22 +49,14 @@ class Deployment:
         }
 
     def queue_attributes(self, output: str) -> Mapping[str, str]:
-        """All attributes of one of the two queues."""
+        """The attributes of the queue that an output names."""
         answer = boto3.client("sqs").get_queue_attributes(
             QueueUrl=self.outputs[output], AttributeNames=["All"]
         )
         return {str(name): value for name, value in answer["Attributes"].items()}
 
-    def mapping(self) -> Mapping[str, Node]:
-        """The one event source mapping of the function."""
-        mappings: list[dict[str, Node]] = boto3.client("lambda").list_event_source_mappings(
-            FunctionName=self.outputs["FunctionName"]
-        )["EventSourceMappings"]
-        (mapping,) = mappings
-        return mapping
-
     def items(self, key: str) -> list[dict[str, Node]]:
-        """What a reader of the created table finds of an object."""
+        """The items of an object."""
         items: list[dict[str, Node]] = boto3.client("dynamodb").query(
             TableName=self.outputs["ResultsTable"],
             KeyConditionExpression="object_key = :key",
@@ -79,14 +66,14 @@ class Deployment:
 
 
 def deploy(**parameters: str) -> Deployment:
-    """Create a stack as `sam deploy` does: plain CloudFormation, and every parameter given."""
+    """Create a stack as `sam deploy` does."""
     name = f"deployed-{next(_NUMBERS)}-{os.getpid()}"
     client = boto3.client("cloudformation")
     template = transform_template()
-    # moto knows no conditions of outputs, and would export what is not there.
+    # moto ignores the conditions of outputs.
     wanted = render(**parameters).outputs
     template["Outputs"] = {key: template["Outputs"][key] for key in wanted}
-    # It leaves a hole where AWS::NoValue stands in a list, and then refuses that in a policy.
+    # It puts a hole where AWS::NoValue is in a list, which it then refuses in a policy.
     operators = template["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"]
     if "ExistingImageBucketKeyArn" not in parameters:
         operators["Statement"] = [part for part in operators["Statement"] if "Fn::If" not in part]
@@ -108,13 +95,13 @@ def deploy(**parameters: str) -> Deployment:
 
 @pytest.fixture(scope="module")
 def deployment(services: None) -> Deployment:  # noqa: ARG001, it has to run
-    """The stack that whoever changes no parameter gets."""
+    """The stack with default parameters."""
     return deploy()
 
 
 @pytest.fixture
 def invocations(monkeypatch: pytest.MonkeyPatch) -> list[Node]:
-    """The events that functions would get, which the embedded services run in Docker."""
+    """The events of invocations, which moto would run in Docker."""
     events: list[Node] = []
 
     def invoke(_function: object, event: Node) -> tuple[str, bool, str]:
@@ -125,8 +112,8 @@ def invocations(monkeypatch: pytest.MonkeyPatch) -> list[Node]:
     return events
 
 
-def test_dead_letters_go_to_the_created_queue(deployment: Deployment) -> None:
-    """The created queue hands messages to the created dead-letter queue after eight receives."""
+def test_dead_letters_go_to_the_dead_letter_queue(deployment: Deployment) -> None:
+    """After eight receives, with time left there."""
     queue = deployment.queue_attributes("QueueUrl")
     dead_letters = deployment.queue_attributes("DeadLetterQueueUrl")
     assert json.loads(queue["RedrivePolicy"]) == {
@@ -137,29 +124,8 @@ def test_dead_letters_go_to_the_created_queue(deployment: Deployment) -> None:
     assert int(dead_letters["MessageRetentionPeriod"]) > int(queue["MessageRetentionPeriod"])
 
 
-def test_the_created_queue_waits_long_enough(deployment: Deployment) -> None:
-    """The created queue hides messages for six times the function's timeout and the window."""
-    function = boto3.client("lambda").get_function_configuration(
-        FunctionName=deployment.outputs["FunctionName"]
-    )
-    window = deployment.mapping()["MaximumBatchingWindowInSeconds"]
-    visibility = int(deployment.queue_attributes("QueueUrl")["VisibilityTimeout"])
-    assert visibility == 6 * int(function["Timeout"]) + int(window)
-
-
-def test_the_created_mapping_joins_queue_and_function(deployment: Deployment) -> None:
-    """The created mapping is enabled, from the created queue to the created function."""
-    mapping = deployment.mapping()
-    assert mapping["State"] == "Enabled"
-    assert mapping["EventSourceArn"] == deployment.outputs["QueueArn"]
-    assert mapping["FunctionArn"] == deployment.outputs["FunctionArn"]
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["BatchSize"] == 10
-    assert int(mapping["ScalingConfig"]["MaximumConcurrency"]) == 10
-
-
-def test_the_worker_starts_with_the_created_functions_environment(deployment: Deployment) -> None:
-    """The settings of the created function name the created table, bucket and queues."""
+def test_the_worker_starts_with_the_functions_environment(deployment: Deployment) -> None:
+    """Its settings name the table, bucket and queues of the stack."""
     assert Settings.from_environment(deployment.environment) == Settings(
         results_table=deployment.outputs["ResultsTable"],
         image_bucket=deployment.outputs["ImageBucket"],
@@ -173,7 +139,7 @@ def test_the_worker_starts_with_the_created_functions_environment(deployment: De
 def test_a_message_becomes_an_item(
     deployment: Deployment, invocations: list[Node], detectors: DetectorPool
 ) -> None:
-    """A job on the created queue comes by the created mapping, and its result into the table."""
+    """From the queue through the event source mapping into the table."""
     body = json.dumps({"key": KEY})
     boto3.client("s3").put_object(Bucket=deployment.outputs["ImageBucket"], Key=KEY, Body=person())
     sqs = boto3.client("sqs")
@@ -192,10 +158,10 @@ def test_a_message_becomes_an_item(
     assert item["message_id"] == {"S": sent["MessageId"]}
 
 
-def test_an_unreadable_message_ends_in_the_created_dead_letter_queue(
+def test_an_unreadable_message_becomes_a_dead_letter(
     deployment: Deployment, invocations: list[Node], detectors: DetectorPool
 ) -> None:
-    """What nobody can read goes where the created function's environment says."""
+    """In the queue that the function's environment names."""
     sqs = boto3.client("sqs")
     sqs.send_message(QueueUrl=deployment.outputs["QueueUrl"], MessageBody="photo.jpg")
     settings = Settings.from_environment({**deployment.environment, "MODEL_COMPLEXITY": "1"})
@@ -206,8 +172,8 @@ def test_an_unreadable_message_ends_in_the_created_dead_letter_queue(
     assert message["Body"] == "photo.jpg"
 
 
-def test_the_created_table_takes_results_that_expire(deployment: Deployment) -> None:
-    """The worker's item fits the created table's keys, and expires by the table's attribute."""
+def test_results_expire(deployment: Deployment) -> None:
+    """By the attribute that the table is told of."""
     table = ResultsTable(deployment.outputs["ResultsTable"], ModelOptions(), ttl_days=30)
     identity = ObjectIdentity("0" * 32, datetime(2026, 1, 2, tzinfo=UTC), size_bytes=48_151)
     job = Job("camera-roll", "broken.jpg")
@@ -219,8 +185,8 @@ def test_the_created_table_takes_results_that_expire(deployment: Deployment) -> 
     assert item["bucket"] == {"S": "camera-roll"}
 
 
-def test_the_created_index_lists_a_directory(deployment: Deployment) -> None:
-    """A stack with the index lists by it, one without by its whole table, both the same."""
+def test_the_index_lists_a_folder(deployment: Deployment) -> None:
+    """With and without it the listing is the same."""
     indexed = deploy(PrefixIndex="true")
     assert indexed.outputs["PrefixIndexName"] == "by-prefix"
     assert "PrefixIndexName" not in deployment.outputs
@@ -237,41 +203,16 @@ def test_the_created_index_lists_a_directory(deployment: Deployment) -> None:
         assert listing.by_index == (stack is indexed)
 
 
-def test_the_created_stream_is_the_tables() -> None:
-    """Whoever takes the stack's output follows the created table; unasked there is no output."""
+def test_the_stream_is_that_of_the_table() -> None:
+    """The output names it."""
     outputs = deploy(ResultsStream="NEW_IMAGE").outputs
     table = boto3.client("dynamodb").describe_table(TableName=outputs["ResultsTable"])["Table"]
     assert table["LatestStreamArn"] == outputs["ResultsStreamArn"]
     assert table["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
 
 
-def test_logs_are_forgotten(deployment: Deployment) -> None:
-    """The created log group has the retention of the parameter."""
-    (group,) = boto3.client("logs").describe_log_groups(
-        logGroupNamePrefix=f"/aws/lambda/{deployment.name}"
-    )["logGroups"]
-    assert group["retentionInDays"] == 30
-
-
-def test_the_created_dashboard_names_the_created_resources(deployment: Deployment) -> None:
-    """The dashboard shows the queues and the function under the names that they were given."""
-    body = boto3.client("cloudwatch").get_dashboard(
-        DashboardName=deployment.outputs["DashboardName"]
-    )["DashboardBody"]
-    cells = {
-        cell
-        for widget in json.loads(body)["widgets"]
-        for row in widget["properties"]["metrics"]
-        for cell in row
-        if isinstance(cell, str)
-    }
-    queues = (deployment.outputs[name] for name in ("QueueArn", "DeadLetterQueueArn"))
-    names = {deployment.outputs["FunctionName"], *(arn.split(":")[-1] for arn in queues)}
-    assert names <= cells
-
-
 def test_a_second_stack_on_an_existing_bucket(deployment: Deployment) -> None:
-    """A stack beside the first one uses the bucket that it is given and shares nothing else."""
+    """It shares nothing but the bucket."""
     bucket = deployment.outputs["ImageBucket"]
     before = boto3.client("s3").list_buckets()["Buckets"]
     second = deploy(ExistingImageBucket=bucket, FunctionTimeoutSeconds="300")

@@ -1,4 +1,4 @@
-"""`docs/enqueue.md`: its pieces of CloudFormation, put into `template.yaml` as it says."""
+"""The CloudFormation of `docs/enqueue.md`, put into `template.yaml` as the page says."""
 
 import json
 
@@ -10,7 +10,7 @@ from samtranslator.yaml_helper import yaml_parse
 from tests.infra.cloudformation import Node, load_template
 from tests.integration.test_enqueue_recipes import blocks
 
-# Each source of messages, and what stands for it in the queue's policy.
+# Each source of messages: service and name, as the queue's policy has them.
 RECIPES = {
     "S3 notifications straight to the queue": ("s3.amazonaws.com", "my-photos"),
     "An EventBridge rule": ("events.amazonaws.com", "PhotoRule"),
@@ -19,7 +19,7 @@ RECIPES = {
 
 
 def pieces(heading: str) -> tuple[Node, list[Node]]:
-    """A recipe's resources and its statements of the queue's policy."""
+    """A recipe's resources, and its statements for the queue's policy."""
     resources: Node = {}
     statements: list[Node] = []
     for text in blocks(heading, "yaml"):
@@ -33,7 +33,7 @@ def pieces(heading: str) -> tuple[Node, list[Node]]:
 
 
 def test_the_recipes_fit_into_the_template() -> None:
-    """The linter finds nothing wrong with the template that has them all."""
+    """The linter finds nothing wrong with the template that has all of them."""
     template = load_template()
     policy = template["Resources"]["QueuePolicy"]["Properties"]["PolicyDocument"]
     for heading in RECIPES:
@@ -49,7 +49,7 @@ def test_the_recipes_fit_into_the_template() -> None:
 
 @pytest.mark.parametrize("heading", RECIPES)
 def test_a_recipe_lets_only_its_source_send(heading: str) -> None:
-    """One service, one action, one queue, and only on behalf of the source."""
+    """One service, one action, one queue, on behalf of one source."""
     service, source = RECIPES[heading]
     _, (statement,) = pieces(heading)
 
@@ -60,8 +60,8 @@ def test_a_recipe_lets_only_its_source_send(heading: str) -> None:
     assert source in json.dumps(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
 
 
-def test_the_rules_target_and_the_topics_subscriber_are_the_queue() -> None:
-    """What the sources send arrives where the worker reads."""
+def test_the_rule_and_the_topic_send_to_the_queue() -> None:
+    """As target and as subscriber."""
     queue = {"Fn::GetAtt": ["Queue", "Arn"]}
     rule, topic = (pieces(name)[0] for name in ("An EventBridge rule", "An SNS topic"))
 

@@ -1,4 +1,4 @@
-"""The worker in containers: the Fargate template and the compose file, as they are written."""
+"""The worker in containers: the Fargate template and the compose file."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from bench.fargate import compare, main
 from tests.infra.cloudformation import ROOT, Node, load_template
 from tests.infra.test_settings import Environment
 from worker.model import ModelOptions
@@ -31,12 +30,12 @@ def options_of(command: list[Any]) -> Options:
 
 
 def fargate_environment() -> dict[str, Node]:
-    """The variables that a task gets, as the template has them."""
+    """A task's environment, as the template has it."""
     return {variable["Name"]: variable["Value"] for variable in CONTAINER["Environment"]}
 
 
 def default_of(node: Node) -> str:
-    """What a variable is when no parameter that has a default is given."""
+    """The value of a variable when only parameters without a default are given."""
     if isinstance(node, dict) and "Fn::If" in node:
         return default_of(node["Fn::If"][2])
     if isinstance(node, dict):
@@ -46,14 +45,14 @@ def default_of(node: Node) -> str:
 
 
 def statements(role: str) -> Iterator[Node]:
-    """What a role allows; a statement under a condition counts."""
+    """What a role allows, conditional statements included."""
     (policy,) = RESOURCES[role]["Properties"]["Policies"]
     for statement in policy["PolicyDocument"]["Statement"]:
         yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def granted(role: str) -> set[tuple[str, str]]:
-    """The pairs of action and resource that a role allows, functions by what they name."""
+    """The actions that a role allows, each with the name of its resource."""
 
     def name_of(resource: Node) -> str:
         (named,) = resource.values() if isinstance(resource, dict) else [resource]
@@ -63,14 +62,14 @@ def granted(role: str) -> set[tuple[str, str]]:
 
 
 def test_every_setting_is_set() -> None:
-    """A task gets the variables that the worker reads, but for Lambda's own."""
+    """All that the worker reads but Lambda's own."""
     environment = Environment()
     Settings.from_environment(environment)
     assert fargate_environment().keys() == environment.asked - {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE"}
 
 
-def test_the_defaults_are_the_workers() -> None:
-    """Whoever gives only what has no default gets the worker's own settings."""
+def test_the_defaults_are_those_of_the_worker() -> None:
+    """The template repeats them."""
     variables = {name: default_of(node) for name, node in fargate_environment().items()}
     settings = Settings.from_environment(variables)
     assert settings == Settings(
@@ -85,8 +84,8 @@ def test_the_defaults_are_the_workers() -> None:
     )
 
 
-def test_parameters_are_the_other_stacks() -> None:
-    """Names without a default are its outputs; settings have its names, defaults and limits."""
+def test_parameters_agree_with_the_other_stack() -> None:
+    """Those without a default are its outputs; the others have its names, defaults and limits."""
     template = load_template()
     own = {"ImageUri", "ImageRepositoryArn", "Subnets", "SecurityGroups"}
     required = {name for name, body in PARAMETERS.items() if "Default" not in body} - own
@@ -99,17 +98,8 @@ def test_parameters_are_the_other_stacks() -> None:
             assert PARAMETERS[name].get(rule) == theirs.get(rule), name
 
 
-def test_masks_are_refused_where_the_other_stack_refuses_them() -> None:
-    """What would not fit, and the bucket that the photographs are in."""
-    theirs, own = load_template()["Rules"], FARGATE["Rules"]
-    assert own["MasksFitMemory"] == theirs["MasksFitMemory"]
-    (assertion,) = own["MasksHaveTheirOwnBucket"]["Assertions"]
-    names = [{"Ref": "SegmentationBucket"}, {"Ref": "ImageBucket"}]
-    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": names}]}
-
-
-def test_tasks_may_what_the_function_may() -> None:
-    """The task's role allows what the function's does, but for the log, which is Fargate's."""
+def test_tasks_have_the_permissions_of_the_function() -> None:
+    """But for the log, which Fargate writes."""
     (policy,) = load_template()["Resources"]["WorkerRole"]["Properties"]["Policies"]
     functions = [s.get("Fn::If", [0, s])[1] for s in policy["PolicyDocument"]["Statement"]]
     actions = {s["Action"] for s in functions if not s["Action"].startswith("logs:")}
@@ -133,7 +123,7 @@ def test_tasks_may_what_the_function_may() -> None:
 
 
 def test_fargate_may_pull_the_image_and_write_the_log() -> None:
-    """One action on one resource; only the login to ECR has none to name."""
+    """Only the login to ECR cannot be limited to a resource."""
     assert granted("ExecutionRole") == {
         ("ecr:GetAuthorizationToken", "*"),
         ("ecr:BatchGetImage", "ImageRepositoryArn"),
@@ -144,8 +134,8 @@ def test_fargate_may_pull_the_image_and_write_the_log() -> None:
 
 
 @pytest.mark.parametrize("role", ["TaskRole", "ExecutionRole"])
-def test_only_tasks_of_this_account_take_the_roles(role: str) -> None:
-    """Nobody else's task can be talked into it."""
+def test_only_tasks_of_this_account_assume_the_roles(role: str) -> None:
+    """No confused deputy."""
     (statement,) = RESOURCES[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
     assert statement["Condition"] == {
@@ -153,28 +143,16 @@ def test_only_tasks_of_this_account_take_the_roles(role: str) -> None:
     }
 
 
-def test_the_image_is_a_parameter_that_names_a_version() -> None:
-    """No image is meant by default; what is neither tag nor digest is refused."""
-    assert CONTAINER["Image"] == {"Ref": "ImageUri"}
-    assert "Default" not in PARAMETERS["ImageUri"]
-    allowed = re.compile(PARAMETERS["ImageUri"]["AllowedPattern"])
-    repository = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/landmark-worker"
-    assert allowed.fullmatch(f"{repository}:1.2.0")
-    assert allowed.fullmatch(f"{repository}@sha256:{'0' * 64}")
-    assert not allowed.fullmatch(f"{repository}:")
-    assert not allowed.fullmatch(f"{repository}@sha256:0")
-
-
 def test_tasks_have_a_detector_and_memory_for_each_vcpu() -> None:
-    """A task's size follows its vCPUs, and so do its detectors."""
+    """On Fargate as on Lambda."""
     assert fargate_environment()["DETECTORS"] == {"Ref": "Vcpus"}
     for vcpus in PARAMETERS["Vcpus"]["AllowedValues"]:
         size = FARGATE["Mappings"]["Size"][vcpus]
         assert size == {"Cpu": str(1024 * int(vcpus)), "Memory": str(4096 * int(vcpus))}
 
 
-def test_fargate_asks_for_health_where_the_poller_tells_of_it() -> None:
-    """The health check's command and the poller's have the same port, and the drain fits."""
+def test_fargate_checks_health_where_the_poller_reports_it() -> None:
+    """On the same port; and the poller has time to drain."""
     assert CONTAINER["EntryPoint"] == ["python3"]
     poller = options_of(CONTAINER["Command"])
     word, python, *check = CONTAINER["HealthCheck"]["Command"]
@@ -185,8 +163,8 @@ def test_fargate_asks_for_health_where_the_poller_tells_of_it() -> None:
     assert poller.drain_seconds + 3 <= CONTAINER["StopTimeout"] <= 120
 
 
-def test_containers_have_little_to_misuse() -> None:
-    """No root, no writable root file system, no capabilities; on Fargate and with compose."""
+def test_containers_are_unprivileged() -> None:
+    """No root, no writable root file system, no capabilities."""
     assert CONTAINER["User"] == WORKER["user"] == "993:990"
     assert CONTAINER["ReadonlyRootFilesystem"] is WORKER["read_only"] is True
     assert CONTAINER["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
@@ -195,8 +173,8 @@ def test_containers_have_little_to_misuse() -> None:
     assert {"cpus", "mem_limit", "memswap_limit", "pids_limit"} <= WORKER.keys()
 
 
-def test_tasks_follow_the_backlog() -> None:
-    """Messages that wait, by running tasks, of this queue and this service."""
+def test_tasks_scale_with_the_backlog() -> None:
+    """Waiting messages divided by running tasks."""
     policy = RESOURCES["BacklogPolicy"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
     metrics = {m["Id"]: m for m in policy["CustomizedMetricSpecification"]["Metrics"]}
     assert policy["TargetValue"] == {"Ref": "BacklogPerTask"}
@@ -206,22 +184,15 @@ def test_tasks_follow_the_backlog() -> None:
     ]
     waiting, tasks = (metrics[name]["MetricStat"]["Metric"] for name in ("waiting", "tasks"))
     assert (waiting["Namespace"], tasks["Namespace"]) == ("AWS/SQS", "ECS/ContainerInsights")
-    # Without it there is no such metric, and nothing to divide by without a task.
+    # Without Container Insights there is no such metric, without a task a division by zero.
     assert RESOURCES["Cluster"]["Properties"]["ClusterSettings"] == [
         {"Name": "containerInsights", "Value": "enabled"}
     ]
     assert PARAMETERS["MinTasks"]["MinValue"] == 1
 
 
-def test_spot_is_a_choice() -> None:
-    """Off by default."""
-    (provider,) = RESOURCES["Service"]["Properties"]["CapacityProviderStrategy"]
-    assert provider["CapacityProvider"]["Fn::If"] == ["IsSpot", "FARGATE_SPOT", "FARGATE"]
-    assert PARAMETERS["Spot"]["Default"] == "false"
-
-
 def compose_environment() -> dict[str, str]:
-    """The variables of compose's container, where the shell has none."""
+    """The container's environment when the shell sets nothing."""
     return {
         name: match[2] if (match := _DEFAULT.fullmatch(value)) else value
         for name, value in WORKER["environment"].items()
@@ -229,15 +200,15 @@ def compose_environment() -> dict[str, str]:
 
 
 def test_compose_finds_the_local_stack() -> None:
-    """Its defaults are what SAM's containers are told, and the worker starts with them."""
+    """Its defaults are those of `sam local invoke`, and the worker starts with them."""
     sam: Node = yaml_parse((ROOT / "infra-sam" / "env.json").read_text("utf-8"))["Worker"]
     variables = compose_environment()
     assert {name: variables[name] for name in sam} == sam
     assert Settings.from_environment(variables).detectors == WORKER["cpus"] == 1
 
 
-def test_compose_asks_for_health_where_the_poller_tells_of_it() -> None:
-    """The same file in both commands, on the only file system that can be written to."""
+def test_compose_checks_health_where_the_poller_reports_it() -> None:
+    """In the same file, on the only writable file system."""
     poller = options_of(WORKER["command"])
     _, _, *check = WORKER["healthcheck"]["test"]
     checked = options_of(check)
@@ -248,32 +219,3 @@ def test_compose_asks_for_health_where_the_poller_tells_of_it() -> None:
 
 
 # The price
-
-
-def test_price_of_a_hundred_milliseconds(capsys: pytest.CaptureFixture[str]) -> None:
-    """By hand: 0.1 s x 1769/1024 GB x 0.0000166667 $ + 0.00000002 $; 0.04048 $ + 4 x 0.004445 $."""
-    result = compare(100)
-    assert result.lambda_dollars_an_image == pytest.approx(2.89923e-6, rel=1e-5)
-    assert result.fargate_dollars_an_hour == pytest.approx(0.05826)
-    assert result.break_even_images_an_hour == pytest.approx(20_095, abs=1)
-    assert result.most_images_an_hour == 36_000
-    main(["100"])
-    assert "break-even  20,095 images an hour (5.58 a second)" in capsys.readouterr().out
-
-
-def test_break_even_costs_the_same_on_both() -> None:
-    """At the break-even rate an hour of Lambda's images is an hour of a task."""
-    for milliseconds in (30, 100, 900):
-        result = compare(milliseconds, gigabytes=2)
-        images = result.break_even_images_an_hour
-        assert images * result.lambda_dollars_an_image == pytest.approx(
-            result.fargate_dollars_an_hour
-        )
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "fast"])
-def test_time_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command ends with its usage, not with a figure."""
-    with pytest.raises(SystemExit, match="2"):
-        main(["--", text])
-    assert "usage:" in capsys.readouterr().err

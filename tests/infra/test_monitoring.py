@@ -1,4 +1,4 @@
-"""Logs, alarms and the dashboard: what they show has to exist, and what exists they show."""
+"""The dashboard shows the metrics that exist, and the alarms watch the right ones."""
 
 import json
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ DIMENSIONS_OF_AWS = {
 
 
 def emitted_metrics(capsys: pytest.CaptureFixture[str]) -> tuple[set[str], set[tuple[str, ...]]]:
-    """The names and the dimensions of everything that the worker counts."""
+    """The names and dimensions of all metrics that the worker emits."""
     job = Job("camera-roll", "photo.jpg")
     identity = ObjectIdentity("0" * 32, datetime(2026, 1, 2, tzinfo=UTC), 48_151)
     telemetry = Telemetry()
@@ -54,7 +54,7 @@ def emitted_metrics(capsys: pytest.CaptureFixture[str]) -> tuple[set[str], set[t
 
 
 def dashboard_metrics() -> Iterator[tuple[str, ...]]:
-    """Every metric of the dashboard as namespace, name, dimension and its value."""
+    """Every metric of the dashboard: namespace, name, dimension, value."""
     body = json.loads(render().properties("Dashboard")["DashboardBody"])
     for widget in body["widgets"]:
         above: list[str] = []
@@ -66,10 +66,10 @@ def dashboard_metrics() -> Iterator[tuple[str, ...]]:
             yield tuple(above)
 
 
-def test_the_dashboard_shows_all_that_the_worker_counts(
+def test_the_dashboard_shows_every_metric_of_the_worker(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The worker's metrics and those of the dashboard are the same, dimension included."""
+    """And none that the worker does not emit."""
     names, dimensions = emitted_metrics(capsys)
     shown = [metric for metric in dashboard_metrics() if metric[0] == NAMESPACE]
     assert {name for _, name, *_ in shown} == names
@@ -78,7 +78,7 @@ def test_the_dashboard_shows_all_that_the_worker_counts(
 
 
 def test_the_dashboard_shows_the_stacks_own_queues_and_function() -> None:
-    """Of AWS's metrics the dashboard names only such as there are, of this stack's resources."""
+    """AWS has these metrics, and they are of this stack's resources."""
     shown = {metric for metric in dashboard_metrics() if metric[0] != NAMESPACE}
     assert {namespace for namespace, *_ in shown} == METRICS_OF_AWS.keys()
     for namespace, name, dimension, value in shown:
@@ -88,28 +88,13 @@ def test_the_dashboard_shows_the_stacks_own_queues_and_function() -> None:
         assert value in resources
 
 
-def test_dashboards_of_two_regions_have_two_names() -> None:
-    """Dashboards have one name in all regions, so the region is part of it."""
-    name = render().properties("Dashboard")["DashboardName"]
-    assert name == "landmark-worker-eu-central-1"
-
-
-def test_the_dashboard_has_no_gaps_and_no_overlaps() -> None:
-    """Two widgets stand beside each other in every row."""
-    body = json.loads(render().properties("Dashboard")["DashboardBody"])
-    places = [(widget["x"], widget["y"]) for widget in body["widgets"]]
-    rows = len(places) // 2
-    assert sorted(places) == sorted((x, 6 * row) for x in (0, 12) for row in range(rows))
-    assert {(widget["width"], widget["height"]) for widget in body["widgets"]} == {(12, 6)}
-
-
 def alarms(**values: str) -> dict[str, Node]:
     """The alarms of the stack."""
     return render(**values).of_type("AWS::CloudWatch::Alarm")
 
 
-def test_what_is_watched() -> None:
-    """Dead letters, the queue's age, errors and throttles: each of the resource it is about."""
+def test_alarms_watch_dead_letters_age_errors_and_throttles() -> None:
+    """Each of the resource that it is named after."""
     watched = {
         (
             alarm["Namespace"],
@@ -131,39 +116,15 @@ def test_what_is_watched() -> None:
 
 
 def test_one_dead_letter_is_enough() -> None:
-    """A single message in the dead-letter queue, error or throttling counts."""
+    """One error or throttled call, too."""
     for name in ("DeadLettersAlarm", "ErrorsAlarm", "ThrottlesAlarm"):
         alarm = alarms()[name]
         assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
 
 
-def test_a_stack_without_work_is_no_alarm() -> None:
-    """SQS and Lambda report nothing while nothing happens, and that is well."""
-    assert {alarm["TreatMissingData"] for alarm in alarms().values()} == {"notBreaching"}
-
-
-def test_the_age_is_the_parameters() -> None:
-    """Whoever wants to hear of older messages only says from which age on."""
-    alarm = alarms(AlarmAgeSeconds="7200")["QueueAgeAlarm"]
-    assert alarm["Threshold"] == "7200"
-    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-
-
 def test_alarms_go_to_the_topic_if_there_is_one() -> None:
-    """With a topic every alarm says there when it begins and ends; without one it says nothing."""
+    """Both when they begin and when they end."""
     for alarm in alarms(AlarmTopicArn=TOPIC).values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC]
     for alarm in alarms().values():
         assert not alarm.keys() & {"AlarmActions", "OKActions"}
-
-
-def test_logs_are_kept_as_long_as_asked() -> None:
-    """The function writes to the stack's own log group, which forgets.
-
-    As text: CloudWatch then takes the worker's JSON lines, and the metrics in
-    them, as they are.
-    """
-    stack = render(LogRetentionDays="90")
-    assert stack.properties("WorkerLogs")["RetentionInDays"] == "90"
-    logging = stack.properties("Worker")["LoggingConfig"]
-    assert logging == {"LogGroup": "WorkerLogs", "LogFormat": "Text"}

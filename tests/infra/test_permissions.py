@@ -1,4 +1,4 @@
-"""Who may do what, and how: every policy of the rendered stack."""
+"""Every policy of the stack: who may do what."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.infra.cloudformation import STACK_GUID, Node, Stack, render
 
 KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
-# The stacks that differ in their policies.
+# Parameters that change policies.
 VARIANTS = [
     {},
     {"BucketNotifications": "true"},
@@ -18,14 +18,14 @@ VARIANTS = [
     {"PrefixIndex": "true"},
     {"SegmentationBucket": "masks"},
 ]
-# Actions for which IAM knows no resources, so that "*" is all that can be said:
+# Actions that IAM cannot limit to a resource:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
 WITHOUT_RESOURCES = {"cloudwatch:GetMetricStatistics"}
 CREATED_BUCKET = f"landmark-images-{STACK_GUID}"
 
 
 def policy_documents(node: Node) -> Iterator[Node]:
-    """Every policy document, wherever in the stack it stands."""
+    """Every policy document in the stack."""
     children = list(node.values()) if isinstance(node, dict) else node
     if isinstance(node, dict):
         yield from (body for key, body in node.items() if key.endswith("PolicyDocument"))
@@ -45,7 +45,7 @@ def statements(stack: Stack, effect: str) -> list[Node]:
 
 
 def granted(document: Node) -> set[tuple[str, str]]:
-    """The pairs of action and resource that a policy allows."""
+    """The actions that a policy allows, each with its resource."""
     return {(statement["Action"], statement["Resource"]) for statement in document["Statement"]}
 
 
@@ -62,11 +62,7 @@ def worker_permissions(**values: str) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("values", VARIANTS)
 def test_one_action_on_one_resource(values: dict[str, str]) -> None:
-    """Whatever is allowed is one action, spelt out, on one resource.
-
-    The only wildcards are those that cannot be had otherwise: a bucket's objects, and the
-    resource of an action that knows none.
-    """
+    """Wildcards are a bucket's objects, and the resource of an action that has none."""
     allowing = statements(render(**values), "Allow")
     assert len(allowing) > 10, "the policies have not been found"
     for statement in allowing:
@@ -87,8 +83,8 @@ def test_one_action_on_one_resource(values: dict[str, str]) -> None:
     ("values", "bucket"),
     [({}, "ImageBucket"), ({"ExistingImageBucket": "camera-roll"}, "camera-roll")],
 )
-def test_the_worker_may_what_it_does(values: dict[str, str], bucket: str) -> None:
-    """The function may use its queue, bucket, table and log group, as far as it does."""
+def test_the_worker_has_the_permissions_that_it_uses(values: dict[str, str], bucket: str) -> None:
+    """On its queue, bucket, table and log group."""
     assert worker_permissions(**values) == {
         ("sqs:ReceiveMessage", "Queue.Arn"),
         ("sqs:DeleteMessage", "Queue.Arn"),
@@ -107,20 +103,20 @@ def test_the_worker_may_what_it_does(values: dict[str, str], bucket: str) -> Non
 
 
 def test_the_worker_may_decrypt_where_the_bucket_has_a_key() -> None:
-    """An existing bucket's own key is the only one that the function may use."""
+    """With the key of the existing bucket, and no other."""
     without = worker_permissions(ExistingImageBucket="camera-roll")
     values = {"ExistingImageBucket": "camera-roll", "ExistingImageBucketKeyArn": KEY_ARN}
     assert worker_permissions(**values) - without == {("kms:Decrypt", KEY_ARN)}
 
 
-def test_the_worker_may_write_masks_and_nothing_else() -> None:
-    """Objects of the masks' bucket are the only ones it may put, and only where there is one."""
+def test_the_worker_may_write_masks() -> None:
+    """In the bucket for masks, where there is one."""
     added = worker_permissions(SegmentationBucket="masks") - worker_permissions()
     assert added == {("s3:PutObject", "arn:aws:s3:::masks/*")}
 
 
 def test_the_worker_has_one_role_and_no_policy_of_aws() -> None:
-    """SAM adds no role, and no managed policy that would allow more than is written here."""
+    """A managed policy would allow more than the template says."""
     stack = render()
     (role,) = stack.of_type("AWS::IAM::Role").values()
     assert "ManagedPolicyArns" not in role
@@ -129,7 +125,7 @@ def test_the_worker_has_one_role_and_no_policy_of_aws() -> None:
 
 
 def test_producers_may_only_send() -> None:
-    """The policy for producers allows to send to the queue and nothing else."""
+    """To the queue, and nothing else."""
     document = render().properties("ProducerPolicy")["PolicyDocument"]
     assert granted(document) == {("sqs:SendMessage", "Queue.Arn")}
 
@@ -154,12 +150,10 @@ def test_readers_may_query_the_index_where_there_is_one() -> None:
     ("values", "bucket"),
     [({}, "ImageBucket"), ({"ExistingImageBucket": "camera-roll"}, "camera-roll")],
 )
-def test_operators_may_what_the_command_does(values: dict[str, str], bucket: str) -> None:
-    """They may look at everything, and send and bring back jobs; they write no photographs.
-
-    That the command needs all of this, and nothing else, is tested by running it:
-    tests/integration/test_command_permissions.py.
-    """
+def test_operators_have_the_permissions_that_the_command_needs(
+    values: dict[str, str], bucket: str
+) -> None:
+    """tests/integration/test_command_permissions.py runs it to see what it needs."""
     assert operator_permissions(**values) == {
         ("sqs:GetQueueAttributes", "Queue.Arn"),
         ("sqs:SendMessage", "Queue.Arn"),
@@ -180,7 +174,7 @@ def test_operators_may_what_the_command_does(values: dict[str, str], bucket: str
 
 
 def test_operators_may_decrypt_where_the_bucket_has_a_key() -> None:
-    """Photographs are read with the key of an existing bucket."""
+    """With the key of the existing bucket, and no other."""
     without = operator_permissions(ExistingImageBucket="camera-roll")
     values = {"ExistingImageBucket": "camera-roll", "ExistingImageBucketKeyArn": KEY_ARN}
     assert operator_permissions(**values) - without == {("kms:Decrypt", KEY_ARN)}
@@ -188,16 +182,8 @@ def test_operators_may_decrypt_where_the_bucket_has_a_key() -> None:
 
 @pytest.mark.parametrize("values", [{"PrefixIndex": "true"}, {"SegmentationBucket": "masks"}])
 def test_operators_need_no_more_with_an_index_or_masks(values: dict[str, str]) -> None:
-    """The index is asked for in any case, and no command reads masks."""
+    """The index is allowed in any case, and no command reads masks."""
     assert operator_permissions(**values) == operator_permissions()
-
-
-def test_nothing_needs_more_than_the_capability_to_create_roles() -> None:
-    """Roles and policies are unnamed, so that CAPABILITY_IAM is enough."""
-    stack = render()
-    for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
-        for properties in stack.of_type(kind).values():
-            assert not properties.keys() & {"RoleName", "ManagedPolicyName"}
 
 
 @pytest.mark.parametrize(
@@ -223,7 +209,7 @@ def test_nothing_needs_more_than_the_capability_to_create_roles() -> None:
 def test_only_tls(
     policy: str, kind: str, name: str | list[str], action: str, resources: str | list[str]
 ) -> None:
-    """Both queues and the bucket deny everybody everything that comes without TLS."""
+    """Queues and bucket deny every request without TLS."""
     properties = render().properties(policy)
     assert properties[kind] == name
     assert properties["PolicyDocument"]["Statement"] == [
@@ -239,7 +225,7 @@ def test_only_tls(
 
 
 def test_every_queue_and_bucket_has_its_policy() -> None:
-    """None is left without the policy that the test above looks at."""
+    """The test above covers them all."""
     stack = render()
     queues = [
         url
@@ -255,7 +241,7 @@ def test_every_queue_and_bucket_has_its_policy() -> None:
     [({}, CREATED_BUCKET), ({"ExistingImageBucket": "camera-roll"}, "camera-roll")],
 )
 def test_only_the_bucket_may_notify(values: dict[str, str], bucket: str) -> None:
-    """S3 may send to the queue for this bucket of this account, if notifications are wanted."""
+    """S3 may send to the queue on behalf of this bucket of this account."""
     document = render(**values, BucketNotifications="true").properties("QueuePolicy")
     _, statement = document["PolicyDocument"]["Statement"]
     assert statement == {

@@ -1,4 +1,4 @@
-"""What the stack consists of, and how its parts are joined."""
+"""The stack's resources, where the worker, the reader or an operator depends on them."""
 
 from operator import itemgetter
 
@@ -6,30 +6,13 @@ import pytest
 from pynamodb.attributes import TTLAttribute
 
 from landmarks.item import LandmarkItem, bind_item
-from tests.infra.cloudformation import STACK_GUID, Node, render
-
-NAMES_OF_OUTPUTS = {
-    "DashboardName",
-    "DeadLetterQueueArn",
-    "DeadLetterQueueUrl",
-    "FunctionArn",
-    "FunctionName",
-    "ImageBucket",
-    "OperatorPolicyArn",
-    "ProducerPolicyArn",
-    "QueueArn",
-    "QueueUrl",
-    "ReaderPolicyArn",
-    "ResultsTable",
-    "ResultsTableArn",
-}
-
+from tests.infra.cloudformation import Node, render
 
 # The function and its queue
 
 
-def test_only_failed_messages_come_again() -> None:
-    """The mapping reads the handler's answer message by message, and has the asked sizes."""
+def test_only_failed_messages_are_retried() -> None:
+    """Lambda takes the handler's answer message by message."""
     stack = render(BatchSize="20", BatchWindowSeconds="5", MaximumConcurrency="7")
     assert stack.properties("WorkerJobs") == {
         "BatchSize": "20",
@@ -39,28 +22,6 @@ def test_only_failed_messages_come_again() -> None:
         "MaximumBatchingWindowInSeconds": "5",
         "ScalingConfig": {"MaximumConcurrency": "7"},
     }
-
-
-def test_the_function_is_an_image_for_x86() -> None:
-    """The function is the image that was built, for the processor that MediaPipe has wheels for."""
-    worker = render().properties("Worker")
-    assert worker["PackageType"] == "Image"
-    assert worker["Architectures"] == ["x86_64"]
-
-
-def test_failed_messages_end_in_the_dead_letter_queue() -> None:
-    """Each of the two queues names the other."""
-    stack = render(MaxReceiveCount="6")
-    queue, dead_letters = stack.properties("Queue"), stack.properties("DeadLetterQueue")
-    assert queue["RedrivePolicy"] == {
-        "deadLetterTargetArn": "DeadLetterQueue.Arn",
-        "maxReceiveCount": "6",
-    }
-    allowed = dead_letters["RedriveAllowPolicy"]
-    assert allowed["redrivePermission"] == "byQueue"
-    assert allowed["sourceQueueArns"] == [
-        f"arn:aws:sqs:eu-central-1:111122223333:{queue['QueueName']}"
-    ]
 
 
 def test_queues_are_encrypted() -> None:
@@ -73,8 +34,8 @@ def test_queues_are_encrypted() -> None:
 # The table
 
 
-def test_the_table_is_the_workers() -> None:
-    """The table has the keys and the expiry attribute of the item that the worker writes."""
+def test_the_table_has_the_keys_of_the_workers_item() -> None:
+    """And expires items by its TTL attribute."""
     table = render().properties("ResultsTable")
     keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
     attributes = LandmarkItem.get_attributes()
@@ -88,15 +49,9 @@ def test_the_table_is_the_workers() -> None:
     assert table["TimeToLiveSpecification"] == {"AttributeName": expiry, "Enabled": True}
 
 
-def test_the_table_has_no_index_unasked() -> None:
-    """Without the parameter nobody pays for it."""
-    stack = render()
-    assert "GlobalSecondaryIndexes" not in stack.properties("ResultsTable")
-    assert "PrefixIndexName" not in stack.outputs
-
-
-def test_the_index_is_the_readers() -> None:
-    """Keys, projection and name are those by which the reader asks."""
+def test_the_index_is_the_one_that_the_reader_queries() -> None:
+    """Keys, projection and name agree, and without the parameter there is none."""
+    assert "GlobalSecondaryIndexes" not in render().properties("ResultsTable")
     stack = render(PrefixIndex="true")
     table = stack.properties("ResultsTable")
     (index,) = bind_item("any", for_reading=True)._indexes.values()
@@ -115,24 +70,16 @@ def test_the_index_is_the_readers() -> None:
     assert stack.outputs["PrefixIndexName"]["Export"] == {"Name": "landmark-worker:PrefixIndexName"}
 
 
-def test_the_table_is_safe() -> None:
-    """The table is paid by request, recoverable to a point in time and encrypted."""
-    table = render().properties("ResultsTable")
-    assert table["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["SSESpecification"] == {"SSEEnabled": True}
-
-
-def test_the_table_has_no_stream_unasked() -> None:
-    """Nor is there an output that would name one."""
+def test_a_stream_is_an_option() -> None:
+    """Without the parameter there is neither stream nor output."""
     stack = render()
     assert "StreamSpecification" not in stack.properties("ResultsTable")
     assert "ResultsStreamArn" not in stack.outputs
 
 
 @pytest.mark.parametrize("view", ["KEYS_ONLY", "NEW_IMAGE", "NEW_AND_OLD_IMAGES"])
-def test_the_table_has_the_stream_that_is_asked_for(view: str) -> None:
-    """Other stacks find it under the stack's name."""
+def test_other_stacks_import_the_stream(view: str) -> None:
+    """Its ARN is exported under the stack's name."""
     stack = render(ResultsStream=view)
     table = stack.properties("ResultsTable")
     assert table["StreamSpecification"] == {"StreamViewType": view}
@@ -142,7 +89,7 @@ def test_the_table_has_the_stream_that_is_asked_for(view: str) -> None:
 
 
 def test_results_and_photographs_survive_the_stack() -> None:
-    """Table and bucket stay when the stack is deleted or has to replace them; nothing else does."""
+    """Table and bucket are kept when the stack is deleted or replaces them; nothing else is."""
     for name, resource in render().resources.items():
         kept = name in {"ResultsTable", "ImageBucket"}
         for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
@@ -153,7 +100,7 @@ def test_results_and_photographs_survive_the_stack() -> None:
 
 
 def test_the_bucket_is_private() -> None:
-    """No access list and no policy can open the bucket to the public, and it is encrypted."""
+    """No ACL and no policy can make it public, and it is encrypted."""
     bucket = render().properties("ImageBucket")
     assert bucket["PublicAccessBlockConfiguration"] == {
         "BlockPublicAcls": True,
@@ -166,15 +113,8 @@ def test_the_bucket_is_private() -> None:
     assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
 
 
-def test_the_bucket_has_a_name_of_its_own() -> None:
-    """The created bucket's name fits S3's rules whatever the stack is called."""
-    name = render().properties("ImageBucket")["BucketName"]
-    assert name == f"landmark-images-{STACK_GUID}"
-    assert len(name) <= 63
-
-
 def test_an_existing_bucket_is_left_alone() -> None:
-    """With an existing bucket the stack creates none, changes none, and the worker reads it."""
+    """The worker reads it, and the stack creates and changes none."""
     stack = render(ExistingImageBucket="camera-roll")
     assert not stack.of_type("AWS::S3::Bucket")
     assert not stack.of_type("AWS::S3::BucketPolicy")
@@ -183,8 +123,8 @@ def test_an_existing_bucket_is_left_alone() -> None:
     assert stack.outputs["ImageBucket"]["Value"] == "camera-roll"
 
 
-def test_the_bucket_notifies_nobody_unasked() -> None:
-    """Without the parameter no object becomes a job by itself."""
+def test_notifications_are_an_option() -> None:
+    """Without the parameter no upload becomes a job."""
     stack = render()
     assert "NotificationConfiguration" not in stack.properties("ImageBucket")
     assert len(stack.properties("QueuePolicy")["PolicyDocument"]["Statement"]) == 1
@@ -203,8 +143,8 @@ SUFFIX = {"Name": "suffix", "Value": ".jpg"}
         ({"NotificationPrefix": "photos/", "NotificationSuffix": ".jpg"}, [PREFIX, SUFFIX]),
     ],
 )
-def test_the_bucket_notifies_of_new_objects(values: dict[str, str], rules: list[Node]) -> None:
-    """Every new object becomes a job, or those whose keys begin and end as asked."""
+def test_new_objects_become_jobs(values: dict[str, str], rules: list[Node]) -> None:
+    """All of them, or those that match prefix and suffix."""
     stack = render(BucketNotifications="true", **values)
     (notification,) = stack.properties("ImageBucket")["NotificationConfiguration"][
         "QueueConfigurations"
@@ -213,39 +153,4 @@ def test_the_bucket_notifies_of_new_objects(values: dict[str, str], rules: list[
     assert notification == {"Event": "s3:ObjectCreated:*", "Queue": "Queue.Arn"}
 
 
-def test_the_bucket_comes_after_the_permission_to_notify() -> None:
-    """S3 tries out a notification when it is configured, and would refuse one that is denied."""
-    assert render(BucketNotifications="true").resources["ImageBucket"]["DependsOn"] == "QueuePolicy"
-
-
 # Outputs
-
-
-def test_outputs_are_complete_and_exported() -> None:
-    """Whoever needs a part of the stack finds it, other stacks under the stack's name."""
-    outputs = render().outputs
-    assert outputs.keys() == NAMES_OF_OUTPUTS
-    for name, output in outputs.items():
-        assert output["Description"]
-        if name != "DashboardName":
-            assert output["Export"] == {"Name": f"landmark-worker:{name}"}
-
-
-def test_outputs_name_what_they_say() -> None:
-    """Every output is the name, the address or the ARN of the resource that it is called after."""
-    values = {name: output["Value"] for name, output in render().outputs.items()}
-    assert values == {
-        "DashboardName": "Dashboard",
-        "DeadLetterQueueArn": "DeadLetterQueue.Arn",
-        "DeadLetterQueueUrl": "https://DeadLetterQueue",
-        "FunctionArn": "Worker.Arn",
-        "FunctionName": "Worker",
-        "ImageBucket": "ImageBucket",
-        "OperatorPolicyArn": "OperatorPolicy",
-        "ProducerPolicyArn": "ProducerPolicy",
-        "QueueArn": "Queue.Arn",
-        "QueueUrl": "https://Queue",
-        "ReaderPolicyArn": "ReaderPolicy",
-        "ResultsTable": "ResultsTable",
-        "ResultsTableArn": "ResultsTable.Arn",
-    }

@@ -1,4 +1,4 @@
-"""The worker's settings as the template's parameters: the same names, defaults and limits."""
+"""The template's parameters are the worker's settings: same names, defaults and limits."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ PARAMETERS: Node = load_template()["Parameters"]
 
 
 def worker_environment(stack: Stack) -> dict[str, str]:
-    """The variables that the function gets, Lambda's own included."""
+    """The function's environment, Lambda's own variable included."""
     worker = stack.properties("Worker")
     return {
         **worker["Environment"]["Variables"],
@@ -23,34 +23,34 @@ def worker_environment(stack: Stack) -> dict[str, str]:
 
 
 def worker_settings(stack: Stack) -> Settings:
-    """The settings with which the worker would start."""
+    """The settings that the worker would start with."""
     return Settings.from_environment(worker_environment(stack))
 
 
 class Environment(Mapping[str, str]):
-    """An environment that remembers which variables it was asked for."""
+    """An environment that notes which variables are read."""
 
     def __init__(self) -> None:
-        """Have only what is required."""
+        """Have only the required variable."""
         self._variables = {"RESULTS_TABLE": "results"}
         self.asked: set[str] = set()
 
     def __getitem__(self, name: str) -> str:
-        """The variable, noted."""
+        """Note that it is read."""
         self.asked.add(name)
         return self._variables[name]
 
     def __iter__(self) -> Iterator[str]:
-        """The names of what is there."""
+        """The names."""
         return iter(self._variables)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many."""
         return len(self._variables)
 
 
 def setting_parameters() -> list[str]:
-    """The parameters that become a variable of the worker's under the same name."""
+    """The parameters that have the name of a variable."""
     worker = load_template()["Resources"]["Worker"]["Properties"]
     variables = worker["Environment"]["Variables"]
     return [
@@ -59,15 +59,15 @@ def setting_parameters() -> list[str]:
 
 
 def test_every_setting_is_set() -> None:
-    """The function gets the variables that the worker reads, and none that it does not know."""
+    """The function's variables are those that the worker reads."""
     environment = Environment()
     Settings.from_environment(environment)
     is_boto3s = {"AWS_ENDPOINT_URL"}
     assert worker_environment(render()).keys() - is_boto3s == environment.asked
 
 
-def test_the_defaults_are_the_workers() -> None:
-    """Whoever changes no parameter gets the worker's own defaults."""
+def test_the_defaults_are_those_of_the_worker() -> None:
+    """The template repeats them."""
     assert worker_settings(render()) == Settings(
         results_table="ResultsTable",
         image_bucket="ImageBucket",
@@ -78,8 +78,8 @@ def test_the_defaults_are_the_workers() -> None:
     )
 
 
-def test_every_setting_has_its_parameter() -> None:
-    """Each parameter reaches the setting of its name."""
+def test_every_setting_has_a_parameter() -> None:
+    """Each sets the setting of its name."""
     stack = render(
         ExistingImageBucket="camera-roll",
         RetryBaseSeconds="300",
@@ -144,18 +144,18 @@ EDGES = [
 
 
 @pytest.mark.parametrize("name", setting_parameters())
-def test_no_value_is_taken_that_the_worker_would_not_start_with(name: str) -> None:
-    """What the template takes for a setting, `settings.py` takes; at the edges of both."""
+def test_the_worker_starts_with_every_allowed_value(name: str) -> None:
+    """Tried at the limits of the template and of `settings.py`."""
     roomy = {"FunctionTimeoutSeconds": "900", "FunctionMemoryMegabytes": "8845"}
-    taken = [edge for edge in EDGES if not refusals(**{**roomy, name: edge})]
-    assert taken, "none of these values is allowed"
-    for value in taken:
+    accepted = [edge for edge in EDGES if not refusals(**{**roomy, name: edge})]
+    assert accepted, "none of these values is allowed"
+    for value in accepted:
         worker_settings(render(**{**roomy, name: value}))
 
 
 @pytest.mark.parametrize("megabytes", PARAMETERS["FunctionMemoryMegabytes"]["AllowedValues"])
 def test_memory_is_whole_vcpus_with_a_detector_each(megabytes: int) -> None:
-    """Every memory size is whole vCPUs, and the worker starts as many detectors."""
+    """The worker starts one detector for each vCPU."""
     stack = render(FunctionMemoryMegabytes=str(megabytes))
     assert stack.properties("Worker")["MemorySize"] == str(megabytes)
     assert worker_settings(stack).detectors * 1769 == megabytes

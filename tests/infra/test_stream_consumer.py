@@ -1,4 +1,4 @@
-"""The template of the stream's consumer, and what docs/streams.md shows of it."""
+"""The example of a stream consumer, and what docs/streams.md shows of it."""
 
 import re
 from textwrap import dedent
@@ -8,7 +8,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.events import REGION
-from tests.infra.cloudformation import ROOT, Node, load_template
+from tests.infra.cloudformation import ROOT, Node
 
 EXAMPLE = ROOT / "examples" / "stream-consumer"
 TEMPLATE = (EXAMPLE / "template.yaml").read_text("utf-8")
@@ -18,7 +18,7 @@ STREAM_POLICY = "AWSLambdaDynamoDBExecutionRole"
 
 
 class _ManagedPolicies:
-    """AWS's policy for functions that read a stream, the only one that SAM attaches here."""
+    """AWS's policy for functions that read a stream."""
 
     def load(self) -> dict[str, str]:
         return {STREAM_POLICY: f"arn:aws:iam::aws:policy/service-role/{STREAM_POLICY}"}
@@ -26,7 +26,7 @@ class _ManagedPolicies:
 
 @pytest.fixture
 def resources(monkeypatch: pytest.MonkeyPatch) -> Node:
-    """Plain CloudFormation, as SAM makes it."""
+    """Plain CloudFormation."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     template = yaml_parse(TEMPLATE)
     # `sam package` uploads the code and says where it is.
@@ -34,8 +34,8 @@ def resources(monkeypatch: pytest.MonkeyPatch) -> Node:
     return transform(template, {}, _ManagedPolicies())["Resources"]
 
 
-def test_records_that_fail_come_again_and_are_given_up_at_last(resources: Node) -> None:
-    """By what the function answers, and to the queue of the failed ones."""
+def test_failed_records_are_retried_and_end_in_a_queue(resources: Node) -> None:
+    """Record by record, five times."""
     mapping = resources["ConsumerResults"]["Properties"]
     assert mapping["EventSourceArn"] == {"Ref": "ResultsStreamArn"}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -46,8 +46,8 @@ def test_records_that_fail_come_again_and_are_given_up_at_last(resources: Node) 
     }
 
 
-def test_function_may_send_to_its_two_queues(resources: Node) -> None:
-    """And read streams, and no more."""
+def test_the_function_may_read_the_stream_and_send_to_its_queues(resources: Node) -> None:
+    """And nothing else."""
     role = resources["ConsumerRole"]["Properties"]
     managed = {arn.rpartition("/")[2] for arn in map(str, role["ManagedPolicyArns"])}
     assert STREAM_POLICY in managed
@@ -68,8 +68,8 @@ def _list(node: Node) -> list[Node]:
     return node if isinstance(node, list) else [node]
 
 
-def test_function_is_the_example(resources: Node) -> None:
-    """Its handler exists, and gets the variable that it reads."""
+def test_the_function_is_the_example(resources: Node) -> None:
+    """Its handler exists, and gets the variables that it reads."""
     function = resources["Consumer"]["Properties"]
     module, _, name = function["Handler"].partition(".")
     source = (EXAMPLE / f"{module}.py").read_text("utf-8")
@@ -79,22 +79,8 @@ def test_function_is_the_example(resources: Node) -> None:
     )
 
 
-def test_parameter_is_the_workers_output() -> None:
-    """Of a stack that was deployed as the description says."""
-    (parameter,) = yaml_parse(TEMPLATE)["Parameters"]
-    worker = load_template()
-    assert parameter in worker["Outputs"]
-    assert "NEW_IMAGE" in worker["Parameters"]["ResultsStream"]["AllowedValues"]
-
-
 def test_docs_show_the_template() -> None:
-    """Word by word, as far as they show it."""
+    """Word for word."""
     (shown,) = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
     start = TEMPLATE.index("        Results:\n")
     assert shown == dedent(TEMPLATE[start : TEMPLATE.index("\nOutputs:")])
-
-
-def test_docs_name_every_value_of_the_parameter() -> None:
-    """And none that the template would refuse."""
-    allowed = load_template()["Parameters"]["ResultsStream"]["AllowedValues"]
-    assert set(re.findall(r"^\| `([A-Z_]+)` \|", DOCS, re.MULTILINE)) == set(allowed) - {""}
