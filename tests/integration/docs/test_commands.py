@@ -1,12 +1,11 @@
-"""Every command that README and `docs/` show is run as it stands there.
+"""Every command in README and `docs/` is run as the page shows it.
 
-The exceptions are few and named: what needs an AWS account, Docker or Node says so on the page;
-`make` is what CI calls.
+Except what needs an AWS account, Docker or Node, which the page has to say, and `make`.
 """
 
 import os
 import re
-import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,11 +21,11 @@ from tests.integration.test_poller import wait_until
 
 PAGES_WITH_COMMANDS: Final = [page for page in PAGES if blocks(page, "console")]
 
-# What the pages call the table of a deployed stack, and the bucket of somebody's photographs.
+# The names that the pages use for a deployed stack's table and for a bucket of photographs.
 DEPLOYED_TABLE: Final = "landmark-worker-results"
 THEIR_BUCKET: Final = "my-photos"
 
-# Programs that are not everywhere: whoever is to call them is told what they need.
+# Programs that are not run here, and what the page has to say that they need.
 NEEDS: Final = {
     "aws": ("AWS account",),
     "sam": ("AWS account", "Docker"),
@@ -37,16 +36,16 @@ NEEDS: Final = {
     "pip": ("AWS account",),
     "cp": ("AWS account",),
 }
-# What prepares a shell, and has no meaning here.
+# Prepares a shell; does nothing here.
 SHELL: Final = ("export ", ". ", "cd ", "eval ")
 UUID: Final = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 class Shell:
-    """A folder with photographs, and a local stack that `landmarks` finds there or without."""
+    """A folder with photographs, and the environment of a local stack."""
 
     def __init__(self, folder: Path, cloud: Cloud, variables: Mapping[str, str]) -> None:
-        """Have `landmarks` and `python` be this checkout's."""
+        """Put this checkout's `landmarks` and `python` on PATH."""
         self.folder = folder
         self.cloud = cloud
         programs = folder / "bin"
@@ -64,33 +63,35 @@ class Shell:
         }
 
     def run(self, command: str, *, answer: str = "y\n") -> subprocess.CompletedProcess[str]:
-        """Run a command line as a shell would; a live view is ended after some seconds."""
-        line = (
-            f"timeout --foreground --preserve-status --signal=INT 4 {command}"  # one signal
-            if "--watch" in command
-            else command
-        )
-        return subprocess.run(
-            ["bash", "-c", line],
+        """Run a command line as a shell would; Ctrl-C ends a live view once it shows something."""
+        with subprocess.Popen(
+            ["bash", "-c", f"exec {command}" if "--watch" in command else command],
             cwd=self.folder,
             env=self._environment,
-            input=answer,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
-            check=False,
-        )
+        ) as process:
+            if "--watch" in command and process.stdout:
+                process.stdout.readline()
+                process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(answer)
+        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+    def send_a_dead_letter(self) -> None:
+        """Send a message that the worker cannot read, and wait until it has given it up."""
+        self.cloud.send('{"photo": "new/h/beach.jpg"}')
+        wait_until(lambda: self.cloud.queued() == 0)
 
     def letter(self) -> str:
-        """The id of a dead letter that is there now."""
-        wait_until(lambda: UUID.search(self.run("landmarks dead-letters list").stdout) is not None)
+        """The id of a dead letter."""
         found = UUID.search(self.run("landmarks dead-letters list").stdout)
-        assert found
-        return found[0]
+        return found[0] if found else self.letter()
 
 
 def prepare(shell: Shell) -> None:
-    """Photographs in a folder and in two buckets, results of some, and letters that are dead."""
+    """Store photographs in a folder and in two buckets, and have some processed."""
     photos = shell.folder / "photos"
     (photos / "h").mkdir(parents=True)
     (photos / "portrait.jpg").write_bytes(person())
@@ -110,12 +111,11 @@ def prepare(shell: Shell) -> None:
     ]:
         shell.cloud.put(key, content)
         shell.cloud.send(f'{{"key": "{key}"}}')
-    shell.cloud.send('{"photo": "new/h/beach.jpg"}', "new/h/beach.jpg", "neither")
     wait_until(lambda: shell.cloud.queued() == 0)
 
 
 def copy_results(shell: Shell) -> None:
-    """Have the table of a deployed stack hold what the local one holds."""
+    """Copy the local table to that of a deployed stack."""
     client, local = shell.cloud.clients["dynamodb"], shell.cloud.stack.table
     table = client.describe_table(TableName=local)["Table"]
     fields = {field: table[field] for field in ("KeySchema", "AttributeDefinitions")}
@@ -124,27 +124,21 @@ def copy_results(shell: Shell) -> None:
         client.put_item(TableName=DEPLOYED_TABLE, Item=item)
 
 
-@pytest.fixture(params=PAGES_WITH_COMMANDS, ids=name)
-def page(request: pytest.FixtureRequest) -> Path:
-    """A page that shows commands."""
-    path: Path = request.param
-    return path
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    """What somebody has who reads the page from its beginning."""
-    output = tmp_path / "build" / "local"
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A folder with photographs, and a local stack with results, for all pages in turn."""
+    folder = tmp_path_factory.mktemp("reader")
+    output = folder / "build" / "local"
     with running(output, "--port", "0"):
         variables = sourced(output)
-        shell = Shell(tmp_path, cloud_of(variables), variables)
+        shell = Shell(folder, cloud_of(variables), variables)
         prepare(shell)
         copy_results(shell)
         yield shell
 
 
 def is_for_elsewhere(block: Block, command: str) -> bool:
-    """Whether a command is not for this machine; then the page has said what it needs."""
+    """Whether a command cannot run here; then the page says what it needs."""
     program = command.split(maxsplit=1)[0]
     if program == "make":
         target = command.split()[1]
@@ -157,8 +151,10 @@ def is_for_elsewhere(block: Block, command: str) -> bool:
     return True
 
 
+@pytest.mark.parametrize("page", PAGES_WITH_COMMANDS, ids=name)
 def test_every_command_of_a_page_works(page: Path, shell: Shell) -> None:
-    """From the first to the last one, each ends as the page shows it: well, or with an error."""
+    """From the first to the last, each succeeds or fails as the page shows it."""
+    shell.send_a_dead_letter()
     for block in blocks(page, "console"):
         for command, shown in block.dialogue:
             if is_for_elsewhere(block, command):
@@ -173,8 +169,8 @@ def test_every_command_of_a_page_works(page: Path, shell: Shell) -> None:
 
 
 def test_every_program_of_a_page_works(shell: Shell) -> None:
-    """The pieces of Python on a page run against the stack, one after the other."""
-    assert shell.run("landmarks export -o results.parquet").returncode == 0
+    """The Python of a page runs against the stack, one block after the other."""
+    assert shell.run("landmarks export --force -o results.parquet").returncode == 0
     for page in PAGES:
         pieces = [block.text for block in blocks(page, "python")]
         program = shell.folder / f"{page.stem}.py"
@@ -184,8 +180,8 @@ def test_every_program_of_a_page_works(shell: Shell) -> None:
         assert not (result and result.returncode), f"{name(page)}: {result}"
 
 
-def test_the_tools_that_the_pages_call_are_few() -> None:
-    """A program that nobody here knows is a mistake, or has to be added above with its needs."""
+def test_every_program_that_the_pages_run_is_known() -> None:
+    """Another one is a mistake, or belongs in `NEEDS`."""
     known = {*NEEDS, "make", "landmarks", "python", "export", ".", "cd", "eval"}
     programs = {
         re.sub(r"^(\w+=\S+ )+", "", command).split()[0]
@@ -194,4 +190,3 @@ def test_the_tools_that_the_pages_call_are_few() -> None:
         for command in block.commands
     }
     assert programs <= known
-    assert shutil.which("bash")
