@@ -1,4 +1,4 @@
-"""What is in the image, and what is not."""
+"""What the image contains."""
 
 import json
 import re
@@ -18,14 +18,16 @@ task = pathlib.Path("/var/task")
 print(json.dumps([str(path.relative_to(task)) for path in task.rglob("*")]))
 """
 
-WORKER = """
+# The files of both packages, with their contents.
+PACKAGES = """
 import json, pathlib
 task = pathlib.Path("/var/task")
-files = [file for file in (task / "worker").rglob("*.*") if file.suffix != ".pyc"]
+names = "landmarks", "worker"
+files = [file for name in names for file in (task / name).rglob("*.*") if file.suffix != ".pyc"]
 print(json.dumps({str(file.relative_to(task)): file.read_bytes().hex() for file in files}))
 """
 
-# What the user that runs it may not read, and what it may write.
+# What the image's user cannot read, and what it can write.
 ACCESS = """
 import json, os, pathlib
 paths = [path for top in ("/var/task", "/opt") for path in pathlib.Path(top).rglob("*")]
@@ -34,7 +36,7 @@ writable = [str(path) for path in paths if os.access(path, os.W_OK) and not path
 print(json.dumps([os.getuid(), unreadable, writable]))
 """
 
-# All that a start imports, the detector's side too.
+# What a cold start imports, in the worker and in the detector.
 IMPORTS = """
 import worker.composition, worker.startup, worker.telemetry, worker.poller.loop
 import worker.detector.child, worker.detector.decode, worker.detector.graph
@@ -43,7 +45,7 @@ worker.detector.graph.import_lean()
 
 
 def ask(image: str, program: str) -> Any:  # noqa: ANN401, it is JSON
-    """Run a program in the image, as the image's own user, and read its answer."""
+    """Run a program in the image, as the image's user, and read the JSON that it prints."""
     options = ("--rm", "--network=none", "--entrypoint=python3")
     return json.loads(docker("run", *options, image, "-c", program))
 
@@ -62,12 +64,12 @@ def paths(image: str) -> list[str]:
 
 
 def normalized(name: str) -> str:
-    """A distribution's name as lock files write it."""
+    """A distribution's name in the spelling of lock files."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_locked_packages_and_no_others_are_inside(paths: list[str]) -> None:
-    """The distributions are those of the lock file: no matplotlib, no jax, no pytest."""
+def test_exactly_the_locked_packages_are_inside(paths: list[str]) -> None:
+    """No Matplotlib, no JAX, no pytest."""
     lock = (ROOT / "image" / "requirements.txt").read_text(encoding="utf-8")
     locked = re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)
 
@@ -76,8 +78,8 @@ def test_locked_packages_and_no_others_are_inside(paths: list[str]) -> None:
     assert sorted(normalized(folder.rpartition("-")[0]) for folder in folders) == sorted(locked)
 
 
-def test_nothing_is_inside_that_never_runs(paths: list[str]) -> None:
-    """No tests, commands, types, or what only a compiler needs."""
+def test_nothing_is_inside_that_is_never_used(paths: list[str]) -> None:
+    """No tests, commands, type stubs or headers."""
     folders = {"tests", "matplotlib", "jax", "bin"}
     suffixes = (".pyi", ".c", ".h", ".a", ".whl")
 
@@ -86,26 +88,20 @@ def test_nothing_is_inside_that_never_runs(paths: list[str]) -> None:
     assert found == []
 
 
-def test_worker_is_the_one_of_this_checkout(image: str) -> None:
-    """The worker's files are those of the checkout, without what only a person's machine runs."""
-    here = ROOT / "worker"
+def test_code_is_that_of_this_checkout(image: str) -> None:
+    """The whole worker, and of `landmarks` what .dockerignore lets in."""
     patterns = ("*.py", "*.pbtxt", "*.jpg", "py.typed")
-    files = [file for pattern in patterns for file in here.rglob(pattern)]
-    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    local = [ROOT / path for path in ignored if path.startswith("worker/")]
-    assert here / "local" in local
+    files = [file for pattern in patterns for file in (ROOT / "worker").rglob(pattern)]
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    files += [ROOT / line[1:] for line in lines if line.startswith("!landmarks/")]
 
-    inside = ask(image, WORKER)
+    inside = ask(image, PACKAGES)
 
-    assert inside == {
-        str(file.relative_to(ROOT)): file.read_bytes().hex()
-        for file in files
-        if not {file, *file.parents} & {*local}
-    }
+    assert inside == {str(file.relative_to(ROOT)): file.read_bytes().hex() for file in files}
 
 
 def test_each_image_has_the_model_it_was_built_for(images: dict[int, str]) -> None:
-    """Of the three pose models an image has the one of its complexity, which is its default."""
+    """Only the pose model of its complexity, which is its default."""
     for complexity, image in images.items():
         models = {path.rpartition("/")[2] for path in ask(image, LISTING) if "pose_lan" in path}
         variables = docker("inspect", "--format={{json .Config.Env}}", image)
@@ -114,8 +110,8 @@ def test_each_image_has_the_model_it_was_built_for(images: dict[int, str]) -> No
         assert f"MODEL_COMPLEXITY={complexity}" in json.loads(variables)
 
 
-def test_code_comes_compiled(image: str) -> None:
-    """Whatever a start imports of the worker and its packages is read from compiled files."""
+def test_code_is_compiled(image: str) -> None:
+    """A cold start compiles nothing."""
     options = ("--rm", "--network=none", "--entrypoint=python3")
 
     said = docker("run", *options, image, "-v", "-c", IMPORTS, errors_too=True)
@@ -126,8 +122,8 @@ def test_code_comes_compiled(image: str) -> None:
     assert [origin for origin in origins if not origin.endswith(".pyc")] == []
 
 
-def test_user_reads_everything_and_writes_nothing(images: dict[int, str]) -> None:
-    """The image's own user is not root, and has read access to the code, and only that."""
+def test_the_user_can_read_the_code_and_write_nothing(images: dict[int, str]) -> None:
+    """And it is not root."""
     user, unreadable, writable = ask(images[2], ACCESS)
 
     assert user == 993
@@ -136,7 +132,7 @@ def test_user_reads_everything_and_writes_nothing(images: dict[int, str]) -> Non
 
 
 def test_labels_name_version_and_revision(images: dict[int, str]) -> None:
-    """`make image` writes into the labels what git calls the checkout."""
+    """`make image` takes them from git."""
     found = labels(images[0])
 
     assert found["title"] == "landmark-worker"
@@ -145,7 +141,7 @@ def test_labels_name_version_and_revision(images: dict[int, str]) -> None:
 
 
 def test_report_adds_up(image: str, base: str) -> None:
-    """The sizes that `make image` prints are the image's, and its parts fit into it."""
+    """The sizes that `make image` prints are those of the image and its parts."""
     found = build_image.sizes(image, base)
 
     report = build_image.report(image, base, found)
