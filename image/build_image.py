@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""Build the worker's container image, and say how large it is and what of.
+"""Build the worker's container image, and print its size by parts.
 
-The pose models go into the build context first (`image/model-cache`), from this machine's cache
-or from where `fetch_models.py` finds them, so that the build itself downloads none. `sam build`
-needs no more than that: `build_image.py --models-only`.
+The pose models are first put into the build context (`image/model-cache`), so that the build
+itself downloads none. For `sam build` that is enough: `build_image.py --models-only`.
 """
 
 import argparse
@@ -30,7 +29,7 @@ _COMPLEXITIES = (0, 1, 2)
 _BUILD_SECONDS = 1800
 _PARTS_SHOWN = 8
 
-# Runs inside the image: bytes of everything at the top of /var/task, and of the model.
+# Runs in the image: the bytes of each entry of /var/task, and of the model.
 _MEASURE = """
 import json, pathlib
 task, sizes = pathlib.Path("/var/task"), {}
@@ -43,7 +42,7 @@ for path in task.rglob("*"):
 print(json.dumps(sizes))
 """
 
-# Folders that belong to a package with another name.
+# Folders that are counted to another package.
 _PART_OF = {"opencv_python_headless.libs": "cv2", "numpy.libs": "numpy"}
 
 
@@ -52,9 +51,9 @@ class Sizes:
     """Bytes of an image.
 
     Attributes:
-        total: all of it, not compressed.
-        base: of that, the base's.
-        parts: what stands in `/var/task`, the largest first.
+        total: of the whole image, uncompressed.
+        base: of the base image.
+        parts: of the entries of `/var/task`, largest first.
     """
 
     total: int
@@ -62,22 +61,22 @@ class Sizes:
     parts: Mapping[str, int]
 
 
-def bring_models(complexities: Sequence[int] = _COMPLEXITIES) -> None:
+def add_models(complexities: Sequence[int] = _COMPLEXITIES) -> None:
     """Put the models that MediaPipe's wheel lacks into the build context.
 
     Raises:
-        FileNotFoundError: a model is nowhere to be had; what was tried is on standard error.
+        FileNotFoundError: a model cannot be downloaded; standard error says why.
     """
     for model in read_manifest(fetch_models.MANIFEST).models:
         names = [f"{source.sha256[:16]}-{model.file}" for source in model.sources]
         in_wheel = any(source.kind == "wheel" for source in model.sources)
         at_hand = any((MODEL_CACHE / name).exists() for name in names)
         if model.complexity in complexities and not in_wheel and not at_hand:
-            _bring(model)
+            _add(model)
 
 
-def _bring(model: Model) -> None:
-    """Put one model there, under the name by which `fetch_models.py --cache` finds it."""
+def _add(model: Model) -> None:
+    """Add one model under the name that `fetch_models.py --cache` looks for."""
     with tempfile.TemporaryDirectory() as folder:
         if fetch_models.main(["--complexity", str(model.complexity), "--target", folder]) != 0:
             raise FileNotFoundError(f"{model.file} is missing")
@@ -104,7 +103,7 @@ def build(tag: str, *, base_image: str | None = None, complexity: int = 2) -> No
 
 
 def git(*arguments: str) -> str:
-    """What git says of this checkout; "unknown" where there is none."""
+    """Ask git about this checkout; "unknown" outside of one."""
     done = subprocess.run(
         ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False
     )
@@ -126,7 +125,7 @@ def sizes(tag: str, base_image: str) -> Sizes:
 
 
 def report(tag: str, base_image: str, found: Sizes) -> str:
-    """Say the sizes for people."""
+    """Format the sizes."""
     shown = list(found.parts.items())[:_PARTS_SHOWN]
     rest = found.total - found.base - sum(size for _, size in shown)
     lines = [(f"base {base_image}", found.base), *shown, ("everything else", rest)]
@@ -161,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parse_arguments(argv)
     try:
-        bring_models(_COMPLEXITIES if options.models_only else [options.complexity])
+        add_models(_COMPLEXITIES if options.models_only else [options.complexity])
         if not options.models_only:
             build(options.tag, base_image=options.base_image, complexity=options.complexity)
             found = sizes(options.tag, options.base_image)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measure how long the image takes from nothing to its first landmarks.
+"""Measure how long the image takes from `docker run` to its first landmarks.
 
-`python image/cold_start.py`: some starts in containers as in Lambda (`lambda_like.py`),
-against the embedded services. The figures are this machine's: trust their ratios.
+`python image/cold_start.py` starts containers as Lambda does (`lambda_like.py`), with the
+embedded services. Absolute figures depend on the machine.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from docker_cli import DockerError
 from lambda_like import gateway, worker
 from landmarks.local.stack import LocalStack, create_stack, embedded_services
 
-# What the emulator logs; the "Init Duration" in its REPORT is that of nothing.
+# The emulator's log; the "Init Duration" in its REPORT line is meaningless.
 _INITIALISATION = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 _DURATION = re.compile(r"REPORT .*\tDuration: ([\d.]+) ms")
 _PHOTO = "astronaut.png"
@@ -35,8 +35,8 @@ class Start:
     """One start, in seconds.
 
     Attributes:
-        until_landmarks: from `docker run` to the first answer, with landmarks.
-        initialisation: Lambda's part of it before the first invocation, by the emulator's clock.
+        until_landmarks: from `docker run` to the first answer.
+        initialisation: of that, before the first invocation, by the emulator's clock.
         warm: a later invocation, by the emulator's clock.
     """
 
@@ -46,7 +46,7 @@ class Start:
 
 
 def measure(image: str, stack: LocalStack) -> Start:
-    """Start a container, and have it look at one photograph again and again."""
+    """Start a container, and invoke it several times."""
     event = {"bucket": stack.bucket, "key": _PHOTO, "force": True}
     with gateway(image) as door:
         started = time.monotonic()
@@ -72,7 +72,7 @@ def _seconds(pattern: re.Pattern[str], log: str) -> list[float]:
 
 
 def report(starts: Sequence[Start]) -> str:
-    """Say the medians, and how far they can be trusted."""
+    """Format the medians and the range."""
     totals = sorted(start.until_landmarks for start in starts)
 
     def median(name: str) -> float:

@@ -1,4 +1,4 @@
-"""The `docker` command, and containers that end with the block that started them."""
+"""The `docker` command, and containers as context managers."""
 
 import secrets
 import subprocess
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 
 class DockerError(Exception):
-    """Raised when the docker command fails; its text is what that said."""
+    """Raised when the docker command fails; the message is its output."""
 
 
 def docker(*arguments: str, timeout_seconds: float = 60, errors_too: bool = False) -> str:
-    """Run one command of docker's.
+    """Run a docker command.
 
     Args:
         arguments: the command.
         timeout_seconds: how long it may take.
-        errors_too: return what it wrote to its standard error as well, in order.
+        errors_too: return standard error as well.
 
     Returns:
-        What it printed.
+        Its output.
     """
     try:
         done = subprocess.run(
@@ -38,35 +38,35 @@ def docker(*arguments: str, timeout_seconds: float = 60, errors_too: bool = Fals
     except subprocess.TimeoutExpired:
         raise DockerError(f"docker {arguments[0]}: no end after {timeout_seconds:g} s") from None
     if done.returncode:
-        last_words = "\n".join(filter(None, (done.stdout, done.stderr)))
-        raise DockerError(f"docker {arguments[0]}: {last_words.strip()}")
+        output = "\n".join(filter(None, (done.stdout, done.stderr)))
+        raise DockerError(f"docker {arguments[0]}: {output.strip()}")
     return done.stdout.strip()
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container that was started, by its name."""
+    """A running container."""
 
     name: str
 
     def inspect(self, template: str) -> str:
-        """What docker knows of it, through a Go template."""
+        """Run `docker inspect` with a Go template."""
         return docker("inspect", "--format", template, self.name)
 
     def logs(self) -> str:
-        """What it has written until now, to either stream."""
+        """Its output so far, of both streams."""
         return docker("logs", self.name, errors_too=True)
 
     def execute(self, *command: str, options: Sequence[str] = (), errors_too: bool = False) -> str:
-        """Run a command in it; returns what that printed."""
+        """Run a command in it; returns the output."""
         return docker("exec", *options, self.name, *command, errors_too=errors_too)
 
     def address_of(self, port: int) -> str:
-        """Where a port that it publishes is to be reached on this machine."""
+        """The address of a published port on this machine."""
         return docker("port", self.name, str(port)).splitlines()[0]
 
     def stop(self, grace_seconds: int = 10) -> int:
-        """Send SIGTERM, SIGKILL if that is ignored; returns the exit status."""
+        """Stop it, by SIGKILL after the grace period; returns the exit status."""
         docker("stop", "--time", str(grace_seconds), self.name, timeout_seconds=grace_seconds + 30)
         return int(self.inspect("{{.State.ExitCode}}"))
 
@@ -78,7 +78,7 @@ def container(
     options: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Container]:
-    """Run a container as long as the block runs."""
+    """Run a container for the duration of the block."""
     name = f"landmark-{secrets.token_hex(6)}"
     variables = [f"--env={key}={value}" for key, value in (environment or {}).items()]
     try:

@@ -1,4 +1,4 @@
-"""The runtime interface emulator's HTTP door, on TCP or on a Unix socket."""
+"""Client of the runtime interface emulator, over TCP or a Unix socket."""
 
 import json
 import socket
@@ -35,7 +35,7 @@ class Emulator:
     address: str
 
     def invoke(self, event: object, timeout_seconds: float = 60) -> Any:  # noqa: ANN401, it is JSON
-        """Invoke the function once; returns its answer, or Lambda's account of its error."""
+        """Invoke the function; returns its answer, or Lambda's description of its error."""
         with closing(self._connection(timeout_seconds)) as connection:
             connection.request("POST", INVOCATIONS, json.dumps(event))
             with connection.getresponse() as response:
@@ -45,11 +45,11 @@ class Emulator:
         """Invoke the function as soon as the emulator listens.
 
         Args:
-            event: what the function is given.
+            event: the function's argument.
             timeout_seconds: how long to wait for the emulator, and then for the answer.
 
         Raises:
-            TimeoutError: the emulator did not come up.
+            TimeoutError: the emulator did not start.
         """
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Bring the pose models that MediaPipe's wheel lacks into its package folder.
+"""Download the pose models that MediaPipe's wheel lacks into its package folder.
 
-A model already in place is left there; else it is looked for in the cache, in the npm package and
-at MediaPipe's published address. Standard library only: this runs in the image's build stage and
-on developers' machines, never in the worker, which downloads nothing.
+A valid model in place is kept. Otherwise the cache is tried, then the sources in the manifest's
+order: npm package, MediaPipe's published address. Standard library only: this runs in the image's
+build stage and on developers' machines, never in the worker, which downloads nothing.
 
-The order of a model's sources in the manifest is the order of preference on every machine. It
-matters for `pose_landmark_lite.tflite` alone, which has two official builds: the line printed for
-a model names the build, so that machines whose landmarks of complexity 0 differ can be told apart.
+The order of sources matters only for `pose_landmark_lite.tflite`, which has two official builds
+whose landmarks differ a little: the line printed for a model has the checksum of its build.
 """
 
 import argparse
@@ -30,20 +29,20 @@ MANIFEST = Path(__file__).with_name("models.json")
 
 
 class MissingModelError(Exception):
-    """Raised when no source gave a model; its text is the whole story."""
+    """Raised when no source had a model; the message lists what was tried."""
 
 
 @dataclass(frozen=True)
-class Courier:
-    """Brings models to their places; knows every place they can come from."""
+class Installer:
+    """Puts models in place, from the cache or from their sources."""
 
     target: Path
     cache: Path
     address: str
     tarball: Tarball
 
-    def bring(self, model: Model) -> str:
-        """Bring one model unless it is there already; returns the line that says so."""
+    def install(self, model: Model) -> str:
+        """Put one model in place unless it is there; returns the line to print."""
         final = self.target / model.destination
         for source in model.sources:
             if holds(final, source):
@@ -58,8 +57,8 @@ class Courier:
                 continue
             write_atomically(final, content)
             self._remember(model, source, content)
-            return f"{model.file}: brought from {label} ({build(source)}) to {final}"
-        raise MissingModelError(story(model, tried))
+            return f"{model.file}: installed from {label} ({build(source)}) to {final}"
+        raise MissingModelError(explain(model, tried))
 
     def _ways(self, model: Model) -> Iterator[tuple[str, Source, Callable[[], bytes]]]:
         for source in {source.sha256: source for source in model.sources}.values():
@@ -79,7 +78,7 @@ class Courier:
         return self.cache / f"{source.sha256[:16]}-{model.file}"
 
     def _remember(self, model: Model, source: Source, content: bytes) -> None:
-        """Keep it for the next time; a cache that cannot be written costs only that."""
+        """Write it to the cache; without a writable cache it is downloaded again next time."""
         path = self._cached(model, source)
         if source.kind == "wheel" or holds(path, source):
             return
@@ -90,7 +89,7 @@ class Courier:
 
 
 def read_packaged(model: Model, source: Source) -> bytes:
-    """Read a model that came inside the installed wheel."""
+    """Read a model from the installed wheel."""
     folder = package_folder()
     if folder is None:
         raise SourceError("it is not installed in this Python")
@@ -98,43 +97,43 @@ def read_packaged(model: Model, source: Source) -> bytes:
 
 
 def package_folder() -> Path | None:
-    """Find the installed mediapipe package without the second that importing it takes."""
+    """Find the installed mediapipe package without importing it, which takes a second."""
     spec = importlib.util.find_spec("mediapipe")
     places = spec.submodule_search_locations if spec else None
     return Path(places[0]) if places else None
 
 
 def build(source: Source) -> str:
-    """Name a build so that two machines can be compared."""
+    """Name a build by its checksum."""
     return f"sha256 {source.sha256[:12]}"
 
 
-def story(model: Model, tried: Sequence[str]) -> str:
-    """Tell everything somebody needs who is left without a model."""
+def explain(model: Model, tried: Sequence[str]) -> str:
+    """Say what was tried, and what to do without the model."""
     if any(source.kind == "wheel" for source in model.sources):
-        way_out = "It comes inside the mediapipe package: installing that anew brings it back."
+        way_out = "It is part of the mediapipe package: reinstall that."
     else:
         way_out = "MODEL_COMPLEXITY=1 needs no download: its model is in the mediapipe package."
-    lines = [f"{model.file} (MODEL_COMPLEXITY={model.complexity}) could not be brought. Tried:"]
+    lines = [f"{model.file} (MODEL_COMPLEXITY={model.complexity}) could not be downloaded. Tried:"]
     return "\n".join([*lines, *(f"  - {attempt}" for attempt in tried), way_out])
 
 
 def default_cache() -> Path:
-    """Name the folder for downloads that the XDG base directory specification asks for."""
+    """The cache folder, by the XDG base directory specification."""
     configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
     base = configured if configured.is_absolute() else Path("~/.cache").expanduser()
     return base / "landmark-worker" / "models"
 
 
 def safe_address(text: str) -> str:
-    """Take a base address for downloads."""
+    """Check the base address for downloads."""
     if not is_safe(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not HTTPS; HTTP is for this machine only")
     return text.rstrip("/") + "/"
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; what is missing falls to this machine's usual places."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
     parser.add_argument(
         "--complexity",
@@ -159,25 +158,25 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def bring_all(options: argparse.Namespace, work_folder: Path) -> list[str]:
-    """Bring every model that was asked for; returns the stories of those that are missing."""
+def install_all(options: argparse.Namespace, work_folder: Path) -> list[str]:
+    """Install the requested models; returns an explanation for each that is missing."""
     manifest = read_manifest(options.manifest)
-    courier = Courier(
+    installer = Installer(
         target=options.target,
         cache=options.cache or default_cache(),
         address=options.base_url or manifest.published_address,
         tarball=Tarball(manifest.npm_package, work_folder),
     )
-    stories = []
+    missing = []
     for model in manifest.models:
         if model.complexity in options.complexity:
             try:
-                sys.stdout.write(courier.bring(model) + "\n")
+                sys.stdout.write(installer.install(model) + "\n")
             except MissingModelError as error:
-                stories.append(str(error))
+                missing.append(str(error))
         elif options.only:
             (options.target / model.destination).unlink(missing_ok=True)
-    return stories
+    return missing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -185,16 +184,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse_arguments(argv)
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            stories = bring_all(options, Path(folder))
+            missing = install_all(options, Path(folder))
     except (OSError, RuntimeError) as error:  # cannot write; no home for the cache
-        stories = [str(error)]
-    for text in stories:
+        missing = [str(error)]
+    for text in missing:
         say(f"error: {text}\n")
-    return 1 if stories else 0
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":
-    # `docker stop` and CI end a build so; the temporary folder with npm's 52 MB goes with it.
+    # Sent by `docker stop` and CI: remove the temporary folder with npm's 52 MB.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         sys.exit(main())

@@ -1,8 +1,8 @@
-"""Containers that live as in Lambda: what it gives, and nothing else.
+"""Containers with Lambda's limits.
 
-One vCPU and its memory, a user of its own, a read-only file system but for `/tmp`, no
-`/dev/shm`, threads that may not be named, and no network: only the container's own loopback
-interface, where a gateway stands for the AWS endpoints.
+One vCPU and its memory, an unprivileged user, a read-only file system except `/tmp`, no
+`/dev/shm`, no thread names, and no network: only a loopback interface, on which a gateway
+stands in for the AWS endpoints.
 """
 
 import os
@@ -31,19 +31,19 @@ LIMITS = (
     "--cpus=1",
     f"--memory={MEMORY_MEGABYTES}m",
     f"--memory-swap={MEMORY_MEGABYTES}m",
-    "--pids-limit=1024",  # Lambda's, of processes and threads
+    "--pids-limit=1024",  # Lambda's limit of processes and threads
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
     f"--security-opt=seccomp={_FOLDER / 'lambda_seccomp.json'}",
     "--ipc=none",  # no /dev/shm
 )
 
-# What the service tells a function of itself.
+# Set by Lambda.
 FUNCTION_ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MEGABYTES),
     "AWS_LAMBDA_FUNCTION_TIMEOUT": str(TIMEOUT_SECONDS),
 }
-# What is passed on of this process's environment: where the stand-ins for AWS are.
+# Passed on from this process: where the embedded services are.
 _AWS_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -56,21 +56,21 @@ _GATEWAY_SECONDS = 30
 
 
 def aws_environment() -> Mapping[str, str]:
-    """The variables by which AWS's clients find the embedded services."""
+    """The variables that point AWS's clients to the embedded services."""
     return {name: os.environ[name] for name in _AWS_VARIABLES if name in os.environ}
 
 
 def services_address() -> str:
-    """Where the embedded services listen, `host:port`."""
+    """The address of the embedded services, `host:port`."""
     return os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """The way into a container's network and out of it.
+    """A container that connects its network to this machine.
 
     Attributes:
-        container: whose network it is.
+        container: the owner of the network.
         emulator: of the worker in that network.
     """
 
@@ -79,20 +79,20 @@ class Gateway:
 
     @property
     def network(self) -> str:
-        """Docker's name for this network."""
+        """The network as an argument of `docker run`."""
         return f"container:{self.container.name}"
 
 
 @contextmanager
 def gateway(image: str, *, network: str = "none", listen: str | None = None) -> Iterator[Gateway]:
-    """Bring the embedded services into a network, and out of it the emulator.
+    """Make the embedded services reachable in a network, and the emulator from this machine.
 
-    No port of this machine is opened for it, and nothing else is reached through it.
+    It opens no port on this machine and reaches nothing else.
 
     Args:
-        image: any that has Python.
-        network: docker's name; "none" makes one that has a loopback interface only.
-        listen: where the services are found in that network; as on this machine by default.
+        image: any image that has Python.
+        network: name of a Docker network; "none" is one with only a loopback interface.
+        listen: the services' address in that network (default: the same as on this machine).
     """
     with tempfile.TemporaryDirectory(prefix="landmark-") as name:
         folder = Path(name)
@@ -121,7 +121,7 @@ def worker(
     network: str,
     options: tuple[str, ...] = LIMITS,
 ) -> Iterator[Container]:
-    """Run the worker's container, in the network of a gateway."""
+    """Run the worker in the network of a gateway."""
     variables = {**FUNCTION_ENVIRONMENT, **aws_environment(), **environment}
     options = (*options, f"--network={network}")
     with container(image, *command, options=options, environment=variables) as started:
@@ -130,7 +130,7 @@ def worker(
 
 @contextmanager
 def _way_out(path: Path) -> Iterator[None]:
-    """Lead a Unix socket to the embedded services."""
+    """Connect a Unix socket to the embedded services."""
     command = [sys.executable, str(_RELAY), f"{path}.ready", f"{path}={services_address()}"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as relay:
         try:
@@ -143,5 +143,5 @@ def _wait_for(ready: Path, carrier: Container) -> None:
     deadline = time.monotonic() + _GATEWAY_SECONDS
     while not (ready.exists() and ready.with_name("services.ready").exists()):
         if time.monotonic() > deadline:
-            raise DockerError(f"the gateway does not come up: {carrier.logs()}")
+            raise DockerError(f"the gateway does not start: {carrier.logs()}")
         time.sleep(0.01)

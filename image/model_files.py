@@ -1,4 +1,4 @@
-"""Bytes of a model file: read within bounds, checked, placed atomically, told of meanwhile."""
+"""Reading, checking and writing model files, and the progress of a download."""
 
 import hashlib
 import os
@@ -17,23 +17,23 @@ DEFAULT_MTIME_SECONDS = 315532800  # 1980-01-01, the oldest date that every arch
 
 
 class SourceError(Exception):
-    """Raised when a source cannot give a file; its text is the reason a person reads."""
+    """Raised when a source does not have the file; the message says why."""
 
 
-class PassingError(SourceError):
-    """Raised when the same request may succeed a moment later."""
+class TemporaryError(SourceError):
+    """Raised when a retry may succeed."""
 
 
 @dataclass
 class Progress:
-    """How far a download is: one line that moves on a terminal, a line each quarter in a log."""
+    """Progress of a download: one moving line on a terminal, a line each quarter in a log."""
 
     label: str
     total_bytes: int
     next_percent: int = 0
 
     def show(self, done_bytes: int) -> None:
-        """Tell it, if there is something new to tell."""
+        """Print it, unless too little has changed."""
         percent = 100 * done_bytes // max(self.total_bytes, 1)
         if percent < self.next_percent:
             return
@@ -44,24 +44,24 @@ class Progress:
         say(f"\r{line}\x1b[K" if sys.stderr.isatty() else f"{line}\n")
 
     def end(self) -> None:
-        """Leave the line to whoever writes next."""
+        """End the line."""
         if sys.stderr.isatty():
             say("\n")
 
 
 def say(text: str) -> None:
-    """Tell a person who waits."""
+    """Write to standard error at once."""
     sys.stderr.write(text)
     sys.stderr.flush()
 
 
 def megabytes(number_of_bytes: int) -> str:
-    """Say a number of bytes for people."""
+    """Format a number of bytes."""
     return f"{number_of_bytes / 1e6:.1f} MB"
 
 
 def read_bounded(stream: IO[bytes], limit_bytes: int) -> Iterator[bytes]:
-    """Yield a stream piece by piece, and raise as soon as it is longer than it may be."""
+    """Yield a stream in chunks; raise SourceError once it is longer than the limit."""
     left = limit_bytes
     while chunk := stream.read(min(CHUNK_BYTES, left + 1)):
         left -= len(chunk)
@@ -71,7 +71,7 @@ def read_bounded(stream: IO[bytes], limit_bytes: int) -> Iterator[bytes]:
 
 
 def check(content: bytes, source: Source) -> None:
-    """Raise SourceError unless these are the bytes that the manifest promises."""
+    """Raise SourceError unless size and checksum are those in the manifest."""
     if source.size is not None and len(content) != source.size:
         raise SourceError(f"it has {len(content)} bytes instead of {source.size}")
     found = hashlib.sha256(content).hexdigest()
@@ -80,7 +80,7 @@ def check(content: bytes, source: Source) -> None:
 
 
 def read_file(path: Path, source: Source) -> bytes:
-    """Read a file of this machine, within the source's bound."""
+    """Read a local file, up to the source's limit."""
     try:
         with path.open("rb") as file:
             return b"".join(read_bounded(file, source.limit_bytes))
@@ -89,7 +89,7 @@ def read_file(path: Path, source: Source) -> bytes:
 
 
 def holds(path: Path, source: Source) -> bool:
-    """Tell whether the file is there with the right content."""
+    """Whether the file exists and is valid."""
     try:
         check(read_file(path, source), source)
     except SourceError:
@@ -98,7 +98,7 @@ def holds(path: Path, source: Source) -> bool:
 
 
 def write_atomically(final: Path, content: bytes) -> None:
-    """Give `final` this content at once or not at all, with a mode and a time that never vary."""
+    """Write a file atomically, with a fixed mode and modification time."""
     final.parent.mkdir(parents=True, exist_ok=True)
     mtime_seconds = int(os.environ.get("SOURCE_DATE_EPOCH") or DEFAULT_MTIME_SECONDS)
     descriptor, name = tempfile.mkstemp(prefix=f".{final.name}.", dir=final.parent)

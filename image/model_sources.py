@@ -1,4 +1,4 @@
-"""Where model files come from: the npm package, and MediaPipe's published address."""
+"""Downloads from the npm package and from MediaPipe's published address."""
 
 import base64
 import hashlib
@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from model_files import PassingError, Progress, SourceError, megabytes, read_bounded, say
+from model_files import Progress, SourceError, TemporaryError, megabytes, read_bounded, say
 from model_manifest import NpmPackage, Source
 
-CONNECTION_TIMEOUT_SECONDS = 30  # to connect, and between two pieces of a body
+CONNECTION_TIMEOUT_SECONDS = 30  # to connect, and between two chunks
 RETRY_WAITS_SECONDS = (1.0, 3.0)
-NPM_TIMEOUT_SECONDS = 900  # 52 MB on a line of half a megabit a second
-# npm's own defaults spend 70 s on an unreachable registry before the next source has its turn;
-# these spend 1.4 s.
+NPM_TIMEOUT_SECONDS = 900  # 52 MB at half a megabit a second
+# By default npm tries an unreachable registry for 70 s; with these options for 1.4 s.
 NPM_OPTIONS = (
     "--ignore-scripts",
     "--loglevel=error",
@@ -40,18 +39,18 @@ SERVER_ERRORS = range(500, 600)
 
 @dataclass
 class Tarball:
-    """The npm package's tarball: brought when first asked for, and only once."""
+    """The npm package's tarball, downloaded on first use."""
 
     package: NpmPackage
     folder: Path
 
     @cached_property
     def path(self) -> Path:
-        """The tarball, complete and checked."""
+        """The tarball, once its checksum is verified."""
         return pack(self.package, self.folder)
 
     def read(self, source: Source) -> bytes:
-        """Read one member, and nothing else: no name in the archive ever becomes a path."""
+        """Read one member. Nothing is extracted: no name in the archive becomes a path."""
         try:
             with tarfile.open(self.path, "r:gz") as archive:
                 fitting = (m for m in archive if m.name == source.member and m.isreg())
@@ -65,7 +64,7 @@ class Tarball:
 
 
 def pack(package: NpmPackage, folder: Path) -> Path:
-    """Let npm bring the package's tarball into an empty folder, and check it whole."""
+    """Have npm download the tarball into an empty folder, and verify its checksum."""
     npm = shutil.which("npm")
     if npm is None:
         raise SourceError("there is no npm on PATH")
@@ -83,7 +82,7 @@ def pack(package: NpmPackage, folder: Path) -> Path:
 
 
 def run_npm(command: Sequence[str], folder: Path) -> None:
-    """Run npm; its complaints go through a file, which no orphan of its can keep open for us."""
+    """Run npm. Its errors go to a file: an orphaned child could keep a pipe open."""
     complaints = folder / "npm.stderr"
     try:
         with complaints.open("wb") as file:
@@ -104,26 +103,26 @@ def run_npm(command: Sequence[str], folder: Path) -> None:
 
 
 def npm_reason(complaints: str) -> str:
-    """Pick the sentence for people out of npm's complaints (`npm ERR!` before npm 10)."""
+    """Find the readable line in npm's errors (`npm ERR!` before npm 10)."""
     sentence = re.search(
         r"^npm (?:error|ERR!) (?!code|errno|syscall|type)(.+)$", complaints, re.MULTILINE
     )
-    return sentence[1] if sentence else complaints.strip() or "it said nothing"
+    return sentence[1] if sentence else complaints.strip() or "no message"
 
 
 def is_safe(address: str) -> bool:
-    """Tell whether it is HTTPS, or HTTP that does not leave this machine."""
+    """Whether it is HTTPS, or HTTP on this machine."""
     parts = urllib.parse.urlsplit(address)
     local = parts.scheme == "http" and parts.hostname in LOOPBACK
     return local or (parts.scheme == "https" and bool(parts.hostname))
 
 
 def download(address: str, source: Source) -> bytes:
-    """Download a file; passing faults get another try as often as the list of waits allows."""
+    """Download a file; retries after temporary errors."""
     for wait_seconds in RETRY_WAITS_SECONDS:
         try:
             return download_once(address, source)
-        except PassingError as error:
+        except TemporaryError as error:
             say(f"{address}: {error}; again in {wait_seconds:g} s\n")
             time.sleep(wait_seconds)
     return download_once(address, source)
@@ -139,14 +138,14 @@ def download_once(address: str, source: Source) -> bytes:
             return read_body(response, source)
     except urllib.error.HTTPError as error:
         error.close()
-        passing = error.code == TOO_MANY_REQUESTS or error.code in SERVER_ERRORS
-        raise (PassingError if passing else SourceError)(f"HTTP {error.code}") from error
+        temporary = error.code == TOO_MANY_REQUESTS or error.code in SERVER_ERRORS
+        raise (TemporaryError if temporary else SourceError)(f"HTTP {error.code}") from error
     except (OSError, http.client.HTTPException) as error:
-        raise PassingError(str(getattr(error, "reason", error))) from error
+        raise TemporaryError(str(getattr(error, "reason", error))) from error
 
 
 def read_body(response: http.client.HTTPResponse, source: Source) -> bytes:
-    """Read a response; the length it announces counts before a byte of it is read."""
+    """Read a response; a wrong Content-Length is an error before anything is read."""
     announced = response.length
     if announced is not None and source.size not in (None, announced):
         raise SourceError(f"the answer has {announced} bytes instead of {source.size}")
@@ -159,5 +158,5 @@ def read_body(response: http.client.HTTPResponse, source: Source) -> bytes:
     finally:
         progress.end()
     if len(content) < (announced or source.size or 0):
-        raise PassingError(f"the answer ended after {len(content)} of {expected_bytes} bytes")
+        raise TemporaryError(f"the answer ended after {len(content)} of {expected_bytes} bytes")
     return bytes(content)

@@ -1,12 +1,11 @@
 /*
- * Answers pthread_setname_np with success and does nothing.
+ * A pthread_setname_np that does nothing and succeeds, preloaded in the image.
  *
- * Lambda refuses to name threads, and MediaPipe writes an error to the log for
- * every thread that it can't name. The name serves debuggers only. The image
- * preloads this library, so that MediaPipe finds this answer and not glibc's.
+ * Lambda does not allow naming threads, and MediaPipe logs an error for every
+ * thread that it cannot name. Names only help debuggers.
  *
- * No header and no library is needed: the prototype is that of
- * pthread_setname_np(3), pthread_t being an unsigned long on Linux.
+ * The prototype is that of pthread_setname_np(3) without its header; pthread_t
+ * is an unsigned long on Linux.
  */
 
 int pthread_setname_np(unsigned long thread, const char *name);

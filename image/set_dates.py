@@ -1,6 +1,6 @@
-"""Give everything in a folder one date, so that the same content makes the same layer.
+"""Set one date on everything in a folder, for reproducible layers.
 
-`python set_dates.py FOLDER`, in the image's build stages: AWS's base has no `find`.
+`python set_dates.py FOLDER` runs in the image's build stages: AWS's base has no `find`.
 """
 
 import os
@@ -11,7 +11,7 @@ SECONDS = 315532800  # 1980-01-01, the oldest date that every archive format hol
 
 
 def set_dates(folder: Path) -> None:
-    """Set the dates of all files, links and folders, of the folder itself too."""
+    """Set the dates of all files, links and folders, the folder itself included."""
     for path in (*folder.rglob("*"), folder):
         os.utime(path, (SECONDS, SECONDS), follow_symlinks=False)
 

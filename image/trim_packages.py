@@ -1,8 +1,7 @@
-"""Remove from a folder of installed packages what the worker never runs.
+"""Remove what the worker never uses from a folder of installed packages.
 
-`python trim_packages.py FOLDER`, in the image's build stage. What each pattern
-takes away stands beside it; nothing that it names may be missing, so that a new
-version of a package doesn't grow back in silence. Licences stay.
+`python trim_packages.py FOLDER` runs in the image's build stage. A pattern that matches nothing is
+an error: otherwise a new version of a package would grow unnoticed. Licences are kept.
 """
 
 import shutil
@@ -10,12 +9,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Clients that are made: S3 and SQS by boto3, DynamoDB by PynamoDB.
+# The services that the worker has clients of.
 _AWS_SERVICES = {"dynamodb", "s3", "sqs"}
 
 _UNUSED = (
-    # MediaPipe: other APIs and other solutions. The protobuf modules of objectron
-    # stay: the stock package imports them, and so do we.
+    # MediaPipe: other APIs and solutions. The protobuf modules of objectron are imported by
+    # the package.
     "mediapipe/examples",
     "mediapipe/model_maker",
     "mediapipe/tasks",
@@ -35,7 +34,7 @@ _UNUSED = (
     "numpy/random/lib",
     # boto3: the resource API's documentation.
     "boto3/examples",
-    # Everybody: commands, tests, types, what pip compiled.
+    # All packages: commands, tests, type stubs, what pip compiled.
     "bin",
     "absl/testing",
     "**/tests",
@@ -47,10 +46,10 @@ _MAY_BE_MISSING = {"numpy/distutils", "**/__pycache__"}
 
 
 def unused(packages: Path) -> Iterator[Path]:
-    """What is to go.
+    """What to remove.
 
     Raises:
-        FileNotFoundError: a pattern finds nothing: the list is out of date.
+        FileNotFoundError: a pattern matches nothing.
     """
     for pattern in _UNUSED:
         found = list(packages.glob(pattern))
@@ -63,7 +62,7 @@ def unused(packages: Path) -> Iterator[Path]:
 
 
 def trim(paths: Iterable[Path]) -> int:
-    """Remove files and folders; returns how many bytes that freed."""
+    """Remove files and folders; returns the number of bytes freed."""
     freed = 0
     for path in paths:
         if path.is_dir():

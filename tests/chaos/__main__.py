@@ -1,6 +1,6 @@
-"""`python -m tests.chaos`: a worker among failing services, hostile files and murdered processes.
+"""`python -m tests.chaos`: the worker with failing services, hostile files and killed processes.
 
-It prints its plan, then its figures, and ends with 1 unless all of them are good.
+It prints its plan, then its figures; the exit status is 1 unless all of them are good.
 """
 
 import argparse
@@ -28,11 +28,13 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, report, and tell whether all is well: 0."""
+    """Run and report; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, default=None, help="of the plan; default: a new one")
-    parser.add_argument("--messages", type=int, default=2000, help="about how many (2000)")
-    parser.add_argument("--complexity", type=int, choices=(0, 1, 2), default=1, help="(1)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the plan (default: random)")
+    parser.add_argument(
+        "--messages", type=int, default=2000, help="number of messages (default: 2000)"
+    )
+    parser.add_argument("--complexity", type=int, choices=(0, 1, 2), default=1, help="(default: 1)")
     options = parser.parse_args(arguments)
     seed = secrets.randbelow(_MAX_SEED) if options.seed is None else options.seed
     signal.signal(signal.SIGTERM, _interrupt)
@@ -44,16 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = run.execute()
     except KeyboardInterrupt:
-        _say(f"broken off (seed {seed}), everything that ran is ended; logs: {run.folder}")
+        _say(f"interrupted (seed {seed}), all processes are stopped; logs: {run.folder}")
         return 130
     good = all(figure.good for figure in report.figures(outcome))
     for line in report.lines(outcome):
         _say(line)
     if good:
         run.tidy()
-        _say(f"all is well (seed {seed})")
+        _say(f"passed (seed {seed})")
         return 0
-    _say(f"not well (seed {seed}); logs: {run.folder}")
+    _say(f"failed (seed {seed}); logs: {run.folder}")
     return 1
 
 

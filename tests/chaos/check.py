@@ -1,7 +1,7 @@
-"""The verdict: what the table and the queues hold, against what the plan promised.
+"""The verdict: the contents of table and queues, compared with what the plan promised.
 
-Pure, and independent: it imports nothing of the worker's and nothing of what ran it. What an item
-means stands in DESIGN.md ("Results table"); the landmarks that are right came from stock MediaPipe.
+Pure and independent: it imports nothing of the worker or of the harness. The right landmarks come
+from stock MediaPipe.
 """
 
 import math
@@ -26,24 +26,24 @@ _GROUPS: Final = frozenset(
     }
 )
 _VISIBLE: Final = 0.5
-_BOX_TOLERANCE: Final = 2e-6  # it is stored with six decimals
+_BOX_TOLERANCE: Final = 2e-6  # stored with six decimals
 
 
 @dataclass(frozen=True, slots=True)
 class ItemPromise:
-    """An object, and what its item has to say.
+    """An object, and what its item has to contain.
 
     Attributes:
         story: for the report.
-        key: the object's.
-        bucket: the object's.
-        identity: ETag and version of the content that has to stand.
-        older: the same of the contents that it has replaced.
+        key: of the object.
+        bucket: of the object.
+        identity: ETag and version of the content whose result has to be stored.
+        older: the same for the contents that it replaced.
         size_bytes: of the content.
-        codes: of the failures that are right; empty where the picture is.
+        codes: the error codes that are right; empty if the picture is valid.
         width: of the upright picture.
         height: of the upright picture.
-        groups: the picture's landmarks, as they have to be stored; empty where nobody is in it.
+        groups: the landmarks as they have to be stored; empty if there is no person.
     """
 
     story: str
@@ -68,7 +68,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is there after the run."""
+    """What is found after the run."""
 
     items: Sequence[Item]
     in_queue: int
@@ -77,19 +77,19 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is not as promised, a line each, and a few figures.
+    """Broken promises, a line each, and a few figures.
 
     Attributes:
-        lost: no item where one has to be, or no dead letter, or a message still in the queue.
-        wrong: an item that says something else, or that nobody asked for.
-        stale: an item of a content that has been replaced by one whose message was sent.
-        innocent: dead letters that the plan did not ask for.
-        mislabelled: dead letters with another reason than the plan's.
+        lost: a missing item or dead letter, or a message still in the queue.
+        wrong: an item with wrong content, or one that no message asked for.
+        stale: an item of a content that was replaced by a newer one.
+        innocent: dead letters that are not planned.
+        mislabelled: dead letters with another reason than planned.
         statuses: of all items.
         extra_copies: of planned dead letters: a send whose answer is lost is repeated.
-        unlabelled: dead letters without a reason: moved by SQS, when the worker died at the last
-            attempt.
-        most_attempts: the highest receive count of a message that was not given up.
+        unlabelled: dead letters without a reason: moved by SQS because the worker died at the
+            last attempt.
+        most_attempts: the highest receive count of a message that succeeded.
     """
 
     lost: Sequence[str]
@@ -109,8 +109,8 @@ def judge(
     """Compare.
 
     Args:
-        promises: one an object that has to have an item.
-        deaths: the bodies of the messages that have to be dead letters, and the right codes.
+        promises: one for each object that has to have an item.
+        deaths: the bodies that have to be dead letters, each with its error codes.
         evidence: what is there.
     """
     items = {_place(item): item for item in evidence.items}
@@ -154,7 +154,7 @@ def _mislabelled(
 
 
 def _complaints(promise: ItemPromise, item: Item) -> Iterable[str]:
-    """What is wrong with an item of which the content is not an older one."""
+    """What is wrong with an item that is not stale."""
     if _identity(item) != promise.identity:
         yield f"of {_identity(item)} instead of {promise.identity}"
         return
@@ -195,7 +195,7 @@ def _other_complaints(promise: ItemPromise, item: Item) -> Iterable[str]:
 
 
 def _box(pose: bytes) -> list[float]:
-    """The box around what is visible of a pose: x, y, width, height."""
+    """The bounding box of a pose's visible points: x, y, width, height."""
     seen = [
         (x, y) for x, y, _, visibility in struct.iter_unpack("<4f", pose) if visibility >= _VISIBLE
     ]

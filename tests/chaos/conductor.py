@@ -1,4 +1,4 @@
-"""Does to pollers, detectors and services what the plan says, when its time comes."""
+"""Performs the plan's acts on pollers, detectors and services."""
 
 import heapq
 import resource
@@ -21,18 +21,17 @@ from tests.chaos.world import World
 VISIBILITY_SECONDS: Final = 12
 _HURRIED_SECONDS: Final = 5
 
-# An image gets two tries. So that no image meets two misfortunes that are the harness's, a detector
-# is harmed only this long after the last one that was is gone (or well again), and after the last
-# image that misbehaved.
+# An image gets two tries. To harm no image twice, a detector is harmed only this long after the
+# last harmed one is gone or has recovered, and after the last image that misbehaved.
 _RESPITE_SECONDS: Final = 8
 _STOPPED_SECONDS: Final = 5
-_STARVED_SECONDS: Final = 10  # most images do with the memory that the last one has left
+_STARVED_SECONDS: Final = 10  # most images need no more memory than the last one left
 
 _AGAIN_SECONDS: Final = 0.5
 
 
 class Conductor:
-    """Acts; `tick` is called a few times a second."""
+    """Performs acts; call `tick` a few times a second."""
 
     def __init__(
         self,
@@ -43,7 +42,6 @@ class Conductor:
         ambush: Ambush,
         mark: str,
     ) -> None:
-        """Act on these."""
         self._waiting = list(acts)
         self._pollers = pollers
         self._proxy = proxy
@@ -59,11 +57,11 @@ class Conductor:
 
     @property
     def finished(self) -> bool:
-        """Whether everything has been done and undone."""
+        """Whether every act is done and undone."""
         return not self._waiting and not self._later
 
     def tick(self, sent: int) -> None:
-        """Do what is due after so many messages."""
+        """Do what is due after this many messages."""
         while self._later and self._later[0][0] <= time.monotonic():
             heapq.heappop(self._later)[2]()
         due = [act for act in self._waiting if act.at <= sent]
@@ -73,7 +71,7 @@ class Conductor:
                 self.done[act.kind] += 1
 
     def stop(self) -> None:
-        """Do nothing more, and undo what is not yet undone."""
+        """Cancel the remaining acts, and undo those in progress."""
         self._waiting.clear()
         while self._later:
             heapq.heappop(self._later)[2]()
@@ -82,7 +80,7 @@ class Conductor:
         heapq.heappush(self._later, (time.monotonic() + seconds, next(self._numbers), then))
 
     def _do(self, act: Act) -> bool:
-        """Whether it could be done; what couldn't is tried again."""
+        """Returns whether it could be done; otherwise it is retried."""
         if act.kind in CHILD_ACTS:
             return self._harm(act)
         if act.kind is ActKind.OUTAGE:
@@ -110,7 +108,7 @@ class Conductor:
             poller.kill()
 
     def _set_visibility(self, seconds: int) -> None:
-        """A poller reads the time that it has when it starts."""
+        """Pollers read the visibility timeout when they start, so restart them."""
         self._world.show_messages_after(seconds)
         for poller in self._pollers:
             if poller.ready:
@@ -145,7 +143,7 @@ class Conductor:
         return min(now - self._well_since, self._ambush.quiet_seconds()) > _RESPITE_SECONDS
 
     def _heal(self, pid: int) -> None:
-        """A detector that has not been replaced gets its memory back and goes on."""
+        """Give a detector that was not replaced its memory back, and let it continue."""
         if self._harmed == pid:
             self._harmed, self._well_since = None, time.monotonic()
             _feed(pid)
@@ -153,7 +151,7 @@ class Conductor:
 
 
 def _starve(pid: int) -> None:
-    """Have a process get no more memory than it has."""
+    """Let a process allocate no more memory."""
     with suppress(OSError):
         _, hard = resource.prlimit(pid, resource.RLIMIT_AS)
         resource.prlimit(pid, resource.RLIMIT_AS, (2**20, hard))

@@ -1,4 +1,4 @@
-"""Planned messages → bodies, as producers write them; `tests.events` knows AWS's forms."""
+"""The bodies of planned messages, as producers write them."""
 
 import json
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ from tests.chaos.stories import IDLE
 
 
 class Uploaded(NamedTuple):
-    """What S3 said of a content; the version is None where the bucket keeps none."""
+    """ETag and version of an upload; the version is None without versioning."""
 
     etag: str
     version_id: str | None
 
 
-# Place and upload → what S3 said.
+# By place and upload.
 Uploads = Mapping[tuple[int, int], Uploaded]
 
 
 def sequencer(ref: Ref) -> str:
-    """S3's order of events on one key: grows with each upload, in length now and then."""
+    """A sequencer that grows with each upload of a key, sometimes in length."""
     number = f"0055AED6DC{ref.place:04X}{(ref.upload or 0) + 1:02X}"
     return number + "5A" if (ref.place + (ref.upload or 0)) % 3 == 0 else number
 
 
 def body(plan: Plan, message: PlannedMessage, uploads: Uploads) -> str:
-    """The message as it is sent."""
+    """The body of a message."""
     if message.envelope is Envelope.LITERAL:
         return message.text
     if message.envelope is Envelope.DIRECT:
@@ -51,7 +51,7 @@ def _direct(plan: Plan, message: PlannedMessage, uploads: Uploads) -> dict[str, 
     (ref,) = message.refs
     object_ = plan.objects[ref.place]
     fields: dict[str, object] = {"key": object_.key, "job_id": message.text}
-    # The setting IMAGE_BUCKET names the plain one.
+    # IMAGE_BUCKET is the plain bucket.
     if object_.bucket is not Bucket.PLAIN or ref.place % 2:
         fields["bucket"] = object_.bucket.value
     uploaded = _uploaded(plan, ref, uploads)
@@ -80,7 +80,7 @@ def _facts(plan: Plan, ref: Ref, uploads: Uploads) -> dict[str, Any]:
 
 
 def _uploaded(plan: Plan, ref: Ref, uploads: Uploads) -> Uploaded | None:
-    """What S3 said, or will say: a message may come before its object."""
+    """What S3 answered, or will answer: a message may be sent before its object exists."""
     if ref.upload is None:
         return None
     if found := uploads.get((ref.place, ref.upload)):

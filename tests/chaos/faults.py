@@ -1,7 +1,7 @@
-"""Which request meets which fault, and what the services' own errors look like.
+"""Which request gets which fault, and what the services' errors look like.
 
-Pure but for one counter: what a request meets depends on the seed, on what it asks for and on how
-often that was asked before, not on the order in which threads come.
+The fault depends on the seed, on the request and on how often it was made before, not on the order
+of threads.
 """
 
 import json
@@ -17,7 +17,7 @@ from tests.chaos.plan import dice
 
 
 class Service(StrEnum):
-    """What the worker talks to, by the name in its signatures."""
+    """The services, by their names in request signatures."""
 
     S3 = "s3"
     SQS = "sqs"
@@ -31,13 +31,13 @@ class FaultKind(StrEnum):
     ERROR_503 = "error 503"
     THROTTLED = "throttled"
     BAD_GATEWAY = "502 in HTML"
-    LOST_ANSWER = "done, but answered with 500"
+    LOST_ANSWER = "done, but answered by 500"
     SLOW = "slow"
-    HANGING = "no answer in time"
-    DRIPPING = "answer drop by drop"
-    CLOSED = "reset before the answer"
-    RESET = "reset in mid-answer"
-    TRUNCATED = "answer cut short"
+    HANGING = "response too late"
+    DRIPPING = "response in small pieces"
+    CLOSED = "reset before the response"
+    RESET = "reset during the response"
+    TRUNCATED = "response truncated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Fault:
 
     Attributes:
         kind: what happens.
-        seconds: how long it takes, where that matters.
+        seconds: how long it takes.
     """
 
     kind: FaultKind
@@ -55,12 +55,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is known of a request.
+    """A request.
 
     Attributes:
-        service: to whom it goes.
-        operation: GET, or the API's action.
-        subject: the object's key; empty where it is about none.
+        service: where it goes.
+        operation: HTTP method or API action.
+        subject: the object's key, if any.
     """
 
     service: Service
@@ -68,7 +68,7 @@ class Request:
     subject: str
 
 
-# Of a thousand requests, how many meet which fault, and for how many seconds.
+# Faults in a thousand requests, and their minimum and maximum duration in seconds.
 RATES: Final[Mapping[FaultKind, tuple[float, float, float]]] = {
     FaultKind.ERROR_500: (30, 0, 0),
     FaultKind.ERROR_503: (20, 0, 0),
@@ -83,7 +83,7 @@ RATES: Final[Mapping[FaultKind, tuple[float, float, float]]] = {
     FaultKind.TRUNCATED: (20, 0, 0),
 }
 
-# Errors of the services as they word them: status, code, message.
+# The services' own errors: status, code, message.
 _WORDS: Final[Mapping[tuple[Service, FaultKind], tuple[int, str, str]]] = {
     (Service.S3, FaultKind.ERROR_500): (
         500,
@@ -139,16 +139,16 @@ _ITEM_KEY: Final = re.compile(rb'"object_key"\s*:\s*\{\s*"S"\s*:\s*("(?:[^"\\]|\
 
 
 class FaultDice:
-    """Deals out faults."""
+    """Chooses faults."""
 
     def __init__(self, seed: int, rates: Mapping[FaultKind, tuple[float, float, float]]) -> None:
-        """Deal by these rates: of a thousand requests, and from how many to how many seconds."""
+        """Choose by rates as in `RATES`."""
         self._seed = seed
         self._rates = rates
         self._asked = Counter[Request]()
 
     def __call__(self, request: Request) -> Fault | None:
-        """What this request meets; mostly nothing."""
+        """The fault of this request; mostly none."""
         self._asked[request] += 1
         random = dice(self._seed, f"{request}{self._asked[request]}")
         throw = random.uniform(0, 1000)
@@ -160,7 +160,7 @@ class FaultDice:
 
 
 def read_request(service: Service, head: bytes, body: bytes) -> Request:
-    """What a request is about, by its head and body."""
+    """Parse a request."""
     lines = head.decode("latin-1").split("\r\n")
     method, target, _ = lines[0].split(" ", 2)
     if service is Service.S3:
@@ -171,7 +171,7 @@ def read_request(service: Service, head: bytes, body: bytes) -> Request:
 
 
 def error_answer(service: Service, kind: FaultKind) -> bytes:
-    """A whole HTTP answer."""
+    """A complete HTTP response."""
     if kind is FaultKind.BAD_GATEWAY:
         return _answer(502, "text/html", "<html><h1>502 Bad Gateway</h1></html>")
     known = kind if (service, kind) in _WORDS else FaultKind.ERROR_500

@@ -1,7 +1,7 @@
-"""The files of a run: photographs, hostile files, and images that provoke the detector.
+"""The files of a run: photographs, hostile files, and images that make the detector misbehave.
 
-A recipe says how a file is made and what has to come of it. No two files of a run are equal: a
-note in each changes its ETag and none of its pixels.
+A recipe makes a file and knows its expected result. No two files of a run are equal: a comment in
+each changes its ETag and none of its pixels.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from tests import pictures
 
 MAX_IMAGE_BYTES: Final = 2_000_000
 
-# What `saboteur.py` looks for in an image: mark, action, in which tries, number.
+# What `saboteur.py` looks for in an image: mark, action, when to act, number.
 MARK: Final = b"chaos-mark"
 ALWAYS: Final = "always"
 ONCE: Final = "once"
@@ -39,8 +39,8 @@ _TURNS: Final[Mapping[int, Image.Transpose]] = {
 
 _CRASHED, _TIMEOUT = "DETECTOR_CRASHED", "DETECTOR_TIMEOUT"
 
-# What an image does to the detector, and the codes that are right for it. Whatever it does, the
-# harness may kill or stop the detector at that moment, so these two codes are always right.
+# What an image does to the detector, and the expected error codes. The harness may kill or stop the
+# detector at the same moment, so these two codes are always right.
 ACTIONS: Final[Mapping[str, frozenset[str]]] = {
     action: frozenset({*codes, _CRASHED, _TIMEOUT})
     for action, codes in {
@@ -65,7 +65,7 @@ class Content:
 
     Attributes:
         recipe: its name in `RECIPES`.
-        number: no two contents of a run share it.
+        number: unique in a run.
     """
 
     recipe: str
@@ -74,14 +74,14 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a file is made, and what has to come of it.
+    """How a file is made, and its expected result.
 
     Attributes:
-        make: the file, without its note.
-        codes: of the failures that are right; empty where landmarks (or nobody) are.
-        picture: whose landmarks are right; the recipe's own name, or that of its twin.
+        make: the file, without its comment.
+        codes: expected error codes; empty for a valid picture.
+        picture: the recipe that has the expected landmarks.
         action: what the image does to the detector, if anything.
-        tries: in which tries it does so.
+        tries: when it does so, `ALWAYS` or `ONCE`.
     """
 
     make: Callable[[], bytes]
@@ -93,7 +93,7 @@ class Recipe:
 
 @cache
 def bare(recipe: str) -> bytes:
-    """The file of a recipe, without its note."""
+    """The file of a recipe, without its comment."""
     return RECIPES[recipe].make()
 
 
@@ -108,17 +108,17 @@ def build(content: Content) -> bytes:
 
 
 def etag(content: Content) -> str:
-    """What S3 will call the file of a content."""
+    """The ETag of a content."""
     return hashlib.md5(build(content), usedforsecurity=False).hexdigest()
 
 
 def _with_note(content: bytes, note: bytes) -> bytes:
-    """The same picture, or the same nuisance, with other bytes."""
+    """The same file with a comment in it."""
     if content.startswith(b"\xff\xd8"):
         return pictures.jpeg_insert(content, pictures.jpeg_segment(0xFE, note))
     if content.startswith(pictures.PNG_SIGNATURE) and len(content) > 33:
         return content[:33] + pictures.png_chunk(b"tEXt", b"Comment\0" + note) + content[33:]
-    # No decoder gets to see it, so a picture of this kind can't carry a mark.
+    # No decoder sees it, so a picture of this kind cannot carry a mark.
     return content + note if content else content
 
 
@@ -126,7 +126,7 @@ def _with_note(content: bytes, note: bytes) -> bytes:
 
 
 def _person(number: int) -> bytes:
-    """The astronaut, another cut, size, brightness, format and orientation each time."""
+    """The astronaut, with varying crop, size, brightness, format and orientation."""
     side = 400 + 16 * (number % 7)
     left, top = (number * 37) % (513 - side), (number * 11) % (513 - side) // 2
     cut = Image.fromarray(_ASTRONAUT()).crop((left, top, left + side, top + side))
@@ -141,7 +141,7 @@ def _person(number: int) -> bytes:
 
 
 def _large(number: int) -> bytes:
-    """The astronaut at 2 to 3 megapixels: more memory than a starved detector has at hand."""
+    """The astronaut at 2 to 3 megapixels: more memory than a starved detector has."""
     side = 1400 + 150 * number
     return pictures.encode(Image.fromarray(_ASTRONAUT()).resize((side, side)), "JPEG")
 
@@ -195,7 +195,7 @@ def _jpeg_2000() -> bytes:
 
 
 def _smeared() -> bytes:
-    """A JPEG damaged in its data: no decoder complains, and all see the same."""
+    """A JPEG damaged in its data: no decoder fails, and all decode it alike."""
     content = bytearray(bare("person-6"))
     content[len(content) // 2 : len(content) // 2 + 8] = bytes(8)
     return bytes(content)
@@ -261,5 +261,5 @@ RECIPES: Final[Mapping[str, Recipe]] = dict(_recipes())
 
 
 def names(prefix: str) -> list[str]:
-    """The recipes whose names begin so, in the order of `RECIPES`."""
+    """The recipes with this prefix, in the order of `RECIPES`."""
     return [name for name in RECIPES if name.startswith(prefix)]

@@ -1,4 +1,4 @@
-"""Messages that nobody can read; their makers take a number, so that no two are equal."""
+"""Malformed messages; a number makes each unique."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ def _text(text: str) -> _Make:
 
 
 def _notification(**changes: object) -> _Make:
-    """S3's event, with another record than S3 would send."""
+    """An S3 event with a changed record."""
 
     def make(number: int) -> str:
         (record,) = events.s3_notification(f"malformed {number}")["Records"]
@@ -37,7 +37,7 @@ def _bad_sns(number: int) -> str:
 
 
 def _half_bad(number: int) -> str:
-    """One sound record, and one that is not: the message is refused whole."""
+    """One valid and one malformed record: the whole message is refused."""
     records = events.s3_notification(f"malformed {number}")["Records"]
     return json.dumps({"Records": [*records, {"number": number}]})
 

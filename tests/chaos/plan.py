@@ -1,7 +1,7 @@
-"""The plan of a run: what is uploaded and sent, what is done to whom, and what has to come of it.
+"""The plan of a run: uploads, messages, acts, and the expected results.
 
-Pure: equal seeds and sizes give equal plans. A plan is told in steps; its clock is the number of
-messages sent so far, so that it means the same on a slow machine.
+Equal seeds and sizes give equal plans. The clock of a plan is the number of messages sent so far,
+so that it means the same on a slow machine.
 """
 
 import random
@@ -15,7 +15,7 @@ from tests.chaos.files import Content
 
 
 def dice(seed: int, purpose: str) -> random.Random:
-    """Repeatable randomness; each purpose has its own, so that none disturbs another."""
+    """Repeatable randomness, independent for each purpose."""
     return random.Random(f"{seed}/{purpose}")  # noqa: S311, it has to be repeatable
 
 
@@ -24,12 +24,12 @@ class Bucket(StrEnum):
 
     PLAIN = "chaos-plain"
     VERSIONED = "chaos-versioned"
-    NOWHERE = "chaos-nowhere"  # allowed, and does not exist
-    FOREIGN = "chaos-foreign"  # exists, and is not allowed
+    NOWHERE = "chaos-nowhere"  # allowed, but does not exist
+    FOREIGN = "chaos-foreign"  # exists, but is not allowed
 
 
 class Envelope(StrEnum):
-    """How a message says what it is about."""
+    """The form of a message."""
 
     DIRECT = "direct"
     NOTIFICATION = "notification"
@@ -44,14 +44,14 @@ ENVELOPES = (Envelope.DIRECT, *EVENTS)
 
 @dataclass(frozen=True, slots=True)
 class PlannedObject:
-    """An object and its fate.
+    """An object and its expected result.
 
     Attributes:
-        story: what kind of story it is in.
-        bucket: where it lives.
+        story: the kind of story that it is part of.
+        bucket: where it is.
         key: literal.
-        contents: in the order of their upload.
-        final: which content's result has to stand in the end; None: there must be no item.
+        contents: in the order of upload.
+        final: the content whose result has to be stored in the end; None: no item.
     """
 
     story: str
@@ -63,11 +63,11 @@ class PlannedObject:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What a message says about one object.
+    """A reference of a message to an object.
 
     Attributes:
-        place: the object's, in the plan.
-        upload: which of its contents; None: none at all, or whichever is current.
+        place: of the object in the plan.
+        upload: the content; None: the current one, if any.
     """
 
     place: int
@@ -76,15 +76,15 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class PlannedMessage:
-    """A message and its fate.
+    """A message and its expected end.
 
     Attributes:
-        story: what kind of story it is in.
+        story: the kind of story that it is part of.
         envelope: its form.
-        refs: what it is about.
-        text: the body of a literal message; for others, the producer's name for the job.
-        force: have it done even if it is already done.
-        dies: the error codes with which it has to end in the dead-letter queue; empty: it must not.
+        refs: the objects that it names.
+        text: the body of a literal message; otherwise the job's id.
+        force: process the object even if it is done.
+        dies: the error codes of its dead letter; empty: it must not become one.
     """
 
     story: str
@@ -97,12 +97,12 @@ class PlannedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Put an object's next content.
+    """Upload an object's next content.
 
     Attributes:
-        place: the object's, in the plan.
-        upload: which of its contents.
-        apart: at least a second after the one before, so that last-modified tells them apart.
+        place: of the object in the plan.
+        upload: the content.
+        apart: at least a second after the one before, so that their last-modified times differ.
     """
 
     place: int
@@ -112,18 +112,18 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Delete an object; where versions are kept, that hides it."""
+    """Delete an object; with versioning, this adds a delete marker."""
 
     place: int
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a message, once more if it was sent before.
+    """Send a message, or send it again.
 
     Attributes:
         message: its place in the plan.
-        delay_seconds: for how long the queue holds it back.
+        delay_seconds: the message's delay.
     """
 
     message: int
@@ -134,11 +134,11 @@ Step = Upload | Remove | Send
 
 
 class ActKind(StrEnum):
-    """What is done to the processes and to the way to the services."""
+    """What is done to processes, and to the connections to the services."""
 
     KILL = "poller killed"
-    TERMINATE = "poller told to stop"
-    PAUSE = "poller stopped for longer than its messages wait"
+    TERMINATE = "poller terminated"
+    PAUSE = "poller stopped for longer than the visibility timeout"
     HURRY = "visibility timeout shortened"
     OUTAGE = "connections refused"
     CHILD_KILL = "detector killed"
@@ -151,12 +151,12 @@ CHILD_ACTS = (ActKind.CHILD_KILL, ActKind.CHILD_STOP, ActKind.CHILD_STARVE)
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that is done once so many messages have been sent.
+    """Something done once a number of messages have been sent.
 
     Attributes:
-        at: how many messages.
+        at: the number of messages.
         kind: what.
-        choice: which poller, detector or service, 0 to 1.
+        choice: which poller, detector or service, from 0 to 1.
         seconds: for how long.
     """
 
@@ -168,7 +168,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that a run does on purpose."""
+    """Everything that a run does."""
 
     seed: int
     size: int
@@ -179,11 +179,11 @@ class Plan:
 
     @property
     def sends(self) -> int:
-        """How many messages are sent, copies included."""
+        """The number of messages sent, copies included."""
         return sum(isinstance(step, Send) for step in self.steps)
 
     def pictures(self) -> set[str]:
-        """The pictures whose landmarks have to be known."""
+        """The pictures whose landmarks are needed."""
         finals = (
             object_.contents[object_.final].recipe
             for object_ in self.objects
@@ -192,7 +192,7 @@ class Plan:
         return {files.RECIPES[recipe].picture for recipe in finals} - {""}
 
     def summary(self) -> Iterator[tuple[str, str]]:
-        """The plan in a few lines: what, and how many of each."""
+        """The plan in a few lines."""
         yield "seed", str(self.seed)
         copies = Counter(step.message for step in self.steps if isinstance(step, Send))
         stories = Counter[str]()
@@ -213,9 +213,9 @@ def _counted(counter: Counter[str]) -> str:
 
 
 def plan_acts(seed: int, sends: int) -> tuple[Act, ...]:
-    """What is done to the processes and the services while so many messages are sent.
+    """The acts of a run with this many messages.
 
-    The last fifth is left to the worker's memory: it is only measured where a poller lives long.
+    In the last part no poller is killed: memory is only measured in a long-lived poller.
     """
     random_ = dice(seed, "acts")
     hundreds = sends / 100

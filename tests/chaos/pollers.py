@@ -1,4 +1,4 @@
-"""The worker's own processes: started, watched, measured, killed and started again."""
+"""The worker's processes: started, monitored, killed and restarted."""
 
 import signal
 import subprocess
@@ -14,13 +14,13 @@ from tests.chaos.processes import Usage
 
 ROOT: Final = Path(__file__).parents[2]
 
-# A poller that was told to stop finishes its batch: the visibility timeout, and what a hanging SQS
-# may cost its client.
+# A terminated poller finishes its batch: at most the visibility timeout and the timeouts of SQS's
+# client.
 _STOP_SECONDS: Final = 60
 
-# Of a log, in bytes: where it says that it polls, and why it has died.
-_FIRST_WORDS: Final = 20_000
-_LAST_WORDS: Final = 400
+# Bytes of a log: where "polling" is found, and what is shown of a death.
+_LOG_HEAD: Final = 20_000
+_LOG_TAIL: Final = 400
 
 
 @dataclass
@@ -28,8 +28,8 @@ class Life:
     """One poller process, from its start to its end.
 
     Attributes:
-        log: where its output goes.
-        samples: what it held, in the order of time.
+        log: its output.
+        samples: its resource usage over time.
     """
 
     log: Path
@@ -38,10 +38,10 @@ class Life:
 
 
 class Poller:
-    """One of the worker's processes; when it ends, another takes its place."""
+    """One of the worker's processes; restarted whenever it ends."""
 
     def __init__(self, name: str, environment: Mapping[str, str], folder: Path, mark: str) -> None:
-        """Start the first; all carry the mark on their command line."""
+        """Start it, with the run's mark on its command line."""
         self.name = name
         self._environment = dict(environment)
         self._folder = folder
@@ -57,51 +57,51 @@ class Poller:
 
     @property
     def pid(self) -> int:
-        """The present process."""
+        """The current process."""
         return self._process.pid
 
     @property
     def ready(self) -> bool:
-        """Whether it polls, and nothing is being done to it."""
+        """Whether it polls and is not being disturbed."""
         undisturbed = not (self._expected or self._paused) and self._process.poll() is None
         return undisturbed and self._polls
 
     def kill(self) -> None:
-        """Kill it, whatever it is doing."""
+        """Send SIGKILL."""
         self._expected = (-signal.SIGKILL,)
         self._process.kill()
 
     def terminate(self) -> None:
-        """Ask it to stop; while it starts, it may just die."""
+        """Send SIGTERM; while it starts, this may kill it."""
         self._expected = (0,) if self._polls else (0, -signal.SIGTERM)
         self._stop_by = time.monotonic() + _STOP_SECONDS
         self._process.terminate()
 
     def pause(self) -> None:
-        """Stop it in its tracks."""
+        """Send SIGSTOP."""
         self._paused = True
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Send SIGCONT."""
         self._process.send_signal(signal.SIGCONT)
         self._paused = False
 
     def close(self) -> None:
-        """Ask it to stop, and start no other."""
+        """Stop it for good."""
         self._closing = True
         if self._process.poll() is None:
             self.terminate()
 
     def watch(self) -> None:
-        """See whether it lives; note an end that nobody planned; start the next."""
+        """Note an unplanned end, and restart it."""
         status = self._process.poll()
         if self.gone or status is None:
             self._hurry()
             return
         if status not in self._expected:
-            words = self.lives[-1].log.read_text(errors="replace")[-_LAST_WORDS:]
-            self.deaths.append(f"{self.name} ended with status {status}: …{words}")
+            tail = self.lives[-1].log.read_text(errors="replace")[-_LOG_TAIL:]
+            self.deaths.append(f"{self.name} ended with status {status}: …{tail}")
         self._expected, self._stop_by = (), None
         if self._closing:
             self.gone = True
@@ -109,7 +109,7 @@ class Poller:
             self._start()
 
     def measure(self) -> None:
-        """Take a sample of what it holds."""
+        """Sample its resource usage."""
         life = self.lives[-1]
         sample = processes.usage(self.pid)
         if sample and not self._paused:
@@ -117,9 +117,9 @@ class Poller:
 
     @property
     def _polls(self) -> bool:
-        """Whether it has come as far as that."""
+        """Whether it has begun to poll."""
         with self.lives[-1].log.open("rb") as log:
-            return b'"polling"' in log.read(_FIRST_WORDS)
+            return b'"polling"' in log.read(_LOG_HEAD)
 
     def _hurry(self) -> None:
         """Kill it if it takes too long to stop."""

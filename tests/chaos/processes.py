@@ -1,7 +1,7 @@
-"""Processes seen from outside, through /proc: whose they are, what they hold.
+"""Processes seen through /proc.
 
-Every process of a run carries the run's mark: pollers as an option of Python's, for they hide their
-environment, and what they start in its PYTHONPATH, which it has inherited.
+Every process of a run carries the run's mark: pollers as an option of Python, because they hide
+their environment, and their children in PYTHONPATH, which they inherit.
 """
 
 import os
@@ -16,7 +16,7 @@ _DETECTOR: Final = b"worker.detector.child"
 
 
 class Usage(NamedTuple):
-    """What a process holds."""
+    """Resource usage of a process."""
 
     rss_kib: int
     descriptors: int
@@ -40,37 +40,37 @@ def detectors_of(parent: int, mark: str) -> list[int]:
 
 
 def usage(pid: int) -> Usage | None:
-    """What a process holds; None if it is gone."""
+    """The resource usage of a process; None if it is gone."""
     folder = _PROC / str(pid)
     lines = _read(folder / "status").decode().splitlines()
     fields = dict(line.split(":", 1) for line in lines)
     if "VmRSS" not in fields:
         return None
     descriptors = 0
-    with suppress(OSError):  # they are hidden from all but root
+    with suppress(OSError):  # hidden from all but root
         descriptors = len(list((folder / "fd").iterdir()))
     return Usage(int(fields["VmRSS"].split()[0]), descriptors, int(fields["Threads"]))
 
 
 def exists(pid: int) -> bool:
-    """Whether a process is there and not just a zombie."""
+    """Whether a process exists and is no zombie."""
     return _stat(pid)[:1] not in ([], ["Z"], ["X"])
 
 
 def describe(pid: int) -> str:
-    """A process in a line."""
+    """Describe a process in one line."""
     command = _read(_PROC / str(pid) / "cmdline").replace(b"\0", b" ").decode(errors="replace")
     return f"process {pid} {_stat(pid)[:1]}: {command[:120]}"
 
 
 def kill_marked(mark: str) -> None:
-    """Kill whatever carries a mark."""
+    """Kill every process that carries a mark."""
     for pid in marked(mark):
         signal_to(pid, signal.SIGKILL)
 
 
 def signal_to(pid: int, number: signal.Signals) -> bool:
-    """Send a signal; whether there was somebody to take it."""
+    """Send a signal; returns whether the process exists."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:
@@ -86,7 +86,7 @@ def _carries(process: Path, mark: bytes) -> bool:
 
 
 def _read(path: Path) -> bytes:
-    """A file of /proc; empty if it is gone or not for us."""
+    """Read a file of /proc; empty if it is gone or not readable."""
     try:
         return path.read_bytes()
     except OSError:
@@ -94,5 +94,5 @@ def _read(path: Path) -> bytes:
 
 
 def _stat(pid: int) -> list[str]:
-    """State, parent and so on: what comes after the name, which may hold anything."""
+    """State, parent and so on: the fields after the name, which may contain anything."""
     return _read(_PROC / str(pid) / "stat").decode(errors="replace").rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""Uploads and sends what the plan says, in its order, and no faster than the worker takes it."""
+"""Uploads and sends what the plan says, no faster than the worker processes it."""
 
 import threading
 import time
@@ -11,20 +11,19 @@ from tests.chaos.world import World
 if TYPE_CHECKING:
     from tests.chaos.envelopes import Uploaded
 
-# S3's last-modified knows whole seconds.
+# S3's last-modified has a resolution of one second.
 _APART_SECONDS: Final = 1.1
 
-# Enough to keep all workers busy and to have messages about one object meet.
+# Enough to keep all workers busy, and for messages about one object to overlap.
 _MOST_WAITING: Final = 60
 _LOOK_EACH: Final = 10
 _LOOK_SECONDS: Final = 0.2
 
 
 class Producer:
-    """Works in a thread of its own, from `start` to `close`."""
+    """Runs in its own thread, from `start` to `close`."""
 
     def __init__(self, plan: Plan, world: World) -> None:
-        """Produce for this world."""
         self._plan = plan
         self._world = world
         self._closing = threading.Event()
@@ -37,15 +36,15 @@ class Producer:
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether it has finished."""
         return not self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, be it done or not."""
+        """Stop, finished or not."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -56,7 +55,7 @@ class Producer:
                 if self._closing.is_set():
                     return
                 self._take(step)
-        except Exception as error:  # noqa: BLE001, the run says it
+        except Exception as error:  # noqa: BLE001, raised by the run
             self.error = error
 
     def _take(self, step: Step) -> None:
@@ -82,7 +81,7 @@ class Producer:
         self._uploaded_at[step.place] = time.monotonic()
 
     def _body(self, message: int) -> str:
-        """A message's body, equal for all copies."""
+        """The body of a message, the same for all copies."""
         if message not in self.bodies:
             planned = self._plan.messages[message]
             self.bodies[message] = envelopes.body(self._plan, planned, self.uploads)

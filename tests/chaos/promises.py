@@ -1,4 +1,4 @@
-"""The plan's promises, once S3 has named its versions and MediaPipe has said what is right."""
+"""The promises of a plan, with S3's versions and MediaPipe's landmarks filled in."""
 
 from collections.abc import Iterator, Mapping
 
@@ -38,7 +38,7 @@ def item_promises(
 
 
 def dead_letter_promises(plan: Plan, bodies: Mapping[int, str]) -> dict[str, frozenset[str]]:
-    """The bodies that have to be dead letters, and the codes that are right for them."""
+    """The bodies that have to be dead letters, each with its error codes."""
     return {
         bodies.get(place, f"message {place} was never sent"): message.dies
         for place, message in enumerate(plan.messages)

@@ -1,7 +1,7 @@
-"""A proxy between the worker and the services that lets some requests come to grief.
+"""A proxy between the worker and the services that injects faults.
 
-One port a service, so that one may be gone while the others are there. Plain HTTP/1.1 with
-Content-Length, which is all that the AWS clients and moto speak.
+One port for each service, so that one can be down while the others are up. It speaks plain HTTP/1.1
+with Content-Length, which is all that the AWS clients and moto use.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _ERRORS: Final = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 
-class _EndOfConnection(Exception):  # noqa: N818, it is how a fault ends
-    """Raised when a fault has used up the connection."""
+class _EndOfConnection(Exception):  # noqa: N818, it is not an error
+    """Raised when a fault has ended the connection."""
 
 
 class FaultProxy:
-    """Runs in a thread of its own, from `start` to `close`."""
+    """Runs in its own thread, from `start` to `close`."""
 
     def __init__(self, upstream_port: int, decide: Callable[[Request], Fault | None]) -> None:
-        """Pass requests on to the services at `upstream_port`, but for what `decide` says."""
+        """Forward requests to `upstream_port`, with the faults that `decide` returns."""
         self._upstream_port = upstream_port
         self._decide = decide
         self._calm = False
@@ -46,7 +46,7 @@ class FaultProxy:
         self.faults = Counter[tuple[Service, str]]()
 
     def start(self) -> None:
-        """Listen for all services, on free ports."""
+        """Listen on a free port for each service."""
         self._thread.start()
         for service in Service:
             self._run(self._listen(service))
@@ -56,24 +56,24 @@ class FaultProxy:
         return f"http://{_HOST}:{self.ports[service]}"
 
     def refuse(self, service: Service) -> None:
-        """Break all connections to a service and accept no other, until `accept`."""
+        """Reset all connections to a service and refuse new ones, until `accept`."""
         if not self._calm:
             self.faults[service, "refused for a while"] += 1
             self._run(self._vanish(service))
 
     def accept(self, service: Service) -> None:
-        """Be there again."""
+        """Accept connections again."""
         if service not in self._servers:
             self._run(self._listen(service))
 
     def calm(self) -> None:
-        """No fault any more."""
+        """Inject no more faults."""
         self._calm = True
         for service in Service:
             self.accept(service)
 
     def close(self) -> None:
-        """Break all connections and end the thread."""
+        """Reset all connections and end the thread."""
         if not self._thread.is_alive():
             return
         self._run(self._end())
@@ -114,8 +114,8 @@ class FaultProxy:
     async def _serve(
         self, service: Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Answer one client's requests, one after the other."""
-        if service in self._gone:  # accepted in the last moment
+        """Answer the requests of one connection."""
+        if service in self._gone:  # accepted at the last moment
             return _reset(writer)
         self._open[service].add(writer)
         try:
@@ -169,7 +169,7 @@ class FaultProxy:
     async def _break_off(
         self, writer: asyncio.StreamWriter, answer: bytes, kind: FaultKind
     ) -> None:
-        """Send the head, half of the body, and no more."""
+        """Send the head and half of the body."""
         body_at = answer.index(b"\r\n\r\n") + 4
         writer.write(answer[: body_at + (len(answer) - body_at) // 2])
         await writer.drain()
@@ -179,7 +179,7 @@ class FaultProxy:
         raise _EndOfConnection
 
     async def _forward(self, head: bytes, body: bytes) -> bytes:
-        """The service's answer, whole, as one that leaves the connection open."""
+        """The service's response, changed to keep the connection open."""
         reader, writer = await asyncio.open_connection(_HOST, self._upstream_port)
         try:
             writer.write(_without(head, b"connection", b"Connection: close") + body)
@@ -199,7 +199,7 @@ async def _drip(writer: asyncio.StreamWriter, answer: bytes, seconds: float) -> 
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close a connection with a reset, not with an orderly end."""
+    """Reset a connection."""
     connection = writer.get_extra_info("socket")
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
@@ -216,7 +216,7 @@ def _content_length(head: bytes) -> int:
 
 
 def _without(head: bytes, name: bytes, *instead: bytes) -> bytes:
-    """A head without one header, and with others instead."""
+    """A head with one header replaced."""
     first, *lines = head.split(b"\r\n\r\n")[0].split(b"\r\n")
     kept = [line for line in lines if not line.lower().startswith(name + b":")]
     return b"\r\n".join([first, *kept, *instead, b"", b""])

@@ -1,4 +1,4 @@
-"""A run's figures, readable; and whether they are good."""
+"""The figures of a run, and whether they are good."""
 
 import json
 from collections import Counter
@@ -12,8 +12,8 @@ from tests.chaos.run import Outcome
 _MOST_LINES: Final = 15
 _MOST_CHARACTERS: Final = 600
 
-# The parent's memory is measured where a poller lived long, from the time on when it had seen all
-# kinds of jobs: the last quarter of its life against the second.
+# The parent's memory is compared between the second and the last quarter of a long-lived poller:
+# by then it has seen all kinds of jobs.
 _MIN_SAMPLES: Final = 40
 _MOST_GROWTH_KIB: Final = 10 * 1024
 _MOST_GROWTH_DESCRIPTORS: Final = 8
@@ -28,7 +28,7 @@ class Figure(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """How a poller's life went, in medians of its second and its last quarter."""
+    """Resource usage of a poller: medians of its second and its last quarter."""
 
     seconds: float
     rss_kib: tuple[float, float]
@@ -37,13 +37,13 @@ class Growth(NamedTuple):
 
     @property
     def flat(self) -> bool:
-        """Whether it stayed as it was."""
+        """Whether usage did not grow."""
         memory, descriptors = (after - before for before, after in (self.rss_kib, self.descriptors))
         return memory <= _MOST_GROWTH_KIB and descriptors <= _MOST_GROWTH_DESCRIPTORS
 
 
 def figures(outcome: Outcome) -> list[Figure]:
-    """What has to be zero, and what has to be flat."""
+    """What has to be zero or flat."""
     verdict = outcome.verdict
     deaths = [death for poller in outcome.pollers for death in poller.deaths]
     growths = [growth for poller in outcome.pollers for growth in [grown(poller)] if growth]
@@ -61,7 +61,7 @@ def figures(outcome: Outcome) -> list[Figure]:
         *(Figure(name, str(len(lines)), good=not lines) for name, lines in counted.items()),
         Figure(
             "parent memory",
-            "; ".join(map(_told, growths)) or "no poller lived long enough",
+            "; ".join(map(_describe, growths)) or "no poller lived long enough",
             good=all(growth.flat for growth in growths),
         ),
         Figure("queue empty in time", "yes" if outcome.finished else "no", good=outcome.finished),
@@ -69,7 +69,7 @@ def figures(outcome: Outcome) -> list[Figure]:
 
 
 def unforeseen(outcome: Outcome) -> list[str]:
-    """What the worker logged with a traceback: errors without a name of ours."""
+    """The errors that the worker logged with a traceback."""
     lives = [life for poller in outcome.pollers for life in poller.lives]
     return [
         str(entry["exception"])[-_MOST_CHARACTERS:]
@@ -80,7 +80,7 @@ def unforeseen(outcome: Outcome) -> list[str]:
 
 
 def grown(poller: Poller) -> Growth | None:
-    """How the longest of a poller's lives went; None if it was too short."""
+    """The growth of a poller's longest life; None if it was too short."""
     life = max(poller.lives, key=lambda life: len(life.samples))
     size = len(life.samples)
     if size < _MIN_SAMPLES:
@@ -122,7 +122,7 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
     verdict = outcome.verdict
     yield "took", f"{outcome.seconds:.0f} s"
     yield "items", _counted(verdict.statuses)
-    yield "most receives of a message that was not given up", str(verdict.most_attempts)
+    yield "most receives of a message that succeeded", str(verdict.most_attempts)
     yield (
         "dead letters",
         f"{verdict.extra_copies} extra copies, {verdict.unlabelled} without a reason",
@@ -133,13 +133,13 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
         faults[kind] += count
     yield f"faults ({faults.total()})", _counted(faults)
     yield f"acts ({sum(outcome.done.values())} of {outcome.planned_acts})", _counted(outcome.done)
-    yield "pollers disturbed in mid-batch", str(outcome.in_mid_batch)
+    yield "pollers disturbed during a batch", str(outcome.in_mid_batch)
     lives = [life for poller in outcome.pollers for life in poller.lives]
     yield "pollers started", str(len(lives))
     yield "log events", _counted(Counter(event for life in lives for event in _events(life)))
 
 
-def _told(growth: Growth) -> str:
+def _describe(growth: Growth) -> str:
     before, after = growth.rss_kib
     return (
         f"{before / 1024:.1f} → {after / 1024:.1f} MiB, "
@@ -153,14 +153,14 @@ def _jobs(life: Life) -> int:
 
 
 def _events(life: Life) -> Iterator[str]:
-    """What the worker logged, with the error's code where there is one."""
+    """The worker's log events, each with its outcome and error code."""
     for entry in _entries(life):
         parts = (entry["message"], entry.get("outcome"), entry.get("error_code"))
         yield " ".join(str(part) for part in parts if part)
 
 
 def _entries(life: Life) -> Iterator[Mapping[str, Any]]:
-    """The lines of a log that are the worker's own."""
+    """The JSON lines of a log."""
     for line in life.log.read_text(errors="replace").splitlines():
         try:
             entry = json.loads(line)

@@ -1,4 +1,4 @@
-"""One run: everything is started, let loose, waited for, ended, and judged."""
+"""One run: everything is started, disturbed, waited for, stopped, and judged."""
 
 import itertools
 import shutil
@@ -25,46 +25,45 @@ from tests.chaos.services import ServicesProcess
 from tests.chaos.truth import TruthProcess
 from tests.chaos.world import World
 
-# How innocents are kept out of the dead-letter queue: the worker's delay after the n-th failure is
-# the base times 4 to the power of n - 1, of 10 at the most. With this base the first eight retries
-# follow at once, the ninth and tenth within seconds, and every further one after 5 to 10 s. An
-# outage lasts at most 6 s and so takes 11 receives at most; of the others each fails for a fault of
-# ours about one time in four, so that all of the remaining 11 fail in one of four million cases.
-# The report tells the highest receive count that was needed. A planned dead letter takes 90 s.
+# Enough receives to keep good messages out of the dead-letter queue. The worker's delay after the
+# n-th failure is the base times 4 ** (n - 1), with n at most 10: with this base eight retries
+# follow at once, two within seconds, and each further one after 5 to 10 s. An outage lasts at most
+# 6 s and takes at most 11 receives; each of the others fails by a fault about one time in four, so
+# that the remaining 11 all fail in one of four million cases. A planned dead letter takes 90 s.
 MAX_RECEIVE_COUNT: Final = 22
 RETRY_BASE_SECONDS: Final = 0.00001
 
-# An image that hangs twice, and two starts of a detector, fit into the time that messages give.
+# Two timeouts of an image and two starts of a detector fit into the visibility timeout.
 _DETECT_SECONDS: Final = 3
 
-# Detectors of each poller: two pollers compete, and one of them has a pool.
+# The detectors of each of the two pollers.
 _DETECTORS: Final = (2, 1)
 
 _TICK_SECONDS: Final = 0.1
 _TICKS_A_SAMPLE: Final = 5
 _TICKS_A_LINE: Final = 100
-_CHILDREN_END_SECONDS: Final = 15  # a detector whose parent was killed ends by its own alarm
+_CHILDREN_END_SECONDS: Final = 15  # a detector ends by its own alarm after its parent is killed
 
-# After so long a run is broken off: a quiet machine takes a third of it.
+# The time limit of a run; a quiet machine takes a third of it.
 _LIMIT_SECONDS: Final = 300
 _LIMIT_SECONDS_PER_MESSAGE: Final = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a run.
+    """The outcome of a run.
 
     Attributes:
         verdict: of the independent check.
         pollers: with their deaths, lives and samples.
-        leftovers: processes and files that were still there in the end.
+        leftovers: processes and files that remain.
         seconds: how long it took.
-        finished: whether the queue ran empty before the limit.
-        done: what was done to processes and services.
-        planned_acts: how much of that was planned; the run may be over sooner.
-        in_mid_batch: how many of the pollers that were disturbed had messages in hand.
-        requests: that went through the proxy.
-        faults: that they met there.
+        finished: whether the queue was empty before the limit.
+        done: the acts performed.
+        planned_acts: the number of acts planned; the run may end before some of them.
+        in_mid_batch: how many pollers were disturbed while messages were in flight.
+        requests: number of requests through the proxy.
+        faults: number of faults injected.
         folder: where the logs are.
     """
 
@@ -83,7 +82,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """What a run is made of, running."""
+    """The running parts of a run."""
 
     world: World
     proxy: FaultProxy
@@ -103,7 +102,7 @@ class Run:
         *,
         max_receive_count: int = MAX_RECEIVE_COUNT,
     ) -> None:
-        """Make a folder for it."""
+        """Create its folder."""
         self._plan = plan
         self._complexity = complexity
         self._max_receive_count = max_receive_count
@@ -117,7 +116,7 @@ class Run:
         self._ambush = Ambush(self.folder / "ambush")
 
     def execute(self) -> Outcome:
-        """Do it all. Whatever was started is ended, whatever happens."""
+        """Run it. Everything started is stopped again, whatever happens."""
         start = time.monotonic()
         limit = start + _LIMIT_SECONDS + _LIMIT_SECONDS_PER_MESSAGE * self._plan.sends
         with ExitStack() as stack:
@@ -154,7 +153,7 @@ class Run:
         shutil.rmtree(self.folder)
 
     def _set_up(self, stack: ExitStack) -> _Stage:
-        """Start everything but the producer; the stack ends it, the last first."""
+        """Start everything but the producer; the stack stops it in reverse order."""
         embedded = ServicesProcess(self._mark)
         stack.callback(embedded.close)
         stack.callback(processes.kill_marked, self._mark)
@@ -189,7 +188,7 @@ class Run:
         ]
 
     def _play(self, stage: _Stage, limit: float) -> bool:
-        """Until all is sent, done, and the queue empty; whether that was so before the limit."""
+        """Run until all is sent and the queue is empty; returns False at the time limit."""
         calm = False
         for ticks in _ticks(limit):
             stage.conductor.tick(stage.producer.sent)
@@ -214,10 +213,10 @@ class Run:
     def _calm_down(self, stage: _Stage) -> None:
         stage.conductor.stop()
         stage.proxy.calm()
-        self._say("all sent: the faults end, and the queue has to run empty")
+        self._say("all sent: no more faults, waiting for the queue to become empty")
 
     def _leftovers(self) -> list[str]:
-        """What the pollers left behind: processes of whatever life, temporary files."""
+        """Processes and temporary files that the pollers left behind."""
         deadline = time.monotonic() + _CHILDREN_END_SECONDS
         while any(processes.marked(self._mark)) and time.monotonic() < deadline:
             time.sleep(_TICK_SECONDS)
@@ -226,7 +225,7 @@ class Run:
 
 
 def _end(pollers: Sequence[Poller]) -> None:
-    """Have the pollers stop by themselves."""
+    """Stop the pollers."""
     for poller in pollers:
         poller.close()
     while not all(poller.gone for poller in pollers):

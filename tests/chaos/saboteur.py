@@ -1,10 +1,10 @@
-"""What marked images do to a detector: they crash, hang, hoard, babble.
+"""Makes a detector crash, hang, exhaust its memory or answer nonsense for a marked image.
 
-Never imported by the harness or by the worker. `ambush.py` copies it, as `sitecustomize.py`, to a
-folder of the run that stands in PYTHONPATH: every Python of the worker runs it at its start, and it
-waits for OpenCV, which only detectors import. So nothing in the product knows of it.
+Never imported by the harness or the worker: `ambush.py` copies it as `sitecustomize.py` to a folder
+in the run's PYTHONPATH. Every Python of the worker runs it at its start, and it waits for OpenCV,
+which only detectors import.
 
-A detector at work may open no file and start no process: what needs that is done beforehand.
+A confined detector can open no file and start no process, so files are opened beforehand.
 """
 
 import ctypes
@@ -23,14 +23,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
-# As in files.py and ambush.py, which can't be imported from here.
+# Same as in files.py and ambush.py, which cannot be imported from here.
 _MARK: Final = b"chaos-mark:"
 _ONCE: Final = b"once"
 _STATE: Final = Path(__file__).with_name("state")
 _TIMES: Final = struct.Struct("<dd")
 
-# After the harness has harmed a detector, an image that misbehaves only once is good for so long:
-# two misfortunes at a time would rightly fail it.
+# After the harness has harmed a detector, flaky images behave for this long: an image that fails
+# twice would rightly be stored as failed.
 _RESPITE_SECONDS: Final = 16
 
 
@@ -40,7 +40,7 @@ def _spin() -> NoReturn:
 
 
 def _freeze() -> None:
-    """Hold the interpreter's lock in native code, so that not even a signal's handler runs."""
+    """Hold the GIL in native code, so that not even signal handlers run."""
     ctypes.PyDLL(None).sleep(1000)
 
 
@@ -51,7 +51,7 @@ def _hoard() -> None:
 
 
 def _spawn() -> None:
-    """Leave a process behind, if that can be done."""
+    """Try to leave a process behind."""
     with suppress(OSError):
         subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(1000)"])
     os.abort()
@@ -68,14 +68,14 @@ def _close(pipes: Sequence[int]) -> None:
 
 
 def _babble(pipes: Sequence[int]) -> None:
-    """Answer what no detector would, on every pipe that takes it."""
+    """Write nonsense to every pipe."""
     for descriptor in pipes:
         with suppress(OSError):
             os.write(descriptor, b"\xff" * 64)
 
 
 def _open_pipes() -> list[int]:
-    """All pipes that this process has."""
+    """The file descriptors of all pipes."""
     found = []
     for link in Path("/proc/self/fd").iterdir():
         with suppress(OSError):
@@ -85,7 +85,7 @@ def _open_pipes() -> list[int]:
 
 
 class _Saboteur:
-    """Looks at images before OpenCV does."""
+    """Sees images before OpenCV does."""
 
     def __init__(self) -> None:
         pipes = _open_pipes()
@@ -106,7 +106,7 @@ class _Saboteur:
         }
 
     def obey(self, content: bytes) -> None:
-        """Do what the image says, if it says anything."""
+        """Do what the image's mark says, if it has one."""
         at = content.find(_MARK)
         if at < 0:
             return
@@ -128,7 +128,7 @@ class _Saboteur:
 def _sabotage(cv2: ModuleType) -> None:
     saboteur, decode = _Saboteur(), cv2.imdecode
 
-    def imdecode(encoded: Any, *options: Any) -> Any:  # noqa: ANN401, OpenCV's own
+    def imdecode(encoded: Any, *options: Any) -> Any:  # noqa: ANN401, as OpenCV
         saboteur.obey(bytes(encoded))
         return decode(encoded, *options)
 
@@ -136,7 +136,7 @@ def _sabotage(cv2: ModuleType) -> None:
 
 
 class _Waiting:
-    """Waits in `sys.meta_path` for OpenCV to be imported, once."""
+    """Waits in `sys.meta_path` for OpenCV to be imported."""
 
     def find_spec(
         self, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None

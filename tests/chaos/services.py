@@ -1,8 +1,7 @@
 """S3, SQS and DynamoDB by moto, in a process of their own that ends with the harness.
 
-Run as `python -m tests.chaos.services`. It reads the run's mark from its standard input and says
-its port on standard output. When its input ends, the harness is gone, however it went: then it
-kills what carries the mark, and ends.
+Run as `python -m tests.chaos.services`. It reads the run's mark from standard input and prints its
+port. When standard input ends, the harness is gone: it kills what carries the mark, and exits.
 """
 
 import subprocess
@@ -18,13 +17,13 @@ _START_TIMEOUT_SECONDS: Final = 60
 
 
 class ServicesProcess:
-    """The services, from start to close."""
+    """The running services."""
 
     def __init__(self, mark: str) -> None:
         """Start them and wait until they listen.
 
         Raises:
-            RuntimeError: they don't.
+            RuntimeError: they do not start.
         """
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.services"],
@@ -34,7 +33,7 @@ class ServicesProcess:
         )
         source, sink = self._process.stdout, self._process.stdin
         if source is None or sink is None:
-            raise TypeError("pipes were asked for")
+            raise TypeError("no pipes")
         sink.write(mark.encode() + b"\n")
         sink.flush()
         line = source.readline()
@@ -49,7 +48,7 @@ class ServicesProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
-        """End them, and whatever else of the run is left."""
+        """Stop them, and kill what else is left of the run."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
@@ -61,7 +60,7 @@ class ServicesProcess:
 
 
 def environment(endpoints: Mapping[Service, str]) -> dict[str, str]:
-    """The variables that send AWS's clients to these addresses, one a service."""
+    """The variables that point AWS's clients to these addresses."""
     return {
         "AWS_ACCESS_KEY_ID": "chaos",
         "AWS_SECRET_ACCESS_KEY": "chaos",

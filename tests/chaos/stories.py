@@ -1,4 +1,4 @@
-"""What a plan is made of: an object or a few, their messages, and how that has to end."""
+"""The stories of a plan: some objects, their messages, and the expected results."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -16,7 +16,7 @@ from tests.chaos.plan import (
 )
 from tests.chaos.writer import NEAR, Writer
 
-# The last attempt may fail for a fault of ours.
+# The last attempt may fail by an injected fault.
 _NOT_FOUND: Final = frozenset({"OBJECT_NOT_FOUND", "SERVICE_UNAVAILABLE", "DEADLINE_EXCEEDED"})
 _INVALID: Final = frozenset({"INVALID_MESSAGE"})
 
@@ -55,7 +55,7 @@ def _twice(writer: Writer) -> None:
 
 
 def _forced(writer: Writer) -> None:
-    """Done again, though it is done."""
+    """Processed again with `force`."""
     moment = writer.when()
     place = writer.new_object(writer.good())
     writer.add(moment, Upload(place, 0))
@@ -94,13 +94,13 @@ def _versions(
 
 
 def _overwritten(writer: Writer) -> None:
-    """An object that is replaced while its messages are on their way."""
+    """An object that is replaced while its messages are in the queue."""
     contents = [writer.any_content() for _ in range(writer.random.randint(2, 3))]
     _versions(writer, contents, Bucket.PLAIN, ENVELOPES, apart=True)
 
 
 def _overwritten_at_once(writer: Writer) -> None:
-    """Replaced within a second: only the sequencers tell the order."""
+    """Replaced within a second: only sequencers tell the order."""
     _versions(writer, [writer.good(), writer.good()], Bucket.PLAIN, EVENTS, apart=False)
 
 
@@ -110,7 +110,7 @@ def _versions_by_time(writer: Writer) -> None:
 
 
 def _versions_by_sequencer(writer: Writer) -> None:
-    """All within a second: only the sequencers tell the order."""
+    """All within a second: only sequencers tell the order."""
     contents = [writer.any_content() for _ in range(writer.random.randint(2, 4))]
     _versions(writer, contents, Bucket.VERSIONED, EVENTS, apart=False)
 
@@ -132,7 +132,7 @@ def _same_key(writer: Writer) -> None:
 
 
 def _late_object(writer: Writer) -> None:
-    """The message is there before the object is."""
+    """The message is sent before the object exists."""
     moment = writer.when(0, 0.85)
     place = writer.new_object(writer.good(), bucket=Bucket.PLAIN)
     writer.send(moment, writer.new_message(Ref(place, 0)))
@@ -140,7 +140,7 @@ def _late_object(writer: Writer) -> None:
 
 
 def _missing(writer: Writer) -> None:
-    """Early, for it takes all attempts there are until such a message is given up."""
+    """Sent early, because it takes every attempt until such a message is a dead letter."""
     moment = writer.when(0, 0.2)
     bucket = writer.random.choice((Bucket.PLAIN, Bucket.VERSIONED, Bucket.NOWHERE))
     place = writer.new_object(bucket=bucket)
@@ -148,7 +148,7 @@ def _missing(writer: Writer) -> None:
 
 
 def _removed(writer: Writer) -> None:
-    """Deleted before its message came."""
+    """Deleted before its message is sent."""
     moment = writer.when(0, 0.2)
     place = writer.new_object(writer.good(), expected=False)
     writer.add(moment, Upload(place, 0))
@@ -158,7 +158,7 @@ def _removed(writer: Writer) -> None:
 
 
 def _half_missing(writer: Writer) -> None:
-    """A message about two objects of which one is not there: the other is done all the same."""
+    """A message about two objects, one of them missing: the other is processed."""
     moment = writer.when(0, 0.2)
     there, missing = writer.new_object(writer.good()), writer.new_object()
     writer.add(moment, Upload(there, 0))
@@ -166,7 +166,7 @@ def _half_missing(writer: Writer) -> None:
 
 
 def _foreign(writer: Writer) -> None:
-    """A message about a bucket that is none of the worker's business."""
+    """A message about a bucket that is not allowed."""
     moment = writer.when()
     place = writer.new_object(writer.good(), bucket=Bucket.FOREIGN, expected=False)
     writer.add(moment, Upload(place, 0))
@@ -180,7 +180,7 @@ def _malformed(writer: Writer) -> None:
 
 
 def _idle(writer: Writer) -> None:
-    """Messages that are fine and ask for nothing: see `envelopes.py`."""
+    """Valid messages without a job: see `envelopes.py`."""
     place = writer.new_object(expected=False)
     message = writer.new_message(Ref(place), envelope=writer.random.choice(EVENTS))
     writer.send(writer.when(), message)
@@ -212,7 +212,7 @@ IDLE: Final = "idle"
 
 
 def make_plan(seed: int, size: int) -> Plan:
-    """A plan of about `size` messages: a story of each kind, and then as the dice fall."""
+    """A plan of about `size` messages: one story of each kind, then random ones."""
     writer = Writer(seed, size)
     names = list(_STORIES)
     weights = [weight for _, weight in _STORIES.values()]

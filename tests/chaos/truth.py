@@ -1,7 +1,7 @@
-"""What is right: stock MediaPipe Holistic on every picture, a fresh instance each.
+"""The right landmarks: stock MediaPipe Holistic, a fresh instance for every picture.
 
-Run in a process of its own (`python -m tests.chaos.truth`): nothing of the worker's, least of all
-its graph, is involved. Landmarks have to agree bit for bit.
+It runs in a process of its own (`python -m tests.chaos.truth`) without any code of the worker.
+Landmarks have to agree bit for bit.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tests.chaos import files
 
-# Attribute name in the table: the columns of its rows. The order is MediaPipe's.
+# The columns of each group, by attribute name.
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "pose_landmarks": ("x", "y", "z", "visibility"),
     "pose_world_landmarks": ("x", "y", "z", "visibility"),
@@ -30,12 +30,12 @@ _SECONDS_PER_PICTURE: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is right for one picture.
+    """The right result of one picture.
 
     Attributes:
         width: of the upright picture, in pixels.
         height: of the upright picture, in pixels.
-        groups: the groups that were found: float32, little-endian, row-major.
+        groups: the groups found: float32, little-endian, row-major.
     """
 
     width: int
@@ -44,10 +44,10 @@ class Truth:
 
 
 class TruthProcess:
-    """Stock MediaPipe at work on pictures, next to whatever else goes on."""
+    """Stock MediaPipe, running in the background."""
 
     def __init__(self, pictures: Iterable[str], complexity: int) -> None:
-        """Start, and return at once."""
+        """Start the process."""
         self._pictures = sorted(set(pictures))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.truth", str(complexity), *self._pictures],
@@ -82,23 +82,23 @@ def _read(facts: Mapping[str, Any]) -> Truth:
 
 
 def _import_mediapipe() -> Any:  # noqa: ANN401, it ships no types
-    """The stock package; the plotting library that it only draws with is not installed."""
+    """The stock package, without Matplotlib, which it imports for drawing."""
     plotting = ModuleType("matplotlib")
     plotting.pyplot = ModuleType("matplotlib.pyplot")  # type: ignore[attr-defined]
     sys.modules.setdefault("matplotlib", plotting)
     sys.modules.setdefault("matplotlib.pyplot", plotting.pyplot)
-    import mediapipe  # noqa: PLC0415, after its passenger
+    import mediapipe  # noqa: PLC0415, after the stand-in for Matplotlib
 
     return mediapipe
 
 
 def _look(mediapipe: Any, content: bytes, complexity: int) -> dict[str, Any]:  # noqa: ANN401
-    import cv2  # noqa: PLC0415, only in the process of its own
+    import cv2  # noqa: PLC0415, only in this process
     import numpy as np  # noqa: PLC0415
 
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if decoded is None:
-        raise ValueError("the picture can't be decoded")
+        raise ValueError("the picture cannot be decoded")
     pixels = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
     holistic = mediapipe.solutions.holistic.Holistic
     with holistic(static_image_mode=True, model_complexity=complexity) as instance:
@@ -114,7 +114,7 @@ def _look(mediapipe: Any, content: bytes, complexity: int) -> dict[str, Any]:  #
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print what is right for the pictures that the arguments name, after the complexity."""
+    """Print the results for a complexity and pictures."""
     complexity, *pictures = arguments
     mediapipe = _import_mediapipe()
     facts = {name: _look(mediapipe, files.bare(name), int(complexity)) for name in pictures}

@@ -1,4 +1,4 @@
-"""The stack of a run, by plain boto3 and past the proxy: buckets, queues, table."""
+"""The stack of a run, accessed without the proxy: buckets, queues, table."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -52,12 +52,12 @@ class World:
         )
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         for client in (self._s3, self._sqs, self._dynamodb):
             client.close()
 
     def settings(self, sqs_endpoint: str) -> Mapping[str, str]:
-        """The worker's settings, with the queues behind another address."""
+        """The worker's settings, with the queues at the proxy's address."""
         path, dead_path = (url.split("/", 3)[3] for url in (self._queue, self._dead_letters))
         return {
             "RESULTS_TABLE": TABLE,
@@ -68,7 +68,7 @@ class World:
         }
 
     def upload(self, bucket: str, key: str, content: bytes) -> Uploaded:
-        """Put an object."""
+        """Upload an object."""
         answer = self._s3.put_object(Bucket=bucket, Key=key, Body=content)
         return Uploaded(answer["ETag"].strip('"'), answer.get("VersionId"))
 
@@ -77,7 +77,7 @@ class World:
         self._s3.delete_object(Bucket=bucket, Key=key)
 
     def send(self, body: str, delay_seconds: int = 0) -> None:
-        """Put a message into the queue."""
+        """Send a message."""
         self._sqs.send_message(QueueUrl=self._queue, MessageBody=body, DelaySeconds=delay_seconds)
 
     def show_messages_after(self, seconds: int) -> None:
@@ -87,16 +87,16 @@ class World:
         )
 
     def in_queue(self) -> tuple[int, int, int]:
-        """How many messages are visible, in flight, delayed."""
+        """The number of messages visible, in flight and delayed."""
         visible, in_flight, delayed = self._counts(self._queue)
         return visible, in_flight, delayed
 
     def dead(self) -> int:
-        """How many dead letters there are."""
+        """The number of dead letters."""
         return sum(self._counts(self._dead_letters))
 
     def evidence(self) -> Evidence:
-        """Everything that is there. Dead letters are taken out of their queue."""
+        """All items and dead letters; receiving the latter hides them."""
         return Evidence(
             items=list(self._items()),
             in_queue=sum(self.in_queue()),
@@ -124,12 +124,12 @@ class World:
         attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         return [int(attributes["Attributes"][name]) for name in _COUNTS]
 
-    def _client(self, service: Any, endpoint: str) -> Any:  # noqa: ANN401, boto3's own
+    def _client(self, service: Any, endpoint: str) -> Any:  # noqa: ANN401, as boto3
         return boto3.client(
             service,
             endpoint_url=endpoint,
             region_name="us-east-1",
             aws_access_key_id="chaos",
-            aws_secret_access_key="chaos",  # noqa: S106, moto's
+            aws_secret_access_key="chaos",  # noqa: S106, for moto
             config=Config(max_pool_connections=4),
         )

@@ -1,4 +1,4 @@
-"""What stories are written with: objects, messages and moments, gathered into one plan."""
+"""Collects the objects, messages and steps of stories into a plan."""
 
 from itertools import count, cycle
 from typing import TYPE_CHECKING, Final
@@ -23,18 +23,18 @@ from tests.chaos.plan import (
 if TYPE_CHECKING:
     import random
 
-# What keys are made of that one encoding or another would change.
+# Parts of keys that one encoding or another would change.
 _FLOURISHES: Final = ("", " b", "+c", "%20d", "ü", "日本", "&e=f", "#g?h", "'i\"", "/../j", "~k*")
 
-# How far apart, in messages, the parts of one story are at most.
+# The maximum distance between the parts of a story, in messages.
 NEAR: Final = 40
 
 
 class Writer:
-    """Writes stories, one after the other, into one plan."""
+    """Collects a plan."""
 
     def __init__(self, seed: int, size: int) -> None:
-        """Write a plan of about `size` messages."""
+        """Start a plan of about `size` messages."""
         self.seed, self.size = seed, size
         self.random: random.Random = dice(seed, "stories")
         self.objects: list[PlannedObject] = []
@@ -53,11 +53,11 @@ class Writer:
 
     @property
     def sends(self) -> int:
-        """How many messages are sent so far."""
+        """The number of messages so far."""
         return sum(isinstance(step, Send) for _, _, step in self._steps)
 
     def plan(self) -> Plan:
-        """The plan that has been written."""
+        """The finished plan."""
         steps = tuple(step for _, _, step in sorted(self._steps, key=lambda entry: entry[:2]))
         return Plan(
             seed=self.seed,
@@ -69,7 +69,7 @@ class Writer:
         )
 
     def when(self, low: float = 0.0, high: float = 0.95) -> float:
-        """A moment of the run, in messages."""
+        """A random moment of the run, in messages."""
         return self.random.uniform(low, high) * self.size
 
     def near(self, moment: float, least: float = 0) -> float:
@@ -77,17 +77,17 @@ class Writer:
         return moment + self.random.uniform(least, NEAR)
 
     def good(self) -> Content:
-        """A photograph with a known answer: mostly small, now and then an odd one."""
+        """A valid photograph, mostly a small one."""
         kinds = (self._good, files.names("large-"), ("padded", "trailed", "smeared"))
         (kind,) = self.random.choices(kinds, (90, 8, 2))
         return Content(self.random.choice(kind), next(self._numbers))
 
     def next_of(self, prefix: str) -> Content:
-        """The next file of a kind: each comes as often as any other."""
+        """The next file of a kind; all are used equally often."""
         return Content(next(self._turns[prefix]), next(self._numbers))
 
     def any_content(self) -> Content:
-        """Mostly a good one."""
+        """Mostly a valid photograph, sometimes a hostile file."""
         return self.next_of("hostile-") if self.random.random() < 0.2 else self.good()
 
     def new_object(
@@ -97,7 +97,7 @@ class Writer:
         key: str = "",
         expected: bool = True,
     ) -> int:
-        """Place a new object in the plan; its last content is what has to stand."""
+        """Add an object; the result of its last content has to be stored."""
         where = bucket or self.random.choice((Bucket.PLAIN, Bucket.VERSIONED))
         flourish = self.random.choice(_FLOURISHES)
         name = key or f"{self.story}/{next(self._numbers):06}{flourish}.jpg"
@@ -113,7 +113,7 @@ class Writer:
         dies: frozenset[str] = frozenset(),
         text: str = "",
     ) -> int:
-        """Place a new message in the plan."""
+        """Add a message."""
         several = len(refs) > 1
         choices = (Envelope.NOTIFICATION, Envelope.SNS) if several else ENVELOPES
         form = envelope or self.random.choice(choices)
@@ -122,14 +122,14 @@ class Writer:
         return len(self.messages) - 1
 
     def add(self, moment: float, step: Step) -> None:
-        """Have a step happen at a moment; of equal moments, the first added is first."""
+        """Add a step at a moment; steps at the same moment keep their order."""
         self._steps.append((moment, len(self._steps), step))
 
     def send(self, moment: float, message: int) -> None:
-        """Have a message sent; some are delivered late."""
+        """Send a message, sometimes with a delay."""
         late = self.random.random() < 0.15
         self.add(moment, Send(message, self.random.randint(1, 6) if late else 0))
 
     def malformed(self) -> str:
-        """The next message that nobody can read."""
+        """The next malformed message."""
         return MALFORMED[next(self._malformed)](next(self._numbers))

@@ -63,7 +63,7 @@ def built(base: str) -> Iterator[tuple[str, ...]]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_BUILDKIT", "0")  # one cache for SAM's builder and the command's
-        build_image.bring_models()
+        build_image.add_models()
         with tag_kept(_SAM_TAG):
             options = tuple(sam.build(base))
             docker("tag", _SAM_TAG, _IMAGE)

@@ -1,5 +1,5 @@
-"""Damaged messages and images, by the hundred thousand: `make fuzz SECONDS=300`.
+"""Fuzzing with damaged messages and images: `make fuzz SECONDS=300`.
 
-`corpus/` holds what is known to break decoders, and whatever fuzzing finds: it is tried in
-every test run.
+`corpus/` has files that are known to break decoders and what fuzzing has found; every test run
+tries them.
 """

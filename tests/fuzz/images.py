@@ -1,4 +1,4 @@
-"""Damaged images: the detector has to answer, in time, and the parent to live."""
+"""Damaged images: the detector has to answer in time and survive."""
 
 import time
 from collections import Counter
@@ -24,7 +24,7 @@ OPTIONS = ChildOptions(
 
 @dataclass
 class Findings:
-    """What a run of images came to."""
+    """The answers, and the images that killed a detector."""
 
     answers: Counter[str] = field(default_factory=Counter)
     culprits: list[bytes] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Findings:
 
 
 def try_images(pool: DetectorPool, images: Iterable[bytes], findings: Findings) -> None:
-    """Send images through real detector processes, and keep those that used one up."""
+    """Send images through real detector processes, and keep those that killed one."""
     for content in images:
         start = time.monotonic()
         try:
@@ -52,7 +52,7 @@ def _found(pool: DetectorPool, content: bytes) -> bool:
 
 
 def peak_bytes(pid: int) -> int:
-    """The most address space that a process has had, by the kernel's account."""
+    """The peak address space of a process."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmPeak:"))
     return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""Damaged queue messages: the decoder has to answer jobs or `MessageError`, nothing else."""
+"""Damaged messages: the decoder has to return jobs or raise `MessageError`."""
 
 import json
 import random
@@ -38,7 +38,7 @@ _ODD_TEXTS = ("{", "}", "[", "]", '"', "\\u0000", "\\ud800", "1e999", "NaN", "%"
 
 
 def seeds() -> list[str]:
-    """A sound message of every envelope."""
+    """A valid message of every form."""
     notification = s3_notification("photos/a b+c%é.jpg", "second.png")
     direct = {"key": "a.jpg", "bucket": "photos", "version_id": "v", "job_id": "j", "force": True}
     envelopes = [
@@ -52,8 +52,8 @@ def seeds() -> list[str]:
 
 
 def mutants(seed: int) -> Iterator[str]:
-    """Damaged messages without end: values exchanged within the shape, then the text itself."""
-    rng = random.Random(seed)  # noqa: S311, chance, not a secret
+    """Endless damaged messages: values are replaced, then the text is damaged."""
+    rng = random.Random(seed)  # noqa: S311, not a secret
     sound = seeds()
     while True:
         text = rng.choice(sound)
@@ -74,7 +74,7 @@ def _exchange(rng: random.Random, value: Json) -> str:
 
 
 def _places(value: Json) -> Iterator[tuple[Any, Any]]:
-    """Every container below a value, with each of its names."""
+    """Every nested container, with each of its names."""
     names: Iterable[Any] = value if isinstance(value, dict) else range(len(value))
     for name in names:
         yield value, name
@@ -98,16 +98,16 @@ def _damage(rng: random.Random, text: str) -> str:
 
 
 def judge(text: str) -> str:
-    """What the decoder answers, named.
+    """Name what the decoder does.
 
     Raises:
-        Exception: the decoder raised what it must not; or answered what are no jobs.
+        Exception: the decoder raised something else, or returned invalid jobs.
     """
     try:
         jobs = decode_message(text, default_bucket=BUCKET)
     except MessageError as error:
         if len(str(error)) > 300 or not str(error).isprintable():
-            raise AssertionError(f"an error that can't be an attribute: {error!r}") from error
+            raise AssertionError(f"an error that cannot be an attribute: {error!r}") from error
         return "MessageError"
     for job in jobs:
         if not job.bucket or not 0 < len(job.key.encode()) <= 1024:
@@ -116,5 +116,5 @@ def judge(text: str) -> str:
 
 
 def count(texts: Iterator[str], number: int) -> Counter[str]:
-    """The answers to so many messages."""
+    """Judge a number of messages."""
     return Counter(judge(next(texts)) for _ in range(number))

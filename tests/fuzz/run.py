@@ -1,4 +1,4 @@
-"""Fuzz both paths for a while, side by side."""
+"""Fuzz messages and images in parallel."""
 
 import argparse
 import hashlib
@@ -35,7 +35,7 @@ def _keep(kind: str, content: bytes) -> Path:
 
 
 def fuzz_messages(seed: int, deadline: float) -> bool:
-    """Damaged messages until the deadline; returns whether all went well."""
+    """Try damaged messages until the deadline; returns whether all were handled."""
     texts, answers = messages.mutants(seed), Counter[str]()
     text = ""
     try:
@@ -43,7 +43,7 @@ def fuzz_messages(seed: int, deadline: float) -> bool:
             for _ in range(_MESSAGES_A_ROUND):
                 text = next(texts)
                 answers[messages.judge(text)] += 1
-    except Exception as error:  # noqa: BLE001, whatever it is, it is the finding
+    except Exception as error:  # noqa: BLE001, any error is a finding
         kept = _keep("messages", text.encode(errors="surrogatepass"))
         _say(f"messages: {error!r}: kept as {kept}")
         return False
@@ -53,7 +53,7 @@ def fuzz_messages(seed: int, deadline: float) -> bool:
 
 
 def fuzz_images(seed: int, deadline: float) -> bool:
-    """Damaged images until the deadline; returns whether all went well."""
+    """Try damaged images until the deadline; returns whether all were handled."""
     findings = images.Findings()
     peak = 0
     with closing(DetectorPool(images.OPTIONS, size=1)) as pool:
@@ -67,7 +67,7 @@ def fuzz_images(seed: int, deadline: float) -> bool:
     _say(
         f"images: slowest answer {findings.slowest_seconds:.2f} s, "
         f"detector's peak address space {peak >> 20} of {images.MEMORY_BYTES >> 20} MiB, "
-        f"detectors used up {len(findings.culprits)}"
+        f"detectors killed {len(findings.culprits)}"
     )
     for content in findings.culprits:
         _say(f"images: kept {_keep('images', content)}")
@@ -75,7 +75,7 @@ def fuzz_images(seed: int, deadline: float) -> bool:
 
 
 def main() -> int:
-    """Run both at once; returns the exit status."""
+    """Run both; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=random.randrange(10**9))  # noqa: S311, chance
