@@ -1,7 +1,6 @@
-# The project's commands. Each does its whole set-up on a fresh clone; a second
-# run finds it done.
+# The project's commands. On a fresh clone each one does its own set-up first.
 
-# A Python that this runs on; `make PYTHON=/path/to/python3.12 …` names another.
+# Python 3.11 or 3.12; `make PYTHON=/path/to/python3.12 …` chooses another.
 PYTHON := $(shell for p in "$(PYTHON)" python3 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
@@ -13,7 +12,7 @@ ENVIRONMENT := $(VENV)/.environment
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /make \1\t/' | expand -t 16
 
 $(ENVIRONMENT): requirements-dev.txt pyproject.toml
@@ -23,10 +22,10 @@ $(ENVIRONMENT): requirements-dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Finds the models in place, or brings them; in a tenth of a second, or in ten.
+# Takes 0.1 s when the models are in place, and 10 s to download them.
 FETCH_MODELS = $(BIN)/python image/fetch_models.py --complexity
 
-# SAM's command line pins much of what it needs: an environment of its own.
+# SAM's command line pins its dependencies, so it has an environment of its own.
 E2E_VENV := .venv-e2e
 E2E_ENVIRONMENT := $(E2E_VENV)/.environment
 
@@ -36,7 +35,7 @@ $(E2E_ENVIRONMENT): requirements-e2e.txt
 	$(E2E_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-e2e.txt
 	@touch $@
 
-# What the blog's handler runs with, and what draws plots: an environment of its own.
+# For the blog's handler and for plots.
 BENCH_VENV := .venv-bench
 BENCH_ENVIRONMENT := $(BENCH_VENV)/.environment
 
@@ -57,12 +56,12 @@ $(LOWEST_VENV)/%/.environment: pyproject.toml | $(ENVIRONMENT)
 		--requirements pyproject.toml $(patsubst %,--extra %,$(filter-out base,$(subst -, ,$*)))
 	@touch $@
 
-# What ESLint runs on. Where it is not there, JavaScript is left out.
+# The Node.js that ESLint needs. Without it, JavaScript is not checked.
 OLDEST_NODE := 20.19
 NODE_FITS := $(shell command -v npm >/dev/null && node -p "\
 	'$(OLDEST_NODE)'.localeCompare(process.versions.node, 'en', { numeric: true }) <= 0" 2>/dev/null)
 
-# Compiler, linter and formatter of JavaScript; and what the example imports, for its types.
+# Compiler, linter and formatter of JavaScript; and the types of what the example imports.
 LINT_ENVIRONMENT := $(if $(filter true,$(NODE_FITS)),lint/node_modules/.environment)
 EXAMPLE_ENVIRONMENT := examples/read-landmarks/node_modules/.environment
 
@@ -71,7 +70,7 @@ EXAMPLE_ENVIRONMENT := examples/read-landmarks/node_modules/.environment
 	@touch $@
 
 .PHONY: demo
-demo: $(ENVIRONMENT) ## photos through queue, worker and table on this machine (IMAGES=folder for your own)
+demo: $(ENVIRONMENT) ## run the worker on sample photos on this machine (IMAGES=folder for your own)
 	$(FETCH_MODELS) $(or $(MODEL_COMPLEXITY),2)
 	$(BIN)/landmarks demo $(if $(IMAGES),--images "$(IMAGES)")
 
@@ -80,43 +79,43 @@ demo: $(ENVIRONMENT) ## photos through queue, worker and table on this machine (
 PROCESSES := 2
 
 .PHONY: test
-test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) ## every test that needs no Docker (PROCESSES=2, PYTEST_ARGUMENTS=)
+test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) ## run every test that needs no Docker (PROCESSES=2)
 	$(FETCH_MODELS) 0 1 2
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGUMENTS)
 
 .PHONY: image
-image: $(ENVIRONMENT) ## the container image, its size and cold start (BASE_IMAGE= for another base)
+image: $(ENVIRONMENT) ## build the container image; print its size and cold start (BASE_IMAGE= for another base)
 	$(BIN)/python image/build_image.py --complexity $(or $(MODEL_COMPLEXITY),2) \
 		$(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)")
 	$(BIN)/python image/cold_start.py
 
 .PHONY: e2e
-e2e: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## the image as on Lambda, and SAM; what needs Docker is skipped without
+e2e: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## test the image as on Lambda, and with SAM; without Docker most is skipped
 	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGUMENTS)
 
 MESSAGES := 2000
 
 .PHONY: chaos
-chaos: $(ENVIRONMENT) ## faults everywhere, and nothing lost (MESSAGES=10000, SEED=1)
+chaos: $(ENVIRONMENT) ## inject faults everywhere; nothing may be lost (MESSAGES=10000, SEED=1)
 	$(FETCH_MODELS) 1
 	$(BIN)/python -m tests.chaos --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
 
 SECONDS := 60
 
 .PHONY: fuzz
-fuzz: $(ENVIRONMENT) ## damaged messages and images for a while (SECONDS=300, SEED=1)
+fuzz: $(ENVIRONMENT) ## try damaged messages and images (SECONDS=300, SEED=1)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## the worker beside bare MediaPipe and the blog's handler (IMAGES=folder, ROUNDS=7)
+bench: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## compare the worker with bare MediaPipe and the blog's handler (IMAGES=folder, ROUNDS=7)
 	$(FETCH_MODELS) 0 1 2
 	$(BENCH_VENV)/bin/python image/fetch_models.py --complexity 2
 	$(BIN)/python -m bench --blog-python $(BENCH_VENV)/bin/python $(if $(IMAGES),--images "$(IMAGES)") \
 		$(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: cost
-cost: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## docs/cost.md's tables and plot anew (ADOPT=1 takes build/bench.json's figures over)
+cost: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## update the tables and the plot of docs/cost.md (ADOPT=1 adopts the figures of build/bench.json)
 	$(BIN)/python -m bench.cost_page --docs $(if $(ADOPT),--adopt)
 	$(BIN)/python -m bench.queue_scenarios
 	$(BENCH_VENV)/bin/python -m bench.plot docs/queue.png
@@ -139,16 +138,16 @@ format-javascript: $(LINT_ENVIRONMENT)
 	$(ESLINT) --fix
 else
 check-javascript format-javascript:
-	@echo "no npm with Node $(OLDEST_NODE) or newer: the JavaScript was left out" >&2; test "$(CI)" != true
+	@echo "no npm with Node $(OLDEST_NODE) or newer: JavaScript was not checked" >&2; test "$(CI)" != true
 endif
 
 .PHONY: check-lowest
-check-lowest: $(LOWEST_ENVIRONMENTS) ## the lowest versions that pyproject.toml allows
+check-lowest: $(LOWEST_ENVIRONMENTS) ## try the lowest versions that pyproject.toml allows
 	@for set in $(LOWEST_SETS); do \
 		PYTHONPATH=. $(LOWEST_VENV)/$$set/bin/python tests/lowest.py $$set || exit 1; done
 
 .PHONY: check
-check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) check-javascript check-lowest ## linters and type checkers, documents, the bench's arithmetic, the lowest versions
+check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) check-javascript check-lowest ## run linters and type checkers, and check documents, bench and the lowest versions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -158,11 +157,11 @@ check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) check-javascript check-lowest ## linter
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(E2E_VENV)/bin/sam validate --lint
 
 .PHONY: docs
-docs: $(ENVIRONMENT) ## docs/configuration.md, from the settings and the template
+docs: $(ENVIRONMENT) ## write docs/configuration.md from the settings and the template
 	$(BIN)/python -m docs.configuration
 
 .PHONY: format
-format: $(ENVIRONMENT) format-javascript ## apply the formatter and the linter's own mends
+format: $(ENVIRONMENT) format-javascript ## apply formatters and the linters' fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -170,7 +169,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-header $(UPGRADE)
 
 .PHONY: lock
-lock: $(ENVIRONMENT) ## compile the locked requirements (UPGRADE=--upgrade for newer versions)
+lock: $(ENVIRONMENT) ## write the lock files (UPGRADE=--upgrade for newer versions)
 	$(UV_COMPILE) --group build --output-file image/requirements-build.txt
 	$(UV_COMPILE) --group e2e --no-build --output-file requirements-e2e.txt
 	$(UV_COMPILE) --group bench --no-build --no-config --fork-strategy fewest --excludes bench/excludes.txt \
@@ -180,5 +179,5 @@ lock: $(ENVIRONMENT) ## compile the locked requirements (UPGRADE=--upgrade for n
 		--output-file requirements-dev.txt
 
 .PHONY: clean
-clean: ## remove what was built, and the environment
+clean: ## remove build results and environments
 	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) $(LOWEST_VENV) lint/node_modules $(dir $(EXAMPLE_ENVIRONMENT)) build *.egg-info

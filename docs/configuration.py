@@ -1,7 +1,7 @@
-"""Writes `docs/configuration.md` from the code: `python -m docs.configuration [--check]`.
+"""Writes `docs/configuration.md`: `python -m docs.configuration [--check]`.
 
-Names, defaults and what is allowed are what `worker/settings.py` reads; the words are its
-docstrings'; the parameters are those of `template.yaml`.
+Names, defaults, allowed values and descriptions come from `worker/settings.py`, parameters from
+`template.yaml`.
 """
 
 import argparse
@@ -50,7 +50,7 @@ tries, more detectors than vCPUs, …) are refused before anything is created.
 
 
 def page() -> str:
-    """The whole page, as the code has it now."""
+    """The page."""
     template = yaml_parse(_TEMPLATE.read_text(encoding="utf-8"))
     return _PAGE.format(settings=_settings(template), parameters=_parameters(template))
 
@@ -75,7 +75,7 @@ def _settings(template: Mapping[str, Any]) -> str:
 
 
 def _attributes(described: type[object]) -> dict[str, str]:
-    """The words about each attribute in a class's docstring, on one line."""
+    """The description of each attribute in a class's docstring, on one line."""
     _, _, section = (inspect.getdoc(described) or "").partition("Attributes:\n")
     found = re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", section, re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in found}
@@ -86,7 +86,7 @@ def _default(variable: Variable) -> str:
 
 
 def _variable(parameter: str) -> str:
-    """The variable that a parameter of the same name sets: ModelComplexity, MODEL_COMPLEXITY."""
+    """The variable of a parameter: ModelComplexity, MODEL_COMPLEXITY."""
     return re.sub(r"(?<=.)([A-Z])", r"_\1", parameter).upper()
 
 
@@ -134,14 +134,14 @@ def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def main() -> None:
-    """Write the page, or say that it is not what the code says."""
+    """Write the page, or check that it is up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare, and write nothing")
+    parser.add_argument("--check", action="store_true", help="only check that the page is up to date")
     written = page()
     if not parser.parse_args().check:
         PAGE.write_text(written, encoding="utf-8")
     elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != written:
-        sys.exit("docs/configuration.md is not what the code says: run make docs")
+        sys.exit("docs/configuration.md is out of date: run make docs")
 
 
 if __name__ == "__main__":

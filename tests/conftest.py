@@ -1,7 +1,4 @@
-"""Fixtures of the integration tests: the embedded services, a stack a test, detectors for all.
-
-Nothing here is used unless a test asks for it.
-"""
+"""Fixtures: the embedded services, a stack for each test, shared detectors."""
 
 import functools
 import itertools
@@ -25,7 +22,7 @@ _NUMBERS = itertools.count(1)
 
 
 def pytest_configure() -> None:
-    """Have Ctrl-C count, here and in what tests start: a shell's background jobs ignore it."""
+    """Enable Ctrl-C here and in child processes: background jobs of a shell ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -33,27 +30,26 @@ def pytest_configure() -> None:
 class MakeHandler(Protocol):
     """Builds a worker on the test's stack; keywords are environment variables, "" unsets one.
 
-    It knows no queue: a made event has no receipt by which a message could be postponed.
+    It has no queue: the receipt handles of made-up events are invalid.
     """
 
     def __call__(self, detectors: DetectorPool | None = None, **environment: str) -> Handler:
-        """Build it with the shared detectors, or with others."""
+        """Build it, with the shared detectors by default."""
         ...
 
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[Mapping[str, Any]]:
-    """S3, SQS and DynamoDB for every client of this process and its children; clients of them."""
+    """S3, SQS and DynamoDB for this process and its children; a client of each."""
     with pytest.MonkeyPatch.context() as patch, embedded_services():
-        # Every worker that is built has botocore read what it knows of three services: 0.3 s of
-        # CPU, and once is enough.
+        # botocore reads its service descriptions once, not for every worker: 0.3 s of CPU.
         patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
         yield {name: boto3.client(name) for name in ("s3", "sqs", "dynamodb")}
 
 
 @pytest.fixture(scope="session")
 def detectors() -> Iterator[DetectorPool]:
-    """Two detector processes with the model that comes with MediaPipe."""
+    """Two detector processes with the model in MediaPipe's wheel."""
     model = ModelOptions(model_complexity=1)
     pool = start_detectors(Settings(results_table="unused", model=model, detectors=2))
     yield pool
@@ -62,13 +58,13 @@ def detectors() -> Iterator[DetectorPool]:
 
 @pytest.fixture
 def cloud(services: Mapping[str, Any]) -> Cloud:
-    """A stack of the test's own."""
+    """A stack for the test."""
     return Cloud(create_stack(f"test-{next(_NUMBERS)}"), services)
 
 
 @pytest.fixture
 def make_handler(cloud: Cloud, detectors: DetectorPool) -> Iterator[MakeHandler]:
-    """Workers on the test's stack, composed as in production."""
+    """Builds workers on the test's stack, as in production."""
     handlers: list[Handler] = []
     shared = detectors
 
@@ -80,7 +76,7 @@ def make_handler(cloud: Cloud, detectors: DetectorPool) -> Iterator[MakeHandler]
 
     yield make
     for handler in handlers:
-        handler._pipeline.close()  # not `handler.close`: the detectors are everybody's
+        handler._pipeline.close()  # not `handler.close`: the detectors are shared
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Run a command with what `make e2e` has: a Docker engine, and a base image to build on.
+"""Run a command with the Docker engine and the base image of `make e2e`.
 
-`.venv/bin/python -m tests.e2e make image`: DOCKER_HOST and BASE_IMAGE are set for the command.
+`.venv/bin/python -m tests.e2e make image` sets DOCKER_HOST and BASE_IMAGE for the command.
 """
 
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "image"))  # as pytest is told in pyproject.toml
+sys.path.append(str(Path(__file__).parents[2] / "image"))  # as `pythonpath` in pyproject.toml
 
 from tests.e2e.base import NoBaseError, base_image
 from tests.e2e.engine import NoEngineError, engine

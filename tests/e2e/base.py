@@ -1,8 +1,8 @@
-"""A base image that stands in for AWS's, for machines that reach no registry of images.
+"""A stand-in for AWS's base image, for machines that reach no image registry.
 
-Debian's Python by `debootstrap`, and on it what AWS's base has: the runtime interface client
-and emulator, the entry point, the folders and their variables. Built once and kept; its tag is
-a hash of what it is made of.
+Debian's Python by `debootstrap`, with what AWS's base adds: the runtime interface client and
+emulator, the entry point, folders and variables. It is built once; its tag is a hash of its
+content.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _STANDIN = _THIS_FILE.with_name("standin")
 
 _SUITE = "bookworm"  # its Python is 3.11
 _PACKAGES = "python3,python3-pip,ca-certificates"
-# Where programs on this machine find the authorities that they trust.
+# This machine's trusted certificate authorities.
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 _BOOTSTRAP_SECONDS = 600
@@ -31,11 +31,11 @@ _BUILD_SECONDS = 600
 
 
 class NoBaseError(Exception):
-    """Raised when there is no base image to build on; says why and what helps."""
+    """Raised when there is no base image; the message says why and what helps."""
 
 
 def base_image() -> str:
-    """The image to build on: what BASE_IMAGE names, else the stand-in, built if need be.
+    """BASE_IMAGE, or the stand-in, built if necessary.
 
     Raises:
         NoBaseError: it cannot be built here.
@@ -56,7 +56,7 @@ def base_image() -> str:
 
 
 def _fill(context: Path) -> None:
-    """Put together what the stand-in's Dockerfile copies."""
+    """Collect the files that the stand-in's Dockerfile copies."""
     shutil.copytree(_STANDIN, context, dirs_exist_ok=True)
     shutil.copy(EMULATOR, context / "aws-lambda-rie")
     (context / "requirements.txt").write_text(locked(*RUNTIME_PACKAGES), encoding="utf-8")
@@ -82,7 +82,7 @@ def _exists(tag: str) -> bool:
 
 
 def _root_image() -> str:
-    """The distribution alone, by `debootstrap`; a minute and a half."""
+    """Debian by `debootstrap`, which takes 90 seconds."""
     tag = f"landmark-standin-root:{_SUITE}-{_digest(_THIS_FILE)}"
     if _exists(tag):
         return tag
@@ -102,7 +102,7 @@ def _root_image() -> str:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise NoBaseError(_no_base(f"debootstrap of {_SUITE} takes too long")) from None
+            raise NoBaseError(_no_base(f"debootstrap of {_SUITE} timed out")) from None
         if done.returncode:
             last = (done.stdout + done.stderr).strip().splitlines()[-1:]
             raise NoBaseError(_no_base(f"debootstrap of {_SUITE} failed: {''.join(last)}"))
@@ -111,7 +111,7 @@ def _root_image() -> str:
 
 
 def _import(folder: Path, tag: str) -> None:
-    folder.chmod(0o755)  # it becomes the image's root folder, for every user
+    folder.chmod(0o755)  # the image's root folder, for every user
     shutil.rmtree(folder / "var/cache/apt/archives")
     shutil.rmtree(folder / "var/lib/apt/lists")
     with subprocess.Popen(
@@ -127,13 +127,13 @@ def _import(folder: Path, tag: str) -> None:
 
 
 def _mirror() -> str:
-    """Where this machine's own packages come from: it has those of other releases as well."""
+    """The mirror of this machine's packages; it has other releases as well."""
     release = Path("/etc/os-release")
     facts = release.read_text(encoding="utf-8") if release.exists() else ""
     codename = re.search(r"^VERSION_CODENAME=(\w+)", facts, re.MULTILINE)
     if not re.search(r"^ID=debian$", facts, re.MULTILINE) or codename is None:
-        raise NoBaseError(_no_base("this machine is no Debian"))
-    # What apt would fetch to know its packages; it fetches nothing.
+        raise NoBaseError(_no_base("this machine does not run Debian"))
+    # Prints what apt would download.
     done = subprocess.run(
         ["apt-get", "update", "--print-uris"], capture_output=True, text=True, check=False
     )

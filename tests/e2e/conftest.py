@@ -1,4 +1,4 @@
-"""Fixtures of the e2e tests: an engine, a base, the image built by SAM; and the closing report."""
+"""Fixtures of the e2e tests: Docker engine, base image, images; and the figures at the end."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,15 +25,15 @@ _SKIPPED = pytest.StashKey[str]()
 
 @pytest.fixture(scope="session", autouse=True)
 def prepared() -> None:
-    """SAM's command line, in an environment of its own, and the model that is the default."""
+    """SAM's command line and the default model are installed."""
     if not sam.EMULATOR.exists():
-        pytest.fail(f"{sam.ENVIRONMENT} is missing: `make e2e` makes it", pytrace=False)
+        pytest.fail(f"{sam.ENVIRONMENT} is missing: `make e2e` creates it", pytrace=False)
     assert fetch_models.main(["--complexity", "2"]) == 0
 
 
 @pytest.fixture(scope="session")
 def base(prepared: None, request: pytest.FixtureRequest) -> Iterator[str]:  # noqa: ARG001
-    """A base image to build on, and the engine that has it; else every test of them is skipped."""
+    """A base image, and the engine that has it; without one, tests that need it are skipped."""
     try:
         with engine():
             yield base_image()
@@ -44,7 +44,7 @@ def base(prepared: None, request: pytest.FixtureRequest) -> Iterator[str]:  # no
 
 @contextmanager
 def tag_kept(tag: str) -> Iterator[None]:
-    """Give a tag back, after the block, to the image that had it before."""
+    """Restore a tag after the block."""
     before = docker("images", "--quiet", tag)
     try:
         yield
@@ -57,12 +57,12 @@ def tag_kept(tag: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def built(base: str) -> Iterator[tuple[str, ...]]:
-    """What `sam build` made, as the options by which SAM's other commands find it.
+    """Run `sam build`; the options by which SAM's other commands find the result.
 
-    SAM's own tag is given back afterwards: nobody should deploy what stands on a stand-in.
+    SAM's tag is restored, so that the stand-in is not deployed by accident.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_BUILDKIT", "0")  # one cache for SAM's builder and the command's
+        patch.setenv("DOCKER_BUILDKIT", "0")  # SAM and the docker command share a cache
         build_image.add_models()
         with tag_kept(_SAM_TAG):
             options = tuple(sam.build(base))
@@ -72,13 +72,13 @@ def built(base: str) -> Iterator[tuple[str, ...]]:
 
 @pytest.fixture(scope="session")
 def image(built: tuple[str, ...]) -> str:  # noqa: ARG001, it has to run
-    """The image for Lambda, with the most accurate model."""
+    """The image for Lambda, of complexity 2."""
     return _IMAGE
 
 
 @pytest.fixture(scope="session")
 def images(base: str, built: tuple[str, ...]) -> dict[int, str]:  # noqa: ARG001, its layers
-    """The image for any container, as `make image` builds it, by the model's complexity."""
+    """The images for other containers, as `make image` builds them, by complexity."""
     variants = {complexity: f"{_IMAGE}-{complexity}" for complexity in (0, 1, 2)}
     for complexity, tag in variants.items():
         build_image.build(tag, base_image=base, complexity=complexity)
@@ -94,7 +94,7 @@ def module_cloud(services: Mapping[str, Any], request: pytest.FixtureRequest) ->
 
 @pytest.fixture(scope="session")
 def note(request: pytest.FixtureRequest) -> Note:
-    """Takes a figure for the closing report."""
+    """Notes a figure to print at the end."""
     figures = request.config.stash.setdefault(_FIGURES, [])
 
     def take(name: str, value: str) -> None:
@@ -105,9 +105,9 @@ def note(request: pytest.FixtureRequest) -> Note:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Iterator[None]:  # noqa: ANN401
-    """Say the figures, and plainly what was not tested, below everything else."""
+    """Print the figures, and what was skipped."""
     yield
     for name, value in config.stash.get(_FIGURES, []):
         terminalreporter.write_line(f"{name:40}{value}")
     if reason := config.stash.get(_SKIPPED, ""):
-        terminalreporter.write_line(f"SKIPPED is all that needs Docker: {reason}", yellow=True)
+        terminalreporter.write_line(f"SKIPPED everything that needs Docker: {reason}", yellow=True)

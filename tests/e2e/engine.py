@@ -1,8 +1,7 @@
-"""A Docker engine: one that answers already, or one of our own for as long as it is needed.
+"""A Docker engine: one that runs already, or one started for the tests.
 
-Our own keeps its images from run to run in a folder of its own. Two of them cannot share
-that folder, nor the machine's one bridge network. Nothing is installed here: that is for
-whoever owns the machine, or for `.ci/run`.
+The latter keeps its images in a folder of its own. Only one can use that folder and the machine's
+bridge network at a time. Nothing is installed here; `.ci/run` does that.
 """
 
 import fcntl
@@ -24,18 +23,18 @@ _ANSWER_SECONDS = 15
 _START_SECONDS = 60
 _STOP_SECONDS = 60
 _LOCK_SECONDS = 900
-# Only root starts a daemon, so whoever does can write here.
+# Only root can start a daemon, and so write here.
 _MACHINE_LOCK = Path("/run/landmark-e2e.lock")
-# Then even the base is made anew, or every change of the worker would be kept for good.
+# Older images are removed, the base included.
 _IMAGES_KEPT_HOURS = 14 * 24
 
 
 class NoEngineError(Exception):
-    """Raised when there is no Docker engine and none can be started; says why and what helps."""
+    """Raised when there is no Docker engine and none can be started."""
 
 
 def kept_folder() -> Path:
-    """Where our own engine's images are kept between runs, and what is large is put together."""
+    """Folder for the engine's images, kept between runs, and for large temporary files."""
     if configured := os.environ.get(KEPT_VARIABLE):
         folder = Path(configured).resolve()
     else:
@@ -47,11 +46,7 @@ def kept_folder() -> Path:
 
 @contextmanager
 def engine() -> Iterator[None]:
-    """Have an engine that every Docker client of this process and its children finds.
-
-    Raises:
-        NoEngineError: there is none.
-    """
+    """Run an engine for the Docker clients of this process and its children."""
     if address := _running():
         with _docker_host(address):
             yield
@@ -69,7 +64,7 @@ def engine() -> Iterator[None]:
 
 
 def _running() -> str | None:
-    """The address of an engine that answers, as SAM's client has to be told it."""
+    """The address of a running engine, which SAM's client needs."""
     try:
         docker("version", "--format={{.Server.Version}}", timeout_seconds=_ANSWER_SECONDS)
         if configured := os.environ.get("DOCKER_HOST"):
@@ -98,7 +93,7 @@ def _daemon(folder: Path) -> Iterator[str]:
     kept = kept_folder()
     address = f"unix://{folder}/docker.sock"
     command = [
-        *("setpriv", "--pdeathsig=TERM"),  # where this process is killed, it ends as well
+        *("setpriv", "--pdeathsig=TERM"),  # end with this process
         "dockerd",
         f"--host={address}",
         f"--data-root={kept / 'docker'}",
@@ -111,7 +106,7 @@ def _daemon(folder: Path) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us: containers are ended before it is
+            start_new_session=True,  # Ctrl-C must not end it before its containers
         )
     try:
         _wait_for(address, process, kept / "dockerd.log")
@@ -129,7 +124,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None
             time.sleep(0.2)
         else:
             return
-    last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no message"]
     raise NoEngineError(f"no Docker engine answers, and dockerd does not come up: {last[0]}")
 
 

@@ -1,4 +1,4 @@
-"""What comes with SAM's command line, from the environment that `make e2e` makes for it."""
+"""SAM's command line and what comes with it, from the environment of `make e2e`."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _SAM_SECONDS = 900
 
 
 class SamError(Exception):
-    """Raised when `sam` fails; its text is what that said."""
+    """Raised when `sam` fails; the message is its output."""
 
 
 def locked(*packages: str) -> str:
@@ -73,7 +73,7 @@ def build(base: str, *options: str) -> Sequence[str]:
 
 
 def _settings() -> Path:
-    """SAM's own settings, in which it has just asked for a newer version: it asks nobody."""
+    """SAM's settings, without telemetry and version checks."""
     folder = BUILT / "sam-settings"
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"lastVersionCheck": time.time(), "telemetryEnabled": False}

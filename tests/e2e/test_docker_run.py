@@ -1,4 +1,4 @@
-"""The image in any container: `docker run` as the README and the blog have it, and the poller."""
+"""The image outside of Lambda: `docker run` with the emulator, and the poller."""
 
 import time
 
@@ -11,15 +11,15 @@ _DRAIN_SECONDS = 60
 
 
 def wait_until_empty(cloud: Cloud) -> None:
-    """Wait for a queue to be worked off."""
+    """Wait until the queue is empty."""
     deadline = time.monotonic() + _DRAIN_SECONDS
     while cloud.queued():
-        assert time.monotonic() < deadline, "the queue is not worked off"
+        assert time.monotonic() < deadline, "the queue is not empty"
         time.sleep(0.1)
 
 
 def received(cloud: Cloud) -> set[str]:
-    """The messages that anybody can receive at once."""
+    """The ids of all messages that can be received."""
     ids: set[str] = set()
     while (
         messages := cloud.clients["sqs"]
@@ -31,7 +31,7 @@ def received(cloud: Cloud) -> set[str]:
 
 
 def complaint(container: Container) -> str | None:
-    """What the health check's command says in the container; None while all is well."""
+    """The output of the failing health check; None while it succeeds."""
     check = ("python3", "-m", "worker.poller", "--check-health", "--health-file", "/tmp/health")  # noqa: S108, its own
     try:
         container.execute(*check)
@@ -63,7 +63,7 @@ def test_docker_run_as_in_the_blog(images: dict[int, str], module_cloud: Cloud) 
 
 
 def test_poller_drains_a_queue_and_stops(images: dict[int, str], module_cloud: Cloud) -> None:
-    """`python3 -m worker.poller` in the same image works off a queue, and ends when told to."""
+    """`python3 -m worker.poller` in the same image empties a queue, and ends on SIGTERM."""
     for number in range(3):
         module_cloud.put(f"polled-{number}.jpg", person())
         module_cloud.send({"key": f"polled-{number}.jpg"})
@@ -90,7 +90,7 @@ def test_poller_drains_a_queue_and_stops(images: dict[int, str], module_cloud: C
 
 
 def test_stopping_the_container_loses_nothing(images: dict[int, str], module_cloud: Cloud) -> None:
-    """It says that it is well; `docker stop` amid work ends it with 0, and gives back the rest."""
+    """`docker stop` during work ends it with 0 and returns the rest to the queue."""
     keys = {f"drained-{number}.jpg" for number in range(60)}
     for key in keys:
         module_cloud.put(key, person())
@@ -110,7 +110,7 @@ def test_stopping_the_container_loses_nothing(images: dict[int, str], module_clo
             assert time.monotonic() < deadline, said
         module_cloud.send(*({"key": key} for key in keys))
         while not keys & module_cloud.statuses().keys():
-            assert time.monotonic() < deadline, "no photograph is done"
+            assert time.monotonic() < deadline, "no photograph is processed"
         status = container.stop(grace_seconds=30)
         log = container.logs()
 

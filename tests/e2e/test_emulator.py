@@ -1,4 +1,4 @@
-"""The function under Lambda's own interface, without a container: emulator, client, worker."""
+"""The function with the runtime interface emulator and client, without a container."""
 
 import os
 import re
@@ -28,14 +28,14 @@ CRASH_AFTER = 5
 
 @dataclass(frozen=True)
 class Function:
-    """A running function: its door, its processes' group, its log."""
+    """A running function."""
 
     emulator: Emulator
     process: subprocess.Popen[bytes]
     log_file: Path
 
     def log(self) -> str:
-        """What its processes have written until now."""
+        """Its output so far."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
     def kill_detector(self) -> None:
@@ -58,7 +58,7 @@ def command(pid: int) -> str:
 
 
 def free_address() -> str:
-    """An address of this machine alone where nobody listens."""
+    """An unused address of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"
@@ -100,7 +100,7 @@ def running(cloud: Cloud, folder: Path, preload: Sequence[Path] = ()) -> Iterato
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the emulator and everything below it; detectors end when nobody feeds them."""
+    """End the emulator and its descendants; detectors end by themselves."""
     group = [process.pid, *descendants(process.pid)]
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
@@ -112,7 +112,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_cold_warm_and_after_a_crash(module_cloud: Cloud, tmp_path: Path, note: Note) -> None:
-    """The first invocation and ten more have landmarks, though the detector dies in between."""
+    """All invocations return landmarks, although the detector is killed in between."""
     module_cloud.put("photo.jpg", person())
     event = {"bucket": module_cloud.stack.bucket, "key": "photo.jpg", "force": True}
     started = time.monotonic()
@@ -139,13 +139,13 @@ def test_cold_warm_and_after_a_crash(module_cloud: Cloud, tmp_path: Path, note: 
 
 @pytest.mark.parametrize("shimmed", [True, False])
 def test_thread_names(module_cloud: Cloud, tmp_path: Path, shimmed: bool) -> None:  # noqa: FBT001
-    """Where threads may not be named, only the shim in front keeps the log free of complaints."""
+    """Where threads cannot be named, only the shim keeps errors out of the log."""
     module_cloud.put("photo.jpg", person())
     preload = [compile_shim(tmp_path)] if shimmed else []
     with running(module_cloud, tmp_path, [*preload, compile_refusal(tmp_path)]) as function:
         event = {"bucket": module_cloud.stack.bucket, "key": "photo.jpg", "force": True}
         answer = function.emulator.first_answer(event)
-        time.sleep(0.5)  # what the detector said before is on its way to the log
+        time.sleep(0.5)  # for what the detector has printed to reach the log
         log = function.log()
 
     assert answer["statusCode"] == 200

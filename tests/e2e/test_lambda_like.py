@@ -1,4 +1,4 @@
-"""The image as Lambda runs it: the limits hold, and within them the worker does its work."""
+"""The image with Lambda's limits."""
 
 import json
 import time
@@ -19,8 +19,8 @@ from worker.detector.launch import ChildOptions
 from worker.model import ModelOptions
 from worker.settings import Settings
 
-# What a process in the container finds: EPERM is 1, ENETUNREACH 101. The message queues
-# are Docker's own, and no place for files.
+# What a process in the container can do: EPERM is 1, ENETUNREACH 101. The message queues are
+# Docker's.
 PROBE = """
 import ctypes, json, os, pathlib, socket
 libc = ctypes.CDLL(None, use_errno=True)
@@ -43,7 +43,7 @@ print(json.dumps({
 }))
 """
 
-# Under which the worker logs what a detector says on its standard error.
+# How the worker logs a detector's standard error.
 COMPLAINT = "detector said"
 
 DETECTOR = ChildOptions(
@@ -55,7 +55,7 @@ DETECTOR = ChildOptions(
 
 
 class Function(NamedTuple):
-    """A worker in a container, and the door to it."""
+    """A worker in a container, and its emulator."""
 
     container: Container
     emulator: Emulator
@@ -63,7 +63,7 @@ class Function(NamedTuple):
 
 @contextmanager
 def running(image: str, cloud: Cloud, **environment: str) -> Iterator[Function]:
-    """Run the image as Lambda does, on a stack; the events are made up, so it knows no queue."""
+    """Run the image as Lambda does; without a queue, because the events are made up."""
     variables = {**cloud.stack.environment, "QUEUE_URL": "", **environment}
     with (
         gateway(image) as door,
@@ -80,7 +80,7 @@ def function(image: str, module_cloud: Cloud) -> Iterator[Function]:
 
 
 def log_with(container: Container, text: str) -> str:
-    """The log, as soon as it has a text; what is written last needs a moment."""
+    """The log, once it has a text: the last lines may be late."""
     deadline = time.monotonic() + 10
     while text not in (log := container.logs()) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -88,13 +88,13 @@ def log_with(container: Container, text: str) -> str:
 
 
 def failed_places(event: dict[str, Any], answer: dict[str, Any]) -> list[int]:
-    """The places, in a batch, of the messages that are reported as failed."""
+    """The indexes of the messages that are reported as failed."""
     places = {record["messageId"]: place for place, record in enumerate(event["Records"])}
     return [places[failure["itemIdentifier"]] for failure in answer["batchItemFailures"]]
 
 
-def test_limits_are_lambdas(function: Function) -> None:
-    """A process in the container has Lambda's user, memory and files, and no way out."""
+def test_limits_are_those_of_lambda(function: Function) -> None:
+    """User, memory, files and no network."""
     found = json.loads(function.container.execute("python3", "-c", PROBE))
 
     assert found == {
@@ -110,10 +110,10 @@ def test_limits_are_lambdas(function: Function) -> None:
     assert function.container.inspect("{{.HostConfig.NanoCpus}}") == "1000000000"
 
 
-def test_batch_is_done_and_only_what_should_come_again_is_reported(
+def test_only_the_message_to_retry_is_reported_as_failed(
     function: Function, module_cloud: Cloud
 ) -> None:
-    """Each message of a batch has its own outcome; the one whose object is missing comes again."""
+    """Each message of a batch has its own outcome; that of the missing object is retried."""
     module_cloud.put("batch/person.jpg", person())
     module_cloud.put("batch/nobody.png", nobody())
     module_cloud.put("batch/text.jpg", b"no image")
@@ -130,7 +130,7 @@ def test_batch_is_done_and_only_what_should_come_again_is_reported(
 
 
 def test_landmarks_are_those_of_this_machine(function: Function, module_cloud: Cloud) -> None:
-    """The image's trimmed packages find bit for bit what the complete ones find."""
+    """The trimmed packages give the same landmarks, bit for bit, as the complete ones."""
     module_cloud.put("same.jpg", person())
     function.emulator.first_answer(sqs_event({"key": "same.jpg"}))
     with closing(start_detectors(Settings(results_table="unused"))) as pool:
@@ -145,7 +145,7 @@ def test_landmarks_are_those_of_this_machine(function: Function, module_cloud: C
 
 
 def test_direct_invocation_answers_with_landmarks(function: Function, module_cloud: Cloud) -> None:
-    """A direct invocation names an object and gets its landmarks."""
+    """For one object, without a queue."""
     module_cloud.put("direct.jpg", person())
 
     answer = function.emulator.first_answer(
@@ -158,7 +158,7 @@ def test_direct_invocation_answers_with_landmarks(function: Function, module_clo
 
 
 def test_log_is_clean(function: Function, module_cloud: Cloud) -> None:
-    """Nobody complains of a good photograph, and nothing of a thread that may not be named."""
+    """A good photograph logs no warning, not even about thread names."""
     module_cloud.put("clean.jpg", person())
     before = len(function.container.logs())
     function.emulator.first_answer(sqs_event({"key": "clean.jpg"}))
@@ -173,7 +173,7 @@ def test_log_is_clean(function: Function, module_cloud: Cloud) -> None:
 
 
 def test_without_the_shim_the_log_has_complaints(image: str, module_cloud: Cloud) -> None:
-    """Without the shim the same limits make MediaPipe log errors, so the test above can fail."""
+    """So the test above can fail."""
     module_cloud.put("shimless.jpg", person())
     with running(image, module_cloud, LD_PRELOAD="") as shimless:
         answer = shimless.emulator.first_answer({"key": "shimless.jpg"})
@@ -183,7 +183,7 @@ def test_without_the_shim_the_log_has_complaints(image: str, module_cloud: Cloud
 
 
 def test_detector_names_no_thread_with_the_shim_alone(function: Function) -> None:
-    """Under Lambda's limits a detector complains of its threads' names, but not with the shim."""
+    """Under Lambda's limits a detector logs errors about thread names, but not with the shim."""
     detector = ("python3", "-m", "worker.detector.child", DETECTOR.to_json())
     container = function.container
 
@@ -199,7 +199,7 @@ def test_detector_names_no_thread_with_the_shim_alone(function: Function) -> Non
 def test_every_complexity_works(
     images: dict[int, str], module_cloud: Cloud, complexity: int
 ) -> None:
-    """The images with the other models start and find the person as well."""
+    """The images with the other models find the person as well."""
     key = f"complexity-{complexity}.jpg"
     module_cloud.put(key, person())
     with running(images[complexity], module_cloud) as other:
@@ -208,8 +208,8 @@ def test_every_complexity_works(
     assert module_cloud.item(key)["model"]["M"]["model_complexity"] == {"N": str(complexity)}
 
 
-def test_model_that_is_not_inside_is_said(images: dict[int, str], module_cloud: Cloud) -> None:
-    """A setting that asks for another model than the image has stops the start with the reason."""
+def test_a_missing_model_stops_the_start(images: dict[int, str], module_cloud: Cloud) -> None:
+    """The error names the setting and the file."""
     with running(images[1], module_cloud, MODEL_COMPLEXITY="2") as wrong:
         answer = wrong.emulator.first_answer({})
 

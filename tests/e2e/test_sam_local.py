@@ -1,4 +1,4 @@
-"""`sam local invoke` with the samples of `infra-sam/`, on the image that `sam build` made."""
+"""`sam local invoke` with the samples of `infra-sam/`, on the image of `sam build`."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from tests.fakes import Cloud, person
 from worker.jobs import decode_message
 
 EVENTS = sorted((ROOT / "infra-sam" / "events").glob("*.json"))
-# Where env.json looks for the services, on the machine that runs Docker.
+# The port of the services in env.json.
 SERVICES_PORT = 5000
 
 
@@ -28,9 +28,9 @@ def local_cloud(services: Mapping[str, Any]) -> Cloud:
 
 @pytest.fixture(scope="module")
 def services_host(image: str, local_cloud: Cloud) -> Iterator[str]:  # noqa: ARG001
-    """The address, among Docker's own, behind which the embedded services are.
+    """An address in Docker's network that leads to the embedded services.
 
-    They listen on this machine's loopback interface only, which no container reaches.
+    They listen on this machine's loopback interface only, which containers cannot reach.
     """
     with gateway(image, network="bridge", listen=f"0.0.0.0:{SERVICES_PORT}") as door:
         addresses = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
@@ -54,7 +54,7 @@ def forget_results(cloud: Cloud) -> None:
 
 
 def jobs_of(event: dict[str, Any], bucket: str) -> tuple[list[Job], int]:
-    """What an event asks for, and how many of its messages nobody can read."""
+    """The jobs of an event, and the number of unreadable messages."""
     if "Records" not in event:
         return [decode_direct(event, default_bucket=bucket)], 0
     jobs: list[Job] = []
@@ -71,7 +71,7 @@ def jobs_of(event: dict[str, Any], bucket: str) -> tuple[list[Job], int]:
 def test_sample_event(
     built: tuple[str, ...], services_host: str, local_cloud: Cloud, path: Path
 ) -> None:
-    """The worker does what the sample asks for, and its log names no thread."""
+    """The worker does the jobs of the sample, and logs no error of a detector."""
     event = json.loads(path.read_text(encoding="utf-8"))
     jobs, unreadable = jobs_of(event, local_cloud.stack.bucket)
     forget_results(local_cloud)
@@ -85,7 +85,7 @@ def test_sample_event(
         timeout_seconds=120,
     )
 
-    # The first invocation puts the emulator into the image, and says so on the same stream.
+    # SAM prints progress to the same stream.
     answer = json.loads(printed.splitlines()[-1])
     if "Records" in event:
         assert answer == {"batchItemFailures": []}
