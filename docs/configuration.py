@@ -136,7 +136,7 @@ def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def main() -> None:
     """Write the page, or check that it is up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only check that the page is up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing")
     written = page()
     if not parser.parse_args().check:
         PAGE.write_text(written, encoding="utf-8")
