@@ -1,1 +1,1 @@
-"""What an image costs: benchmarks of the worker, and what they cost in dollars."""
+"""Benchmarks of the worker, and the cost model of docs/cost.md."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: what an image costs, side by side with what it could cost."""
+"""`python -m bench`: the worker compared with bare MediaPipe and with the blog's handler."""
 
 import argparse
 import json
@@ -19,9 +19,9 @@ _LARGE_PHOTOS: Final = 2
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="how often all is measured (7)")
-    parser.add_argument("--images", type=Path, help="a folder of photos, of which ten are taken")
-    parser.add_argument("--blog-python", type=Path, required=True, help="of the blog's handler")
+    parser.add_argument("--rounds", type=int, default=7, help="number of rounds (default: 7)")
+    parser.add_argument("--images", type=Path, help="folder of photos, of which ten are used")
+    parser.add_argument("--blog-python", type=Path, required=True, help="its interpreter")
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""Measured figures and list prices → dollars for a million images."""
+"""The cost of a million images, from measured figures and list prices."""
 
 import math
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ WORKER_MB: Final = 1769
 BLOG_MB: Final = 5120
 BATCH: Final = 10
 
-# The pollers that wait while nobody sends, each for up to 20 seconds at a time.
+# Lambda's pollers on an idle queue, each with long polls of 20 seconds.
 _IDLE_POLLERS: Final = 5
 _POLL_SECONDS: Final = 20
 
-# What one stack has, see template.yaml and worker/telemetry.py.
+# In one stack; see template.yaml and worker/telemetry.py.
 _ALARMS: Final = 4
 _METRICS: Final = 14
 _DASHBOARDS: Final = 1
 
-# What Lambda itself logs of every invocation (CloudWatch charges for it): three lines.
+# Lambda's own log lines of an invocation, which are charged too.
 PLATFORM_LOG: Final = (
     "START RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95 Version: $LATEST\n"
     "END RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\n"
@@ -31,17 +31,17 @@ PLATFORM_LOG: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What one image takes.
+    """What one image uses.
 
     Attributes:
-        wall_ms: of the function.
-        memory_mb: the function's.
-        batch_size: images an invocation.
-        queue_requests: to SQS, of all who send, receive and delete.
-        write_units: of DynamoDB.
-        read_units: of DynamoDB.
-        s3_requests: that read.
-        log_bytes: of the function's own.
+        wall_ms: wall time of the function.
+        memory_mb: memory of the function.
+        batch_size: images in an invocation.
+        queue_requests: requests to SQS: send, receive and delete.
+        write_units: write units of DynamoDB.
+        read_units: read units of DynamoDB.
+        s3_requests: GET and HEAD requests.
+        log_bytes: bytes logged by the worker.
     """
 
     wall_ms: float
@@ -66,12 +66,12 @@ class Cost:
 
     @property
     def total(self) -> float:
-        """Of all."""
+        """The sum."""
         return math.fsum(astuple(self))
 
 
 def cost(workload: Workload) -> Cost:
-    """What a million images cost."""
+    """The cost of a million images."""
     seconds = billed_ms(workload.wall_ms, workload.batch_size) / 1000
     gigabytes = workload.memory_mb / prices.LAMBDA_MEGABYTES_A_GB
     log_bytes = workload.log_bytes + len(PLATFORM_LOG) / workload.batch_size
@@ -87,21 +87,20 @@ def cost(workload: Workload) -> Cost:
 
 
 def billed_ms(wall_ms: float, batch_size: int) -> float:
-    """Of one image: Lambda charges whole milliseconds of an invocation."""
-    # A product of decimals may come out a hair above the whole number that it is.
+    """Billed time of one image: Lambda rounds an invocation up to milliseconds."""
+    # A product of decimals may be slightly above its exact value.
     return math.ceil(round(wall_ms * batch_size, 6)) / batch_size
 
 
 def queue_requests(
     batch_size: int, message_bytes: int = 200, send_batch: int = prices.SQS_BATCH
 ) -> float:
-    """Requests to SQS that an image takes: sent, received, deleted.
+    """Requests to SQS for one image: send, receive, delete.
 
     Args:
-        batch_size: messages an invocation gets.
-        message_bytes: of one message.
-        send_batch: messages that the producer sends at once; S3's notifications are sent
-            one by one.
+        batch_size: messages in an invocation.
+        message_bytes: size of one message.
+        send_batch: messages in a request of the producer; S3 sends notifications one by one.
     """
     received = min(batch_size, prices.SQS_BATCH)
     carried = sum(
@@ -115,15 +114,12 @@ def _chunks(size_bytes: int) -> int:
 
 
 def read_units(item_bytes: float) -> int:
-    """What asking for an item takes; one that is not there has 0 bytes.
-
-    That the worker asks for a few attributes only makes it no cheaper.
-    """
+    """Read units of an item, 0 bytes if there is none; projections do not make it cheaper."""
     return max(1, math.ceil(item_bytes / prices.DYNAMODB_READ_UNIT_BYTES))
 
 
 def worker(wall_ms: float, figures: Mapping[str, float]) -> Workload:
-    """A new image, as the template has it."""
+    """A new image, processed as the template is configured."""
     return Workload(
         wall_ms=wall_ms,
         memory_mb=WORKER_MB,
@@ -136,23 +132,23 @@ def worker(wall_ms: float, figures: Mapping[str, float]) -> Workload:
 
 
 def blog(wall_ms: float) -> Workload:
-    """An image by the blog's handler: called directly, one HEAD and one GET, nothing stored."""
+    """An image in the blog's handler: a direct call, one HEAD and one GET, nothing stored."""
     return Workload(wall_ms=wall_ms, memory_mb=BLOG_MB, s3_requests=2)
 
 
 def duplicate_cost(figures: Mapping[str, float]) -> float:
-    """Dollars for what a million duplicates ask of the table."""
+    """Dollars for a million duplicates."""
     return read_units(figures["item_bytes"]) * prices.DYNAMODB_MILLION_READ_UNITS
 
 
 def cold_start_cost(figures: Mapping[str, float]) -> float:
-    """Dollars for a thousand sandboxes' starts, which Lambda charges like any other time."""
+    """Dollars for a thousand cold starts."""
     workload = Workload(wall_ms=figures["init_one_core_ms"], memory_mb=WORKER_MB)
     return (cost(workload).function - prices.LAMBDA_MILLION_REQUESTS) / 1000
 
 
 def storage_month(figures: Mapping[str, float]) -> float:
-    """Dollars a month for a million items, kept with their backup."""
+    """Dollars a month for storing a million items, with backup."""
     gigabytes = (
         (figures["item_bytes"] + prices.DYNAMODB_ITEM_OVERHEAD_BYTES) * prices.MILLION / prices.GB
     )
@@ -160,7 +156,7 @@ def storage_month(figures: Mapping[str, float]) -> float:
 
 
 def idle_month(figures: Mapping[str, float]) -> dict[str, float]:
-    """Dollars a month for a stack that nobody uses, by what they are for."""
+    """Dollars a month for an unused stack, by item."""
     polls = _IDLE_POLLERS * prices.HOURS_A_MONTH * 3600 / _POLL_SECONDS
     return {
         "empty receives by 5 pollers": polls / prices.MILLION * prices.SQS_MILLION_REQUESTS,

@@ -1,4 +1,4 @@
-"""The tables of docs/cost.md, from measured figures and list prices; printed, or put there."""
+"""The tables of docs/cost.md, from measured figures and list prices."""
 
 import argparse
 import re
@@ -16,8 +16,8 @@ PAGE: Final = Path("docs/cost.md")
 
 Table = Sequence[Sequence[str]]
 
-# What is read of build/bench.json: name, and what it is. Milliseconds are wall time of an
-# image, the worker's in a batch of ten with one detector on one core.
+# Names in build/bench.json, with descriptions. Milliseconds are wall time of an image, the worker's
+# in a batch of ten with one detector on one core.
 NAMES: Final = {
     "worker_wall_ms_complexity_0": "640 px, complexity 0",
     "worker_wall_ms_complexity_1": "640 px, complexity 1",
@@ -43,7 +43,7 @@ _CONCURRENCY: Final = (10, 100, 1000)
 
 
 def tables(figures: Mapping[str, Figure]) -> dict[str, Table]:
-    """Every table by its name in the page; rows of cells, the heading first."""
+    """Every table by its name in the page; the first row is the heading."""
     values = {name: figure.value for name, figure in figures.items()}
     return {
         "images": _images(figures),
@@ -147,7 +147,7 @@ def _figures(figures: Mapping[str, Figure]) -> Table:
 
 
 def _dollars(amount: float) -> str:
-    """With as many digits as are worth reading."""
+    """Format an amount with a sensible precision."""
     if 0 < amount < 0.01:  # noqa: PLR2004, a cent
         return "< 0.01"
     return f"{amount:,.2f}" if amount < 100 else f"{amount:,.0f}"  # noqa: PLR2004
@@ -156,13 +156,13 @@ def _dollars(amount: float) -> str:
 def _duration(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         amount = seconds / size
-        if amount >= 2:  # noqa: PLR2004, 90 s says more than 1.5 min
+        if amount >= 2:  # noqa: PLR2004, 90 s rather than 1.5 min
             return f"{amount:,.0f} {unit}" if amount >= 10 else f"{amount:.1f} {unit}"  # noqa: PLR2004
     return f"{seconds:.0f} s"
 
 
 def to_markdown(table: Table) -> str:
-    """As Markdown, columns of numbers to the right."""
+    """Format a table as Markdown, columns of numbers aligned to the right."""
     heading, *rows = table
     numeric = (
         all(re.match(r"[\d*<-]|$|not ", cell) for cell in cells)
@@ -173,25 +173,27 @@ def to_markdown(table: Table) -> str:
 
 
 def filled(page: str, figures: Mapping[str, Figure]) -> str:
-    """The page with its tables made anew, between their markers."""
+    """The page with its tables replaced, between their markers."""
     for name, table in tables(figures).items():
         marker = f"<!-- {name}, by make cost -->"
         pattern = rf"({re.escape(marker)}\n\n).*?(\n\n<!-- end -->)"
         content = to_markdown(table).replace("\\", r"\\")
         page, count = re.subn(pattern, rf"\g<1>{content}\g<2>", page, flags=re.DOTALL)
         if count != 1:
-            raise ValueError(f"{marker} has to be there once, and is {count} times")
+            raise ValueError(f"{marker} is expected once, but found {count} times")
     return page
 
 
 def main() -> int:
-    """Print the tables, or put them into the page; returns the exit status."""
+    """Print the tables, or write them to the page; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--docs", action="store_true", help="into docs/cost.md, from committed figures"
+        "--docs", action="store_true", help="write docs/cost.md, from the committed figures"
     )
     parser.add_argument(
-        "--adopt", action="store_true", help="commit those of build/bench.json first"
+        "--adopt",
+        action="store_true",
+        help="first adopt the figures of build/bench.json",
     )
     options = parser.parse_args()
     if options.adopt:

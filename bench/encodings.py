@@ -1,7 +1,7 @@
-"""`python -m bench.encodings`: what LANDMARK_ENCODING=maps costs beside binary.
+"""`python -m bench.encodings`: LANDMARK_ENCODING=maps compared with binary.
 
-An item's size and price follow from DynamoDB's rules. Time is that of the whole way between a
-result and the body of a request or an answer, without the network: PynamoDB, botocore and JSON.
+Sizes and prices follow from DynamoDB's rules. Times are those between a result and the body of a
+request or response, without the network: PynamoDB, botocore and JSON.
 """
 
 import json
@@ -32,12 +32,12 @@ from worker.table import ResultsTable
 
 _ROUNDS: Final = 101
 
-# An attribute's type and value, by its name.
+# Types and values of attributes, by name.
 Attributes = Mapping[str, Mapping[str, Any]]
 
 
 def person() -> Landmarks:
-    """Every group: x, y and visibility from 0 to 1, z and metres on both sides of 0."""
+    """Random landmarks of every group: x, y and visibility from 0 to 1, z and metres around 0."""
     random = np.random.default_rng(7)
 
     def group(name: str, points: int, columns: int) -> FloatArray:
@@ -52,7 +52,7 @@ def person() -> Landmarks:
 
 
 def build(encoding: LandmarkEncoding) -> LandmarkItem:
-    """What the worker would write of a person whose job came from an S3 event."""
+    """The worker's item of a person, for a job from an S3 event."""
     sequencer = "0055AED6DCD90281E5"
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     result = Result(
@@ -72,7 +72,7 @@ def build(encoding: LandmarkEncoding) -> LandmarkItem:
 
 
 def sizes() -> Iterator[Sequence[str]]:
-    """What follows from an item's bytes: name, binary, maps."""
+    """Rows of what follows from an item's size: name, binary, maps."""
     items = [build(encoding).serialize() for encoding in LandmarkEncoding]
     size = [item_bytes(item) for item in items]
     writes, reads = [write_units(item) for item in items], [read_units(count) for count in size]
@@ -92,7 +92,7 @@ def sizes() -> Iterator[Sequence[str]]:
 
 
 def times(rounds: int = _ROUNDS) -> Iterator[Sequence[str]]:
-    """Medians in milliseconds, of runs that took turns, and what maps take of binary's."""
+    """Rows of median times of alternating runs: name, binary, maps, ratio."""
     samples: dict[str, list[float]] = {}
     works = {encoding: (_encoder(encoding), _decoder(encoding)) for encoding in LandmarkEncoding}
     for _ in range(rounds):
@@ -137,7 +137,7 @@ def _base64(binary: bytes) -> str:
 def main() -> None:
     """Print the rows of the tables in docs/table.md."""
     for row in chain(sizes(), times()):
-        print("|", " | ".join(row), "|")  # noqa: T201, it is what the program is for
+        print("|", " | ".join(row), "|")  # noqa: T201, the program's output
 
 
 if __name__ == "__main__":

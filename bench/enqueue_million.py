@@ -1,8 +1,7 @@
 """`python -m bench.enqueue_million`: keys a second and peak memory of `landmarks enqueue`.
 
-Runs the command itself, as a process of its own that the operating system measures, against
-`bench.enqueue_services` in another: a stand-in for S3's listing and SQS's sending only.
-The two share this machine's processors.
+Runs the command in a process of its own, with `bench.enqueue_services` in another as a stand-in for
+S3 and SQS. The two share this machine's processors.
 """
 
 import argparse
@@ -29,11 +28,11 @@ class Measurement:
     """One run of the command.
 
     Attributes:
-        keys: how many were listed.
-        once: how many of them arrived exactly once.
+        keys: number of keys listed.
+        once: number of keys that arrived exactly once.
         status: the command's exit status.
-        wall_seconds: from its start to its end.
-        cpu_seconds: its own, user and system.
+        wall_seconds: wall time.
+        cpu_seconds: CPU time, user and system.
         peak_mebibytes: the largest resident set.
     """
 
@@ -47,18 +46,18 @@ class Measurement:
 
 @contextmanager
 def services(keys: int) -> Iterator[str]:
-    """Run the stand-in with this many objects as a process; yields its address."""
+    """Run the stand-in with this many objects; yields its address."""
     command = [sys.executable, "-m", "bench.enqueue_services", str(keys)]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
-            assert server.stdout  # noqa: S101, Popen was asked for it
+            assert server.stdout  # noqa: S101, for mypy
             yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
         finally:
             server.terminate()
 
 
 def start_command(endpoint: str, folder: Path, *options: str) -> subprocess.Popen[str]:
-    """Begin to enqueue everything; `folder` is where the command is run."""
+    """Start the command in a folder."""
     queue = f"{endpoint}/000000000000/jobs"
     command = [sys.executable, "-m", "landmarks", "enqueue", f"s3://{BUCKET}", "--queue-url", queue]
     environment = {
@@ -77,18 +76,18 @@ def start_command(endpoint: str, folder: Path, *options: str) -> subprocess.Pope
 
 
 def arrivals(endpoint: str) -> dict[str, int]:
-    """How many keys have come `once`, and how many `never`."""
+    """The number of keys that arrived `once` and `never`."""
     with urllib.request.urlopen(f"{endpoint}/seen") as answer:  # noqa: S310, our own services
         counts: dict[str, int] = json.load(answer)
         return counts
 
 
 def measure(keys: int, *, resumable: bool = True) -> Measurement:
-    """Enqueue this many keys, once.
+    """Enqueue a number of keys.
 
     Args:
-        keys: how many the bucket holds.
-        resumable: with a state file, which is written after each batch.
+        keys: number of objects in the bucket.
+        resumable: whether to write a state file after each batch.
     """
     with services(keys) as endpoint, TemporaryDirectory() as folder:
         began_at = time.monotonic()
@@ -109,7 +108,7 @@ def measure(keys: int, *, resumable: bool = True) -> Measurement:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; 1 if a key was lost or came twice."""
+    """Measure and print; returns 1 if a key was lost or sent twice."""
     parser = argparse.ArgumentParser(prog="python -m bench.enqueue_million", description=__doc__)
     parser.add_argument("keys", type=int, nargs="*", default=_COUNTS, help="10000 100000 1000000")
     parser.add_argument("--without-state", action="store_true", help="no --resume")

@@ -1,9 +1,8 @@
 """A generated S3 listing and a queue that only counts, for `bench.enqueue_million`.
 
-A million objects and a million kept messages would measure the stand-in rather than the
-command, in time and in memory. This one speaks two operations as AWS does: ListObjectsV2
-(order, start-after, continuation tokens, URL encoding) and SendMessageBatch (JSON protocol,
-MD5 of bodies). It notes which keys have come, so that none lost and none double can be told.
+Storing a million objects and messages would measure the stand-in rather than the command. It
+implements two operations: ListObjectsV2 (order, start-after, continuation tokens, URL encoding) and
+SendMessageBatch (JSON protocol, MD5 of bodies), and counts how often each key arrives.
 """
 
 import argparse
@@ -27,7 +26,7 @@ _ITEM = (
 
 
 def key(number: int) -> str:
-    """The key of an object; keys sort as their numbers do."""
+    """The key of an object; keys sort like their numbers."""
     return f"{_PREFIX}IMG {number:09}{_SUFFIX}"
 
 
@@ -39,8 +38,8 @@ class Services(BaseHTTPRequestHandler):
     """One request.
 
     Attributes:
-        objects: how many the bucket holds.
-        seen: a byte a key: how often it came in a message, up to 255.
+        objects: number of objects in the bucket.
+        seen: how often each key arrived, up to 255.
     """
 
     protocol_version = "HTTP/1.1"
@@ -50,10 +49,10 @@ class Services(BaseHTTPRequestHandler):
     seen: ClassVar[bytearray]
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
-        """ListObjectsV2, or what has been seen."""
+        """ListObjectsV2, or the counts."""
         url = urlsplit(self.path)
         if url.path == "/seen":
             counts = {"once": self.seen.count(1), "never": self.seen.count(0)}
@@ -112,7 +111,7 @@ class Services(BaseHTTPRequestHandler):
 def main() -> None:
     """Serve until killed; the first line on standard output is the port."""
     parser = argparse.ArgumentParser(prog="python -m bench.enqueue_services", description=__doc__)
-    parser.add_argument("objects", type=int, help="how many the bucket holds")
+    parser.add_argument("objects", type=int, help="number of objects in the bucket")
     Services.objects = parser.parse_args().objects
     Services.seen = bytearray(Services.objects)
     with ThreadingHTTPServer(("127.0.0.1", 0), Services) as server:

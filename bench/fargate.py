@@ -1,7 +1,7 @@
-"""From which rate on Fargate is cheaper than Lambda, by list prices and measured milliseconds.
+"""The rate above which Fargate is cheaper than Lambda, by list prices.
 
-`python -m bench.fargate MILLISECONDS`: what an image takes on one vCPU. Both pay alike for
-SQS, S3 and DynamoDB, which are left out, and so are logs, free tiers and savings plans.
+`python -m bench.fargate MILLISECONDS` takes the time of an image on one vCPU. SQS, S3 and DynamoDB
+cost the same for both and are left out; so are logs, free tiers and savings plans.
 """
 
 import argparse
@@ -24,10 +24,10 @@ class Comparison:
     """One vCPU on Fargate and on Lambda.
 
     Attributes:
-        lambda_dollars_an_image: what it costs there.
-        fargate_dollars_an_hour: what a task costs, busy or not.
-        break_even_images_an_hour: at this rate both cost the same, if one task can do it.
-        most_images_an_hour: what one task can do.
+        lambda_dollars_an_image: cost of an image on Lambda.
+        fargate_dollars_an_hour: cost of a task, busy or not.
+        break_even_images_an_hour: the rate at which both cost the same.
+        most_images_an_hour: the capacity of one task.
     """
 
     lambda_dollars_an_image: float
@@ -37,7 +37,7 @@ class Comparison:
 
     @property
     def utilisation(self) -> float:
-        """The share of its time that a task has to be busy for to be cheaper; over 1: never."""
+        """The share of time that a task has to be busy to be cheaper; above 1 it never is."""
         return self.break_even_images_an_hour / self.most_images_an_hour
 
 
@@ -45,15 +45,15 @@ def compare(milliseconds: float, *, gigabytes: float = 4, batch: int = LAMBDA_BA
     """Compare the two.
 
     Args:
-        milliseconds: what an image takes on one vCPU, the same on both.
+        milliseconds: time of an image on one vCPU.
         gigabytes: memory of a Fargate task of one vCPU.
-        batch: messages that a Lambda invocation gets.
+        batch: messages in a Lambda invocation.
 
     Raises:
-        ValueError: one of them is not above zero.
+        ValueError: one of them is not positive.
     """
     if not all(0 < value < math.inf for value in (milliseconds, gigabytes, batch)):
-        raise ValueError("milliseconds, gigabytes and batch have to be above 0")
+        raise ValueError("milliseconds, gigabytes and batch have to be positive")
     per_image = milliseconds / 1000 * LAMBDA_GB * prices.LAMBDA_GB_SECOND
     per_image += prices.LAMBDA_MILLION_REQUESTS / prices.MILLION / batch
     per_hour = prices.FARGATE_VCPU_HOUR + gigabytes * prices.FARGATE_GB_HOUR
@@ -68,15 +68,15 @@ def compare(milliseconds: float, *, gigabytes: float = 4, batch: int = LAMBDA_BA
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the comparison."""
     parser = argparse.ArgumentParser(prog="python -m bench.fargate", description=main.__doc__)
-    parser.add_argument("milliseconds", type=float, help="what an image takes on one vCPU")
-    parser.add_argument("--gigabytes", type=float, default=4, help="of a Fargate task (4)")
+    parser.add_argument("milliseconds", type=float, help="time of an image on one vCPU")
+    parser.add_argument("--gigabytes", type=float, default=4, help="of a task (default: 4)")
     options = parser.parse_args(arguments)
     try:
         result = compare(options.milliseconds, gigabytes=options.gigabytes)
     except ValueError as error:
         parser.error(str(error))
     least = result.fargate_dollars_an_hour / result.most_images_an_hour * prices.MILLION
-    print(  # noqa: T201, what the command is for
+    print(  # noqa: T201, the command's output
         f"Lambda      {result.lambda_dollars_an_image * prices.MILLION:.2f} $ a million images\n"
         f"Fargate     {least:.2f} $ a million images at full load, "
         f"{result.fargate_dollars_an_hour:.5f} $ an hour\n"

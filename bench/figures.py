@@ -1,4 +1,4 @@
-"""What the samples say: each figure, what it is compared to, and what it should be."""
+"""The figures of a benchmark, computed from its samples, and their targets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from bench.items import item_bytes, write_units
 _BLOG_MEGABYTES: Final = 5120
 _WORKER_MEGABYTES: Final = 1769
 
-# Of a batch: S3's 50 ms before its first image, and DynamoDB's 20 ms after its last.
+# Latency of a batch that cannot overlap: S3's 50 ms before the first image, DynamoDB's 20 ms after
+# the last.
 _UNHIDDEN_MS: Final = 70
 _BATCH: Final = 10
 
@@ -23,9 +24,9 @@ class Figure:
 
     Attributes:
         name: as in `build/bench.json`.
-        what: of what, compared to what.
-        value: over all rounds.
-        target: what it should be, if anything is asked of it.
+        what: a description.
+        value: median of all rounds.
+        target: the bound that it should meet, if any.
         at_least: whether the target is a lower bound.
     """
 
@@ -37,18 +38,18 @@ class Figure:
 
     @property
     def met(self) -> bool:
-        """Whether it is what it should be."""
+        """Whether it meets its target."""
         if self.target is None:
             return True
         return self.value >= self.target if self.at_least else self.value <= self.target
 
 
 def figures(values: Values, items: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
-    """All figures, in the order of the story that they tell.
+    """All figures.
 
     Args:
-        values: of each sample, one a round.
-        items: what the worker has stored, as DynamoDB's JSON.
+        values: a value for each round, by sample.
+        items: the stored items, as DynamoDB's JSON.
     """
     yield from _usual(values)
     yield from _waiting(values)
@@ -76,7 +77,7 @@ def _usual(values: Values) -> Iterator[Figure]:
     what = "blog's wall at 5,120 MB ÷ worker's at 1,769 MB"
     yield Figure("baseline_over_worker_gb_seconds", what, saving, 12, at_least=True)
     most = _ratio(values, "baseline_wall_ms", "limit_cpu_ms") * memory
-    yield Figure("baseline_over_limit_gb_seconds", "the same, if the worker were the limit", most)
+    yield Figure("baseline_over_limit_gb_seconds", "the same for bare MediaPipe", most)
 
 
 def _waiting(values: Values) -> Iterator[Figure]:
@@ -88,7 +89,7 @@ def _waiting(values: Values) -> Iterator[Figure]:
     what = "one child on one processor ÷ two on two"
     yield Figure("children_speedup", what, speedup, 1.85, at_least=True)
     duplicate = _ratio(values, "duplicate_wall_ms", "worker_wall_ms")
-    yield Figure("duplicate_over_image", "a job already done ÷ a new one", duplicate, 0.05)
+    yield Figure("duplicate_over_image", "a duplicate ÷ a new image", duplicate, 0.05)
     scaling = _ratio(values, "hundred_wall_ms", "worker_wall_ms")
     yield Figure("batch_scaling", "an image in a batch of 100 ÷ of 10", scaling, 1.02)
 
@@ -123,9 +124,9 @@ def _large(values: Values) -> Iterator[Figure]:
 def _holding(values: Values, items: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
     units, size = max(map(write_units, items)), median(map(item_bytes, items))
     yield Figure("item_bytes", "an item, median", size)
-    yield Figure("write_units", "DynamoDB's write units of the dearest item", units, 8)
+    yield Figure("write_units", "DynamoDB's write units of the largest item", units, 8)
     peak = max(values["peak_mb"])
-    yield Figure("peak_mb", "parent and child at most, complexity 2, 12 MP", peak, 700)
+    yield Figure("peak_mb", "peak memory of parent and child, complexity 2, 12 MP", peak, 700)
 
 
 def _of(values: Values, name: str, what: str) -> Figure:
@@ -133,7 +134,7 @@ def _of(values: Values, name: str, what: str) -> Figure:
 
 
 def _ratio(values: Values, upper: str, lower: str) -> float:
-    """Of what was measured in the same round; the rounds' median."""
+    """The median of the ratios of each round."""
     return median(a / b for a, b in zip(values[upper], values[lower], strict=True))
 
 

@@ -1,4 +1,4 @@
-"""What DynamoDB charges for an item.
+"""The size of an item, as DynamoDB charges for it.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
@@ -12,17 +12,17 @@ _WRITE_UNIT_BYTES: Final = 1024
 
 
 def write_units(item: Mapping[str, Any]) -> int:
-    """Write request units of one put of an item, as DynamoDB's JSON has it."""
+    """Write units of one put of an item, given as DynamoDB's JSON."""
     return ceil(item_bytes(item) / _WRITE_UNIT_BYTES)
 
 
 def item_bytes(item: Mapping[str, Any]) -> int:
-    """An item's size: names and values."""
+    """The size of an item: names and values."""
     return sum(len(name.encode()) + value_bytes(value) for name, value in item.items())
 
 
 def value_bytes(value: Mapping[str, Any]) -> int:
-    """An attribute's size, its name not counted; binary as bytes, or as base64 on the wire."""
+    """The size of a value; binary may be bytes or base64."""
     match value:
         case {"S": str(text)}:
             return len(text.encode())

@@ -1,4 +1,4 @@
-"""The services' process, and what the benchmark tells it."""
+"""The process of the stand-in services, and their control."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from bench.services import DELAYS_PATH, HOST, ITEMS_PATH
 
 BUCKET: Final = "bench-images"
 
-# As far away as S3 and DynamoDB may be on a bad day.
+# Seconds of latency of slow services.
 _FAR: Final = {"s3": 0.050, "dynamodb": 0.020}
 _NEAR: Final = {"s3": 0.0, "dynamodb": 0.0}
 
 
 class LocalServices:
-    """`bench.services`, running as long as the block."""
+    """Runs `bench.services` for the duration of the block."""
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -29,18 +29,18 @@ class LocalServices:
             [sys.executable, "-m", "bench.services"], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         if self._process.stdout is None:
-            raise TypeError("a pipe was asked for")
+            raise TypeError("no pipe")
         self._port = int(self._process.stdout.readline())
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
+        """Stop it."""
         self._process.terminate()
         self._process.communicate()
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """For a program that is to use these services and no others."""
+        """Variables for a program that uses these services."""
         return {
             "AWS_ENDPOINT_URL": f"http://{HOST}:{self._port}",
             "AWS_ACCESS_KEY_ID": "local",
@@ -58,15 +58,15 @@ class LocalServices:
         self._request("PUT", quote(f"/{BUCKET}/{key}"), content)
 
     def move_away(self) -> None:
-        """Take 50 ms for each of S3's answers and 20 ms for DynamoDB's."""
+        """Delay S3's responses by 50 ms and DynamoDB's by 20 ms."""
         self._request("POST", DELAYS_PATH, json.dumps(_FAR).encode())
 
     def come_near(self) -> None:
-        """Answer at once again."""
+        """Remove the delays."""
         self._request("POST", DELAYS_PATH, json.dumps(_NEAR).encode())
 
     def items(self) -> list[dict[str, Any]]:
-        """What has been stored, as DynamoDB's JSON."""
+        """The stored items, as DynamoDB's JSON."""
         items: list[dict[str, Any]] = json.loads(self._request("GET", ITEMS_PATH))
         return items
 

@@ -1,4 +1,4 @@
-"""Measured figures: those of the last `make bench`, and the committed ones that docs rest on."""
+"""Measured figures: those of the last `make bench`, and the committed ones for the documents."""
 
 import json
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ COMMITTED: Final = Path(__file__).with_name("measured.json")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number, and where it is from."""
+    """A measured number and its source."""
 
     value: float
     source: str
 
 
 def committed(path: Path = COMMITTED) -> dict[str, Figure]:
-    """The figures that docs rest on, by name."""
+    """The committed figures, by name."""
     figures = json.loads(path.read_text())
     return {name: Figure(**figure) for name, figure in figures.items()}
 
 
 def benchmarked(path: Path = BENCH) -> dict[str, Figure]:
-    """The figures of the last `make bench` on this machine; none if there was none."""
+    """The figures of the last `make bench` on this machine, if any."""
     if not path.exists():
         return {}
     found: Mapping[str, Any] = json.loads(path.read_text())
@@ -38,7 +38,7 @@ def benchmarked(path: Path = BENCH) -> dict[str, Figure]:
 
 
 def adopt(names: Mapping[str, Any], path: Path = COMMITTED, bench: Path = BENCH) -> None:
-    """Put what `make bench` measured under these names into the committed figures."""
+    """Copy these figures from `make bench` to the committed ones."""
     found = benchmarked(bench)
     figures = committed(path) | {name: found[name] for name in names if name in found}
     rows = {name: {"value": f.value, "source": f.source} for name, f in figures.items()}

@@ -1,4 +1,4 @@
-"""What the benchmark looks at."""
+"""The benchmark's photos."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
@@ -21,10 +21,10 @@ _SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
 def bundled() -> list[Image.Image]:
-    """The photograph that comes with scikit-image, in ten versions, half of them with raised hands.
+    """Ten versions of scikit-image's photograph, half of them with raised hands.
 
-    Each differs from the last: an instance that keeps what it saw would have it easy otherwise.
-    And an image with hands in it takes longer than one without.
+    All differ, because an instance that tracks would be faster on equal images; and images with
+    hands take longer.
     """
     pictures = [Image.open(BytesIO(photo.content)) for photo in (astronaut(), both_hands())]
     return [version for picture in pictures for version in _versions(picture.convert("RGB"))]
@@ -38,10 +38,9 @@ def _versions(picture: Image.Image) -> list[Image.Image]:
 
 
 def enlarged(photos: Sequence[Image.Image]) -> Iterator[Image.Image]:
-    """Photos as a telephone takes them: 12 megapixels, with the noise of its sensor.
+    """Photos of 12 megapixels with noise.
 
-    Enlarged ones have none of a real one's detail; the noise brings the files to the usual
-    megabytes, on which the time of decoding depends.
+    The noise gives the files a typical size, on which the time of decoding depends.
     """
     random = np.random.default_rng(0)
     for photo in photos:
@@ -51,7 +50,7 @@ def enlarged(photos: Sequence[Image.Image]) -> Iterator[Image.Image]:
 
 
 def save(photos: Iterable[Image.Image], folder: Path) -> list[Path]:
-    """Write them as JPEGs of the usual quality."""
+    """Write them as JPEGs of quality 90."""
     folder.mkdir(parents=True)
     paths = []
     for number, photo in enumerate(photos):
@@ -64,16 +63,16 @@ def in_folder(folder: Path) -> list[Path]:
     """The images of a folder, by name.
 
     Raises:
-        FileNotFoundError: there is no such folder, or no image in it.
+        FileNotFoundError: the folder does not exist or has no images.
     """
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     if not paths:
-        raise FileNotFoundError(f"{folder} is a folder without images")
+        raise FileNotFoundError(f"no images in {folder}")
     return paths
 
 
 def spread(paths: Sequence[Path], number: int) -> list[Path]:
-    """So many of them, from the whole length; some more than once where there are fewer."""
+    """Choose a number of paths, evenly spread; some are repeated if there are fewer."""
     if len(paths) < number:
         return list(islice(cycle(paths), number))
     return [paths[index * len(paths) // number] for index in range(number)]

@@ -1,6 +1,6 @@
-"""build/queue.json → the plot of docs/cost.md. Alone in knowing Matplotlib.
+"""Draws the plot of docs/cost.md from build/queue.json.
 
-Runs in an environment of its own, without the rest of the project: `make cost`.
+`make cost` runs it in an environment that has Matplotlib, but not the rest of the project.
 """
 
 import json
@@ -21,8 +21,8 @@ _DOTS_PER_INCH: Final = 140
 
 
 def draw(stories: dict[str, Any], path: Path) -> None:
-    """Both stories side by side: what waits, for how long, and who works."""
-    from matplotlib import rc_context  # noqa: PLC0415, only here is it installed
+    """Draw both scenarios: waiting images, their age, and functions."""
+    from matplotlib import rc_context  # noqa: PLC0415, only installed for `make cost`
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     with rc_context({"font.size": 9.5, "axes.titlesize": 11, "axes.titleweight": "bold"}):
@@ -34,10 +34,10 @@ def draw(stories: dict[str, Any], path: Path) -> None:
         figure.savefig(path, dpi=_DOTS_PER_INCH, metadata={"Software": None})
 
 
-def _draw_bursts(axes: Any, runs: list[dict[str, Any]]) -> None:  # noqa: ANN401, it has no types
+def _draw_bursts(axes: Any, runs: list[dict[str, Any]]) -> None:  # noqa: ANN401, Matplotlib has no types
     axes[0].set_title("A million photos at once")
     for run, colour in zip(runs, _COLOURS, strict=True):
-        # From 1 s on, for the axis has no 0.
+        # From 1 s on: the axis is logarithmic.
         points = [(s, i) for i, s in enumerate(run["seconds"]) if s >= 1]
         minutes = [s / 60 for s, _ in points]
         for axis, (name, _, unit) in zip(axes, _ROWS, strict=True):

@@ -1,7 +1,7 @@
-"""List prices in US dollars, of AWS in us-east-1; nothing is looked up or computed here.
+"""List prices in US dollars, of AWS in us-east-1, as of `AS_OF`.
 
-As of `AS_OF`, without free tiers (but where one is part of a tariff) and without discounts.
-Prices change: look at the page beside each before relying on it.
+Without discounts and free tiers, except where one is part of a tariff. Prices change: see the page
+beside each.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,7 @@ AS_OF: Final = "late 2025"
 MILLION: Final = 1_000_000
 HOURS_A_MONTH: Final = 730
 
-# https://aws.amazon.com/lambda/pricing/ (x86, the first 6 billion GB-seconds of a month;
-# what is beyond costs less).
+# https://aws.amazon.com/lambda/pricing/ (x86, the first 6 billion GB-seconds of a month).
 LAMBDA_GB_SECOND: Final = 0.0000166667
 LAMBDA_MILLION_REQUESTS: Final = 0.20
 LAMBDA_MEGABYTES_A_GB: Final = 1024
@@ -22,24 +21,22 @@ LAMBDA_MEGABYTES_A_GB: Final = 1024
 FARGATE_VCPU_HOUR: Final = 0.04048
 FARGATE_GB_HOUR: Final = 0.004445
 
-# https://aws.amazon.com/sqs/pricing/ (standard queues). A request is up to ten messages,
-# and every 64 KiB that it carries count as one.
+# https://aws.amazon.com/sqs/pricing/ (standard queues). A request has up to ten messages; each
+# 64 KiB are charged as a request.
 SQS_MILLION_REQUESTS: Final = 0.40
 SQS_CHUNK_BYTES: Final = 64 * 1024
 SQS_BATCH: Final = 10
 
-# https://aws.amazon.com/dynamodb/pricing/on-demand/ (standard table class). A write unit is
-# 1 KB of item, a read unit 4 KB with strong consistency, each begun one counted; items are
-# stored with 100 bytes on top.
+# https://aws.amazon.com/dynamodb/pricing/on-demand/ (standard table class). A write unit is 1 KB, a
+# read unit 4 KB with strong consistency, both rounded up; storing an item adds 100 bytes.
 DYNAMODB_MILLION_WRITE_UNITS: Final = 0.625
 DYNAMODB_MILLION_READ_UNITS: Final = 0.125
 DYNAMODB_READ_UNIT_BYTES: Final = 4096
 DYNAMODB_ITEM_OVERHEAD_BYTES: Final = 100
 DYNAMODB_GB_MONTH: Final = 0.25
-DYNAMODB_BACKUP_GB_MONTH: Final = 0.20  # point-in-time recovery, which the template switches on
+DYNAMODB_BACKUP_GB_MONTH: Final = 0.20  # point-in-time recovery, enabled by the template
 
-# https://aws.amazon.com/s3/pricing/ (standard class). Reading from the same region costs
-# no transfer.
+# https://aws.amazon.com/s3/pricing/ (standard class, no transfer cost in the same region).
 S3_MILLION_GETS: Final = 0.40
 
 # https://aws.amazon.com/cloudwatch/pricing/
@@ -48,7 +45,7 @@ METRIC_MONTH: Final = 0.30
 ALARM_MONTH: Final = 0.10
 DASHBOARD_MONTH: Final = 3.00
 
-# https://aws.amazon.com/ecr/pricing/ (private; pulls from the same region cost no transfer).
+# https://aws.amazon.com/ecr/pricing/ (private, no transfer cost in the same region).
 ECR_GB_MONTH: Final = 0.10
 
 GB: Final = 1e9
@@ -56,12 +53,12 @@ GB: Final = 1e9
 
 @dataclass(frozen=True, slots=True)
 class HostedApi:
-    """An API that finds faces, and what it charges for a month's images.
+    """An API that detects faces, and its list price.
 
     Attributes:
-        name: as people know it.
-        page: where the list price stands.
-        tiers: (images, dollars for a thousand), one after the other; the last has no end.
+        name: of vendor and operation.
+        page: address of the price list.
+        tiers: images of a month and dollars for a thousand of them.
     """
 
     name: str
@@ -69,7 +66,7 @@ class HostedApi:
     tiers: tuple[tuple[float, float], ...]
 
     def dollars(self, images: float) -> float:
-        """For so many images in one month."""
+        """The price of this many images in a month."""
         total = 0.0
         for size, per_thousand in self.tiers:
             part = min(images, size)

@@ -1,4 +1,4 @@
-"""A measured program, looked at from outside: its time, its processes' CPU, their memory."""
+"""A measured program: its wall time, and CPU time and memory of its processes."""
 
 import json
 import os
@@ -16,29 +16,29 @@ ROOT: Final = Path(__file__).parents[1]
 _STOP_SECONDS: Final = 20
 _PEAK: Final = re.compile(r"VmHWM:\s+(\d+) kB")
 
-# CPUCLOCK_SCHED in linux/posix-timers.h: all threads of a process, dead ones too, in nanoseconds.
+# CPUCLOCK_SCHED in linux/posix-timers.h: all threads of a process, in nanoseconds.
 _PROCESS_CPU_CLOCK: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What something took.
+    """Time used.
 
     Attributes:
-        wall_ms: by the clock.
-        cpu_ms: of all processes of the program together.
+        wall_ms: wall time.
+        cpu_ms: CPU time of all processes of the program.
     """
 
     wall_ms: float
     cpu_ms: float
 
     def per(self, images: int) -> "Usage":
-        """The same for one of so many."""
+        """The share of one image."""
         return Usage(self.wall_ms / images, self.cpu_ms / images)
 
 
 class Program:
-    """One of `bench.programs`, running as long as the block."""
+    """Runs one of `bench.programs` for the duration of the block."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class Program:
         log: Path,
         python: Path = Path(sys.executable),
     ) -> None:
-        """Run the program on these processors only; what it prints goes to `log`.
+        """Start the program on these processors, with its output in `log`.
 
-        Returns at once: `start_ms` is known once `wait_until_ready` has been called.
+        `start_ms` is set by `wait_until_ready`.
         """
         self._started = time.monotonic()
         source, sink = os.pipe()
@@ -74,11 +74,11 @@ class Program:
         self.start_ms = 0.0
 
     def __enter__(self) -> Self:
-        """Nothing more than what the constructor does."""
+        """The constructor has started it."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let it end by itself; kill it if it doesn't."""
+        """Close its input, and kill it if it does not end."""
         if self._process.stdin:
             self._process.stdin.close()
         try:
@@ -89,20 +89,20 @@ class Program:
             self._answers.close()
 
     def wait_until_ready(self) -> Self:
-        """Wait for its first word."""
+        """Wait until it is ready."""
         self._read()
         self.start_ms = (time.monotonic() - self._started) * 1000
         return self
 
     def ask(self, request: object) -> tuple[Any, Usage]:
-        """What it answers, and what that took.
+        """Send a request; returns the answer and the time used.
 
         Raises:
-            RuntimeError: it has died.
+            RuntimeError: the program has ended.
         """
         stdin = self._process.stdin
         if stdin is None:
-            raise TypeError("a pipe was asked for")
+            raise TypeError("no pipe")
         line = f"{json.dumps(request)}\n"
         cpu, wall = self._cpu_ms(), time.monotonic()
         stdin.write(line)
@@ -111,7 +111,7 @@ class Program:
         return answer, Usage(wall_ms, self._cpu_ms() - cpu)
 
     def peak_mb(self) -> float:
-        """The most that each of its processes has held until now, added up; in 10⁶ bytes."""
+        """The sum of its processes' peak memory, in 10⁶ bytes."""
         statuses = (Path(f"/proc/{pid}/status").read_text() for pid in self._pids())
         peaks = (_PEAK.search(status) for status in statuses)
         return sum(int(peak[1]) * 1024 for peak in peaks if peak) / 1e6
@@ -123,7 +123,7 @@ class Program:
         return json.loads(line)
 
     def _pids(self) -> Iterator[int]:
-        """The program's and its children's."""
+        """The program and its children."""
         yield self._process.pid
         for path in Path(f"/proc/{self._process.pid}/task").glob("*/children"):
             yield from map(int, path.read_text().split())
@@ -133,5 +133,5 @@ class Program:
 
 
 def _cpu_clock(pid: int) -> int:
-    """The clock that `clock_getcpuclockid` names for another process."""
+    """The clock that `clock_getcpuclockid` returns for another process."""
     return (~pid << 3) | _PROCESS_CPU_CLOCK

@@ -1,8 +1,8 @@
-"""The queue draining, simulated batch by batch: arrivals, Lambda's scaling, retries.
+"""Simulation of the queue, batch by batch: arrivals, Lambda's scaling, retries.
 
-What is simulated is SQS's event source mapping in standard mode, as AWS describes it:
-https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. Time that polling and
-invoking themselves take is left out, for it is not known.
+It models SQS's event source mapping in standard mode, as AWS describes it:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. The unknown overhead of
+polling and invoking is left out.
 """
 
 import heapq
@@ -18,15 +18,15 @@ from bench.queue_model import Scaling, Worker
 
 _DAY_SECONDS: Final = 86_400
 
-# Too short for a mean: what is left of a sum of decimals.
+# A rounding error rather than a time.
 _MOMENT_SECONDS: Final = 1e-6
-# Messages that arrive at the same moment: when, in seconds, and how many.
+# When messages arrive, in seconds, and how many.
 Arrivals = Iterable[tuple[float, int]]
 
 
 @dataclass(slots=True)
 class Timeline:
-    """What was seen, in columns, one row a sample; functions are the mean since the last one."""
+    """Samples in columns; functions are the mean since the last sample."""
 
     seconds: list[float] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
@@ -37,13 +37,13 @@ class Timeline:
 
 @dataclass(slots=True)
 class Totals:
-    """What came out.
+    """The result.
 
     Attributes:
-        done: images.
+        done: processed images.
         dead: images in the dead-letter queue.
-        invocations: batches.
-        cold_starts: of them.
+        invocations: number of batches.
+        cold_starts: number of cold starts.
         drained_seconds: when the last image was done.
     """
 
@@ -60,13 +60,13 @@ def burst(images: int) -> Iterator[tuple[float, int]]:
 
 
 def constant(per_second: float, seconds: float) -> Iterator[tuple[float, int]]:
-    """One after the other, evenly."""
+    """At a constant rate."""
     for number in range(round(per_second * seconds)):
         yield number / per_second, 1
 
 
 def daily_wave(images: int, days: int = 1) -> Iterator[tuple[float, int]]:
-    """So many a day, none at midnight, twice the mean rate at noon; a group a second."""
+    """A day's images, none at midnight, twice the mean rate at noon; a group a second."""
 
     def sent_by(second: int) -> int:
         share = second / _DAY_SECONDS
@@ -84,7 +84,7 @@ class Simulation:
     def __init__(
         self, arrivals: Arrivals, worker: Worker, scaling: Scaling, *, seed: int = 1
     ) -> None:
-        """Prepare a run; the same arguments give the same run."""
+        """Prepare a run; equal arguments give equal runs."""
         self.timeline, self.totals = Timeline(), Totals()
         self._arrivals = iter(arrivals)
         self._worker, self._scaling = worker, scaling
@@ -92,7 +92,7 @@ class Simulation:
         self._now = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
-        # Groups of messages: when they were sent, their receives so far, how many.
+        # Groups of messages: time sent, receives, number.
         self._waiting: list[tuple[float, int, int]] = []
         self._waiting_count = self._delayed_count = self._running = 0
         self._allowed = scaling.first
@@ -101,7 +101,7 @@ class Simulation:
         self._idle_since: list[float] = []  # of warm sandboxes; the last is used first
 
     def run(self, sample_seconds: float = 1) -> None:
-        """Run until nothing is left, and note the state so often."""
+        """Run until the queue is empty, and sample the state at this interval."""
         self._expect_arrival()
         samples = itertools.count()
         next_sample = 0.0
@@ -149,11 +149,11 @@ class Simulation:
         self._dispatch()
 
     def _dispatch(self) -> None:
-        """Start what can be started, and see to the scaling."""
+        """Start batches, and scale."""
         while self._running < self._allowed and self._batch_is_ready():
             self._invoke(self._take())
         if not self._waiting:
-            # AWS: "scales back when traffic is low". How slowly, it doesn't say.
+            # AWS: "scales back when traffic is low". The rate is undocumented.
             self._allowed = max(self._scaling.first, self._running)
         elif self._running == self._allowed < self._scaling.maximum and not self._growing:
             self._growing = True
@@ -175,18 +175,18 @@ class Simulation:
         return False
 
     def _take(self) -> list[tuple[float, int, int]]:
-        """The oldest messages, as many as a batch holds."""
-        batch, room = [], self._worker.batch_size
-        while room and self._waiting:
+        """Take a batch of the oldest messages."""
+        batch, free = [], self._worker.batch_size
+        while free and self._waiting:
             sent, attempts, count = self._waiting[0]
-            taken = min(room, count)
+            taken = min(free, count)
             if taken == count:
                 heapq.heappop(self._waiting)
             else:
                 heapq.heapreplace(self._waiting, (sent, attempts, count - taken))
             batch.append((sent, attempts + 1, taken))
-            room -= taken
-        self._waiting_count -= self._worker.batch_size - room
+            free -= taken
+        self._waiting_count -= self._worker.batch_size - free
         return batch
 
     def _invoke(self, batch: list[tuple[float, int, int]]) -> None:
@@ -197,7 +197,7 @@ class Simulation:
         self._at(self._now + seconds, lambda: self._finish(batch))
 
     def _start_seconds(self) -> float:
-        """Nothing in a warm sandbox, the initialisation in a new one."""
+        """The time of a cold start; 0 in a warm sandbox."""
         if self._idle_since and self._now - self._idle_since[-1] <= self._worker.kept_seconds:
             self._idle_since.pop()
             return 0
@@ -212,11 +212,11 @@ class Simulation:
             share = self._worker.failure_share
             failed = int(self._chance.binomial(count, share)) if share else 0
             self.totals.done += count - failed
-            self._postpone(sent, attempts, failed)
+            self._retry(sent, attempts, failed)
         self.totals.drained_seconds = self._now
         self._dispatch()
 
-    def _postpone(self, sent: float, attempts: int, failed: int) -> None:
+    def _retry(self, sent: float, attempts: int, failed: int) -> None:
         retry = self._worker.retry
         if attempts >= retry.max_receive_count:
             self.totals.dead += failed

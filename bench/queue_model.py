@@ -1,4 +1,4 @@
-"""What is assumed of service times, of Lambda's scaling and of retries, as formulas."""
+"""The model of the queue: service times, Lambda's scaling, retries."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from typing import Final
 
 import numpy as np
 
-# Of the normal distribution: how many standard deviations the 95th percentile is away.
+# The 95th percentile of the normal distribution, in standard deviations.
 _P95_DEVIATIONS: Final = 1.6449
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceTime:
-    """What an image takes in a warm function: lognormal, in seconds.
+    """Time of an image in a warm function: lognormal, in seconds.
 
     Raises:
         ValueError: the 95th percentile is below the median.
@@ -22,7 +22,7 @@ class ServiceTime:
     p95: float
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot belong together."""
+        """Check the figures."""
         if self.p95 < self.median:
             raise ValueError(
                 f"95th percentile {self.p95:g} s is below the median, {self.median:g} s: "
@@ -31,7 +31,7 @@ class ServiceTime:
 
     @property
     def mean(self) -> float:
-        """Above the median, for the slow ones weigh more."""
+        """The mean, which is above the median."""
         return self.median * math.exp(self._sigma**2 / 2)
 
     @property
@@ -39,19 +39,19 @@ class ServiceTime:
         return math.log(self.p95 / self.median) / _P95_DEVIATIONS
 
     def draw(self, chance: np.random.Generator, images: int) -> float:
-        """What so many images take, one after the other."""
+        """The random time of a number of images."""
         return float(chance.lognormal(math.log(self.median), self._sigma, images).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """How many functions Lambda has at work on a queue.
+    """How many functions Lambda runs for a queue.
 
     Attributes:
-        start: as soon as there are messages.
-        per_minute: how many more, while messages wait.
-        maximum: the least of MaximumConcurrency, the mapping's own limit (1,250) and what
-            the account has left of its concurrency (1,000).
+        start: functions at the start.
+        per_minute: further functions a minute, while messages wait.
+        maximum: the minimum of MaximumConcurrency, the mapping's limit (1,250) and the
+            account's unused concurrency (1,000).
     """
 
     start: int = 5
@@ -60,22 +60,22 @@ class Scaling:
 
     @property
     def first(self) -> int:
-        """Functions at once."""
+        """Functions at the start, within the maximum."""
         return min(self.start, self.maximum)
 
     @property
     def full_seconds(self) -> float:
-        """Until all are at work."""
+        """Seconds until the maximum is reached."""
         return (self.maximum - self.first) * 60 / self.per_minute
 
     def work_seconds(self, seconds: float) -> float:
-        """Seconds of work that are done so long after the start, if messages always wait."""
+        """Work done after this time, in seconds, if messages always wait."""
         ramp = min(seconds, self.full_seconds)
         growing = self.first * ramp + self.per_minute / 60 * ramp**2 / 2
         return growing + self.maximum * (seconds - ramp)
 
     def drain_seconds(self, work_seconds: float) -> float:
-        """The inverse of `work_seconds`: how long so much work takes."""
+        """Time that this work takes: the inverse of `work_seconds`."""
         rest = work_seconds - self.work_seconds(self.full_seconds)
         if rest >= 0:
             return self.full_seconds + rest / self.maximum
@@ -85,7 +85,7 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """When what failed comes again: the schedule of `worker/queue.py`, in seconds."""
+    """The delays of retries, as in `worker/queue.py`, in seconds."""
 
     base: float = 60
     growth: float = 4
@@ -94,7 +94,7 @@ class Retry:
     max_receive_count: int = 8
 
     def delay(self, attempts: int, chance: np.random.Generator) -> float:
-        """After so many receives."""
+        """The delay after a number of receives."""
         delay = min(self.base * self.growth ** (attempts - 1), self.longest)
         return delay * chance.uniform(self.spread_from, 1)
 
@@ -104,13 +104,13 @@ class Worker:
     """The function behind the queue.
 
     Attributes:
-        service: what an image takes.
-        batch_size: messages an invocation gets at most.
-        window_seconds: that messages may wait for a batch to fill.
-        init_seconds: what a cold start adds to an invocation.
-        kept_seconds: how long Lambda keeps an idle sandbox; it doesn't say, this is a guess.
-        failure_share: of images that fail and come again, 0 to 1.
-        retry: when they do.
+        service: time of an image.
+        batch_size: maximum number of messages in an invocation.
+        window_seconds: how long messages may wait for a batch to fill.
+        init_seconds: time of a cold start.
+        kept_seconds: how long Lambda keeps an idle sandbox; undocumented, so a guess.
+        failure_share: share of images that fail, 0 to 1.
+        retry: delays of their retries.
     """
 
     service: ServiceTime

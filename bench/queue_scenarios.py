@@ -1,4 +1,4 @@
-"""The queue's two stories in docs/cost.md: simulated, printed, and written for `plot.py`."""
+"""The two scenarios of the queue in docs/cost.md: simulated, printed, and written for `plot.py`."""
 
 import json
 import sys
@@ -14,20 +14,19 @@ OUTPUT: Final = Path("build/queue.json")
 _MILLION: Final = 1_000_000
 _BURST_CONCURRENCY: Final = (10, 100, 1000)
 
-# The template's default, and a day that its functions can just do: the share of what they
-# could do in 24 hours.
+# The template's default, and the share of its capacity that a day needs.
 _WAVE_CONCURRENCY: Final = 10
 _WAVE_SHARE: Final = 0.8
 
 
 def measured_worker(figures: Mapping[str, float]) -> Worker:
-    """The worker as it was measured; figures are milliseconds by name."""
+    """The measured worker; figures are in milliseconds."""
     service = ServiceTime(figures["worker_wall_ms"] / 1000, figures["worker_wall_p95_ms"] / 1000)
     return Worker(service=service, init_seconds=figures["init_one_core_ms"] / 1000)
 
 
 def run_bursts(worker: Worker, images: int = _MILLION) -> list[dict[str, Any]]:
-    """A million at once, for different maximums of concurrency."""
+    """A million images at once, for several concurrencies."""
     return [
         _run(queue.burst(images), worker, concurrency, f"{concurrency:,} functions", 1)
         for concurrency in _BURST_CONCURRENCY
@@ -35,7 +34,7 @@ def run_bursts(worker: Worker, images: int = _MILLION) -> list[dict[str, Any]]:
 
 
 def run_wave(worker: Worker) -> dict[str, Any]:
-    """A day with a high tide at noon that is more than the functions can do."""
+    """A day whose peak at noon exceeds the capacity."""
     capacity = _WAVE_CONCURRENCY / worker.service.mean * 86_400
     images = round(capacity * _WAVE_SHARE, -5)
     label = f"{images / _MILLION:g} million a day, {_WAVE_CONCURRENCY} functions"
@@ -61,7 +60,7 @@ def _run(
 
 
 def main() -> int:
-    """Simulate both, print when they are done, write their courses; returns the exit status."""
+    """Simulate, print and write both; returns the exit status."""
     figures = {name: figure.value for name, figure in measured.committed().items()}
     worker = measured_worker(figures)
     stories = {"burst": run_bursts(worker), "wave": [run_wave(worker)]}

@@ -1,8 +1,7 @@
 """`python -m bench.reduction`: what MAX_IMAGE_SIDE saves, and how far it moves landmarks.
 
-Every photo is looked at whole, and reduced to several sizes. How far a landmark moves is told
-in percent of the person's height in the whole image. For comparison, the same for the photo
-saved once more at JPEG quality 95, which nobody can see.
+Every photo is processed at full size and reduced to several sizes. Movements are in percent of the
+person's height. For comparison: the same after saving the photo again as a JPEG of quality 95.
 """
 
 import argparse
@@ -33,19 +32,19 @@ _SIDES: Final = (2560, 1920, 1280)
 _MAX_PIXELS: Final = 50_000_000
 _QUALITY: Final = 95
 
-# World landmarks are metres, not places in the image.
+# World landmarks are in metres, not places in the image.
 _PLACES: Final = [group.name for group in GROUPS if group.name != "pose_world_landmarks"]
 
 
 @dataclass
 class Change:
-    """What one way of looking at the photos has changed.
+    """The effect of one variant on all photos.
 
     Attributes:
-        percent: how far landmarks moved, by group; in percent of the person's height.
-        appeared: groups that are not found in the whole image, by name.
-        vanished: groups that are found only there.
-        cost: CPU time of decoding and detecting, compared to the whole image's.
+        percent: how far landmarks moved, by group, in percent of the person's height.
+        appeared: how often groups were found only in the variant, by name.
+        vanished: how often groups were found only at full size, by name.
+        cost: CPU time of decoding and detecting, relative to full size.
     """
 
     percent: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -54,7 +53,7 @@ class Change:
     cost: list[float] = field(default_factory=list)
 
     def add(self, whole: Landmarks, other: Landmarks, size: tuple[int, int]) -> None:
-        """Compare one photo's landmarks, in an image of this width and height."""
+        """Compare the landmarks of one photo of this width and height."""
         box = whole.bounding_box()
         for name in _PLACES:
             before, after = getattr(whole, name), getattr(other, name)
@@ -68,16 +67,15 @@ class Change:
 
 
 class Looker:
-    """Finds landmarks in one file or another, and measures what that takes."""
+    """Finds landmarks and measures CPU time."""
 
     def __init__(self, graph: HolisticGraph) -> None:
-        """Look with `graph`."""
         self._graph = graph
 
     def look(
         self, content: bytes, max_side: int | None
     ) -> tuple[Landmarks, tuple[int, int], float]:
-        """The landmarks, the upright image's width and height, and the CPU seconds."""
+        """The landmarks, the image's width and height, and the CPU seconds."""
         start = time.process_time()
         image = decode_image(content, max_pixels=_MAX_PIXELS, max_side=max_side)
         landmarks = self._graph.process(image.pixels).landmarks
@@ -85,7 +83,7 @@ class Looker:
 
 
 def compare(files: Sequence[bytes], looker: Looker) -> dict[str, Change]:
-    """Every way of looking at the photos, by name."""
+    """Compare every variant with the full size; changes by variant."""
     changes: defaultdict[str, Change] = defaultdict(Change)
     for content in files:
         whole, size, seconds = looker.look(content, None)
@@ -110,19 +108,19 @@ def _saved_again(content: bytes) -> bytes:
 
 
 def _seen(landmarks: FloatArray) -> npt.NDArray[np.bool_]:
-    """Which landmarks are in sight: where nothing is to be seen, the pose model guesses."""
+    """Which landmarks are visible: the pose model guesses the others."""
     visible = landmarks[:, 3] >= VISIBLE if landmarks.shape[1] > 3 else np.True_  # noqa: PLR2004
     return np.broadcast_to(visible, len(landmarks))
 
 
 def _distances(one: FloatArray, other: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """In pixels of the whole image."""
+    """Distances in pixels of the full-size image."""
     distances: FloatArray = np.linalg.norm((one[:, :2] - other[:, :2]) * size, axis=1)
     return distances
 
 
 def report(changes: dict[str, Change]) -> Iterator[str]:
-    """One Markdown row for each way and group."""
+    """A Markdown table with a row for each variant and group."""
     yield "| | CPU | group | moved, median | 19 of 20 | appeared | vanished |"
     yield "|---|---|---|---|---|---|---|"
     for name, change in changes.items():
@@ -139,15 +137,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Compare and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.reduction", description=__doc__)
     parser.add_argument(
-        "--images", type=Path, help="a folder of large photos, instead of made ones"
+        "--images", type=Path, help="folder of large photos, instead of generated ones"
     )
-    parser.add_argument(
-        "--enlarge", type=Path, help="a folder of photos to enlarge to 12 megapixels"
-    )
+    parser.add_argument("--enlarge", type=Path, help="folder of photos to enlarge to 12 megapixels")
     options = parser.parse_args(arguments)
     if not MALLOC_VARIABLES.items() <= os.environ.items():  # as in a detector's process
         command = [sys.executable, "-m", "bench.reduction", *(arguments or sys.argv[1:])]
-        os.execve(sys.executable, command, os.environ | MALLOC_VARIABLES)  # noqa: S606, ourselves
+        os.execve(sys.executable, command, os.environ | MALLOC_VARIABLES)  # noqa: S606, restart with malloc's settings
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     files = list(_files(options.images, options.enlarge))
     with closing(HolisticGraph(ModelOptions())) as graph:

@@ -1,7 +1,7 @@
-"""What is measured in each round, one thing after the other on the same processors.
+"""The rounds of a benchmark.
 
-A round measures everything once; the machine may be slow in one round and fast in the next, and
-what is compared has met both.
+Each round measures everything once, so that a slow or fast phase of the machine affects everything
+that is compared.
 """
 
 import json
@@ -25,34 +25,33 @@ _WARM_IMAGES: Final = 5
 _REDUCED_SIDE: Final = 1920
 _OTHER_COMPLEXITIES: Final = (0, 1)
 
-# A benchmark's own processor is where nothing is measured that has only one.
 ONE_CORE: Final = (0,)
 
 
 class Samples:
-    """What was measured, by name, one value a round."""
+    """Measured values by name, one for each round."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start empty."""
         self.values: defaultdict[str, list[float]] = defaultdict(list)
 
     def add(self, name: str, value: float) -> None:
-        """Keep one value."""
+        """Add a value."""
         self.values[name].append(value)
 
     def add_usage(self, name: str, usage: Usage) -> None:
-        """Keep CPU and wall time."""
+        """Add CPU and wall time."""
         self.add(f"{name}_cpu_ms", usage.cpu_ms)
         self.add(f"{name}_wall_ms", usage.wall_ms)
 
 
 class Bench:
-    """The programs that are compared, running as long as the block."""
+    """Runs the compared programs for the duration of the block."""
 
     def __init__(
         self, photos: Sequence[Path], large: Sequence[Path], blog_python: Path, log: Path
     ) -> None:
-        """Compare on ten `photos` and on `large` ones; the blog's handler has its own Python."""
+        """Use ten `photos` and some `large` ones; the blog's handler has its own Python."""
         _require(len(photos) == _BATCH, f"{len(photos)} photos instead of {_BATCH}")
         self._photos, self._large = photos, large
         self._blog_python = blog_python
@@ -61,7 +60,7 @@ class Bench:
         self.samples = Samples()
 
     def __enter__(self) -> Self:
-        """Start everything and warm it up."""
+        """Start and warm up everything."""
         with ExitStack() as stack:
             self._services = stack.enter_context(LocalServices())
             self._bare = self._start(stack, "bare", cores=ONE_CORE)
@@ -80,7 +79,7 @@ class Bench:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End everything."""
+        """Stop everything."""
         self._running.close()
 
     def run_round(self) -> None:
@@ -93,17 +92,17 @@ class Bench:
         self._starts()
 
     def items(self) -> list[dict[str, Any]]:
-        """What has been stored."""
+        """The stored items."""
         return self._services.items()
 
     def _start_worker(self, stack: ExitStack, **environment: str) -> Program:
-        """As in a function of 1,769 MB: one processor, one child."""
+        """As in a function of 1,769 MB: one processor, one detector."""
         return self._start(
             stack, "worker", cores=ONE_CORE, environment={"DETECTORS": "1"} | environment
         )
 
     def _start_blog(self, stack: ExitStack) -> Program:
-        """As in a function of 5,120 MB: all processors that there are here."""
+        """As in a function of 5,120 MB: all processors."""
         return self._start(stack, "blog", cores=_all_cores(), python=self._blog_python)
 
     def _start(
@@ -129,12 +128,12 @@ class Bench:
         self._batch_of_one(self._blog, self._photos[0])
 
     def _one_by_one(self) -> None:
-        """Each photo in an invocation of its own: how much images differ."""
+        """Each photo in its own invocation, for the spread."""
         for photo in self._photos:
             self.samples.add_usage("single", self._batch(self._worker, [photo], 1))
 
     def _usual(self) -> None:
-        """Bare MediaPipe, the worker and the blog's handler on usual photos, and duplicates."""
+        """Bare MediaPipe, the worker and the blog's handler on typical photos, and duplicates."""
         samples, paths = self.samples, [str(path) for path in self._photos]
         _, bare = self._bare.ask({"process": paths})
         samples.add_usage("limit", bare.per(_BATCH))
@@ -149,14 +148,14 @@ class Bench:
             samples.add_usage(f"worker_complexity_{complexity}", usage)
 
     def _two_children(self) -> None:
-        """A hundred images with one child on one processor, and with two on two."""
+        """A hundred images with one detector on one processor, and with two on two."""
         one = self._batch(self._worker, self._photos, _LARGE_BATCH)
         two = self._batch(self._pair, self._photos, _LARGE_BATCH)
         self.samples.add_usage("hundred", one)
         self.samples.add_usage("hundred_two_children", two)
 
     def _far_services(self) -> None:
-        """Ten images with S3 and DynamoDB near, and far away."""
+        """Ten images with fast and with slow services."""
         near = self._batch(self._worker, self._photos, _BATCH)
         self._services.move_away()
         far = self._batch(self._worker, self._photos, _BATCH)
@@ -165,7 +164,7 @@ class Bench:
         self.samples.add_usage("far", far)
 
     def _large_images(self) -> None:
-        """Twelve megapixels: bare MediaPipe with the decoding, and the worker."""
+        """Twelve megapixels: bare MediaPipe with decoding, and the worker."""
         samples = self.samples
         paths = [str(path) for path in islice(cycle(self._large), _LARGE_IMAGES)]
         _, bare = self._bare.ask({"both": paths})
@@ -180,7 +179,7 @@ class Bench:
         samples.add("peak_mb", self._worker.peak_mb())
 
     def _starts(self) -> None:
-        """From nothing: until the worker is ready, and until the blog's handler has answered."""
+        """Cold starts: until the worker is ready, and until the blog's handler has answered."""
         photo = self._photos[0]
         with ExitStack() as stack:
             confined = self._start_worker(stack)
@@ -200,7 +199,7 @@ class Bench:
         self.samples.add("warm_wall_ms", _mean(warm).wall_ms)
 
     def _batch(self, program: Program, photos: Sequence[Path], size: int) -> Usage:
-        """What one image costs in a batch of new ones."""
+        """The share of one image in a batch of new ones."""
         return self._ask(program, self._upload(photos, size)).per(size)
 
     def _batch_of_one(self, blog: Program, photo: Path) -> Usage:
@@ -209,7 +208,7 @@ class Bench:
         return usage
 
     def _upload(self, photos: Sequence[Path], size: int) -> Mapping[str, Any]:
-        """An event about so many new objects."""
+        """Upload new objects; returns an event about them."""
         keys = [self._put(photo) for photo in islice(cycle(photos), size)]
         return {"Records": [_record(key) for key in keys]}
 
@@ -229,7 +228,7 @@ def _all_cores() -> Collection[int]:
     return os.sched_getaffinity(0)
 
 
-def _require(good: bool, complaint: str) -> None:  # noqa: FBT001, an assertion reads best so
+def _require(good: bool, complaint: str) -> None:  # noqa: FBT001, like an assertion
     if not good:
         raise RuntimeError(complaint)
 
@@ -242,7 +241,7 @@ def _mean(usages: Sequence[Usage]) -> Usage:
 
 
 def _record(key: str) -> Mapping[str, Any]:
-    """A message as Lambda hands it over."""
+    """A message in the form of Lambda's events."""
     return {
         "messageId": key,
         "receiptHandle": "handle",

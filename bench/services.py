@@ -1,9 +1,8 @@
-"""S3 and DynamoDB by HTTP, as little of them as the worker and the blog's handler ask for.
+"""Stand-ins for S3 and DynamoDB, with the operations that the worker and the blog's handler use.
 
-A process of its own that answers from memory in a fraction of a millisecond of CPU, so that
-what is measured is the worker: moto would take as long for its three answers as half an image.
-Conditions are not looked at, because no key is written twice here. Each service can be given a
-delay, for the network that is not there.
+They answer in a fraction of a millisecond of CPU: moto would take as long for three responses as
+half an image. Conditions are ignored, because no key is written twice. Each service can have a
+delay, like a network.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ HOST: Final = "127.0.0.1"
 _REASONS: Final = {200: "OK", 304: "Not Modified", 404: "Not Found", 501: "Not Implemented"}
 _JSON: Final = {"Content-Type": "application/x-amz-json-1.0"}
 
-# What the benchmark tells the services, at paths that no bucket can have.
+# Paths to control the services, which no bucket can have.
 DELAYS_PATH: Final = "/-/delays"
 ITEMS_PATH: Final = "/-/items"
 
@@ -43,14 +42,14 @@ class Services:
     """Objects and items, in memory."""
 
     def __init__(self) -> None:
-        """Hold nothing yet."""
+        """Start empty."""
         self._objects: dict[str, bytes] = {}
         self._items: dict[str, dict[str, object]] = {}
         self._delays = {"s3": 0.0, "dynamodb": 0.0}
         self._modified = formatdate(usegmt=True)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection's requests, one after the other."""
+        """Answer the requests of one connection."""
         try:
             while head := await _read_head(reader):
                 line, headers = head
@@ -62,7 +61,7 @@ class Services:
                 writer.write(answer.encode(with_body=method != "HEAD"))
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has gone
+            pass  # the client is gone
         finally:
             writer.close()
 
@@ -125,7 +124,7 @@ def _etag(content: bytes) -> str:
 
 
 async def _read_head(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]] | None:
-    """A request's first line and its headers by lower-case name; None at the end."""
+    """The request line, and headers by lower-case name; None at the end."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     except asyncio.IncompleteReadError:

@@ -1,5 +1,5 @@
-"""What is measured: each a process that answers lines of JSON, to be looked at from outside.
+"""The measured programs: processes that answer lines of JSON.
 
-A line in on standard input, a line out on the descriptor that the only argument names; the first
-line out says that the program is ready. Standard output is the program's own.
+They read requests from standard input and write answers to the file descriptor given as argument;
+the first line says that the program is ready.
 """

@@ -1,6 +1,6 @@
-"""Bare MediaPipe: stock Holistic on arrays that are already decoded, and decoding by itself.
+"""Bare MediaPipe: stock Holistic on decoded images, or with decoding.
 
-A request names files to `keep`, decoded, those of them to `process`, or others to do both with.
+A request names files to decode and `keep`, kept ones to `process`, or files to do `both` with.
 """
 
 import os
@@ -13,7 +13,7 @@ from worker.detector.graph import import_lean
 
 
 def main() -> None:
-    """Answer until the benchmark closes the pipe."""
+    """Answer until standard input is closed."""
     import_lean()
     from mediapipe.python.solutions.holistic import Holistic  # noqa: PLC0415, without matplotlib
 

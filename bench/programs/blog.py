@@ -1,7 +1,7 @@
-"""The handler this project grew out of, as one reads it in many a blog post.
+"""The blog's handler that this project started from, re-created from its description.
 
-A client and a file for the image, a new Holistic for every call, the segmentation that nobody
-asked for, landmarks as JSON. Re-created from its description; nothing of it is the worker's.
+It downloads the image to a file, creates a Holistic with segmentation for every call, and returns
+landmarks as JSON.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The conversation that every measured program has with the benchmark."""
+"""The protocol of the measured programs."""
 
 import json
 import os

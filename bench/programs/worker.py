@@ -1,6 +1,6 @@
-"""The worker as it is: its cold start, and its handler for every event that comes.
+"""The worker: its cold start, and its handler.
 
-A request is an event; the answer is the handler's. Ready is when the detectors are, too.
+A request is an event, the answer that of the handler. It is ready when its detectors are.
 """
 
 import time
@@ -15,7 +15,7 @@ _INVOCATION_SECONDS = 120
 
 @dataclass(frozen=True)
 class _Context:
-    """Lambda's, of an invocation that has all the time it needs."""
+    """Lambda's context, with plenty of time."""
 
     @staticmethod
     def get_remaining_time_in_millis() -> int:
@@ -23,12 +23,12 @@ class _Context:
 
 
 def main() -> None:
-    """Answer until the benchmark closes the pipe."""
+    """Answer until standard input is closed."""
     handler = start_worker(Settings.from_environment())
     from bench.programs.loop import answer_requests  # noqa: PLC0415, the worker starts first
 
-    # As on Lambda, the start is over before the detectors are; here it is waited for them.
-    for detector in handler._detectors._detectors:  # noqa: SLF001, no public door
+    # The start does not wait for the detectors; the benchmark does.
+    for detector in handler._detectors._detectors:  # noqa: SLF001, no public way
         detector._make_ready(time.monotonic() + _READY_SECONDS)  # noqa: SLF001
     answer_requests(lambda event: handler.handle(event, _Context()))
     handler.close()
