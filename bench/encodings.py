@@ -18,7 +18,6 @@ import numpy as np
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from bench import prices
 from bench.cost import read_units
 from bench.items import item_bytes, write_units
 from landmarks.enums import LandmarkEncoding
@@ -76,19 +75,10 @@ def sizes() -> Iterator[Sequence[str]]:
     items = [build(encoding).serialize() for encoding in LandmarkEncoding]
     size = [item_bytes(item) for item in items]
     writes, reads = [write_units(item) for item in items], [read_units(count) for count in size]
-    written = [units * prices.DYNAMODB_MILLION_WRITE_UNITS for units in writes]
-    read = [units / 2 * prices.DYNAMODB_MILLION_READ_UNITS for units in reads]
-    kept_gb = [
-        (count + prices.DYNAMODB_ITEM_OVERHEAD_BYTES) * prices.MILLION / prices.GB for count in size
-    ]
-    month = prices.DYNAMODB_GB_MONTH + prices.DYNAMODB_BACKUP_GB_MONTH
     yield "bytes of an item", *(f"{count:,}" for count in size)
     yield "write units", *map(str, writes)
     yield "read units, eventually consistent", *(f"{units / 2:g}" for units in reads)
     yield "read units, strongly consistent", *map(str, reads)
-    yield "dollars for writing a million", *(f"{dollars:.2f}" for dollars in written)
-    yield "dollars for reading a million, eventually consistent", *(f"{d:.3f}" for d in read)
-    yield "dollars for keeping a million a month", *(f"{gb * month:.2f}" for gb in kept_gb)
 
 
 def times(rounds: int = _ROUNDS) -> Iterator[Sequence[str]]:
