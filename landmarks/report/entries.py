@@ -1,4 +1,4 @@
-"""What the page tells of one result, as small as it can be kept in memory."""
+"""One result as the page shows it, small enough to keep thousands in memory."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from landmarks.enums import FAILED
 from landmarks.groups import GROUPS
 from landmarks.result import LandmarkResult
 
-# World landmarks have no place in a picture.
+# World landmarks have no place in a photo.
 _DRAWN: Final = {
     "pose_landmarks": "pose",
     "face_landmarks": "face",
@@ -25,14 +25,14 @@ class Entry:
 
     Attributes:
         key: the object's key.
-        bucket: its bucket.
-        etag: of the content that was processed.
-        version_id: the same, in buckets that keep versions.
-        processed_at: when that was.
+        bucket: the object's bucket.
+        etag: ETag of the content that was processed.
+        version_id: version that was processed, in a versioned bucket.
+        processed_at: when it was processed.
         refused: whether the worker could not read the image.
-        record: what is searched, sorted and listed; ready for JSON.
-        landmarks: base64 of float32, little-endian, row by row: x, y, z, and visibility of the
-            pose; by group.
+        record: what is searched, sorted and listed, ready for JSON.
+        landmarks: base64 of float32, little-endian, row-major, by group: x, y, z, and visibility
+            of the pose.
     """
 
     key: str
@@ -46,7 +46,7 @@ class Entry:
 
     @classmethod
     def of(cls, result: LandmarkResult) -> Self:
-        """Keep of a result what the page shows."""
+        """The entry of a result."""
         return cls(
             key=result.key,
             bucket=result.bucket,
@@ -64,18 +64,18 @@ class Entry:
 
     @property
     def newest_first(self) -> tuple[float, str, str]:
-        """Sorts entries; what has no date is oldest."""
+        """Sort key; entries without a date are the oldest."""
         age = -self.processed_at.timestamp() if self.processed_at else 0.0
         return age, self.key, self.bucket
 
 
 def columns() -> dict[str, int]:
-    """How many numbers a landmark of each group has."""
+    """The number of values of one landmark, by group."""
     return {_DRAWN[group.name]: len(group.columns) for group in GROUPS if group.name in _DRAWN}
 
 
 def iso(moment: datetime | None) -> str | None:
-    """As the table writes it."""
+    """ISO 8601 with a Z, as in the table."""
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 

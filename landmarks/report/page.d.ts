@@ -1,8 +1,9 @@
-// What the page's script finds in its page; the script is checked against it, and it is not shipped.
-// A test compares it with what Python writes.
+// Types of the page's script and of the data it reads. Only the type checker uses this file; tests
+// compare it with what Python writes and with the ids in page.html.
 
-// --- the data: `report` is written by operations/report.py, the rest of it where it says so ---
+// --- data ---
 
+/** Written by landmarks/cli/report.py. */
 interface ReportData {
   title: string;
   selection: { table: string; place: string | null; status: string | null; since: Moment | null };
@@ -12,7 +13,7 @@ interface ReportData {
   drawing: Drawing;
 }
 
-/** Of summary.py. */
+/** Written by statistics.py. */
 interface SummaryData {
   total: number;
   outcomes: Record<string, number>;
@@ -38,7 +39,7 @@ interface Model {
   min_landmark_confidence: number;
 }
 
-/** Bars of one width, and how many values are beyond the last one. */
+/** Bars of equal width, and the number of values beyond the last one. */
 interface Histogram {
   start: number;
   step: number;
@@ -49,7 +50,7 @@ interface Histogram {
   max: number;
 }
 
-/** Of entries.py: what is searched, sorted and listed. */
+/** Written by entries.py: what is searched, sorted and listed. */
 interface ResultRecord {
   key: string;
   bucket: string;
@@ -71,7 +72,7 @@ interface ResultRecord {
   photo: PhotoState;
 }
 
-/** What is read when a result is looked at: a `data:` URL, and base64 of float32 by group. */
+/** Read when a result is shown: a `data:` URL, and base64 of float32 by group. */
 interface ResultContent {
   photo: string | null;
   landmarks: Partial<Record<Group, string>>;
@@ -108,7 +109,7 @@ type Feature = 'oval' | 'brows' | 'eyes' | 'lips';
 type Edge = [number, number];
 type Colour = [red: number, green: number, blue: number];
 
-/** Of photos.py. */
+/** `PhotoState` in thumbnails.py. */
 type PhotoState =
   | 'embedded'
   | 'left_out'
@@ -120,11 +121,11 @@ type PhotoState =
   | 'unreadable'
   | 'unavailable';
 
-// --- the markup ---
+// --- markup ---
 
-/** The elements of page.html that have an id, and those that the script gives one. */
+/** The elements of page.html that have an id, and the data. */
 interface PageElements {
-  'show-keys': 'button';
+  'show-shortcuts': 'button';
   theme: 'button';
   facts: 'ul';
   title: 'h1';
@@ -153,50 +154,59 @@ interface PageElements {
   previous: 'button';
   next: 'button';
   about: 'aside';
-  close: 'button';
-  keys: 'dialog';
-  'keys-list': 'dl';
-  'keys-title': 'h2';
+  'detail-place': 'p';
   'detail-key': 'h2';
-  'detail-place': 'span';
+  'detail-status': 'span';
   copy: 'button';
+  'detail-layers': 'div';
+  'detail-facts': 'dl';
+  close: 'button';
+  shortcuts: 'dialog';
+  'shortcuts-title': 'h2';
+  'shortcuts-list': 'dl';
   report: 'script';
   [result: `result-${number}`]: 'script';
 }
 
-/** What new elements are given: attributes, text, listeners. */
+/** Makes an element. Attributes that are null or false are left out, and so are null children. */
+type Make<Elements> = <Name extends keyof Elements>(
+  name: Name,
+  attributes?: Attributes,
+  ...children: Child[]
+) => Elements[Name];
+
 interface Attributes {
   text?: string;
-  on?: Listeners;
-  [name: string]: string | number | boolean | null | undefined | Listeners;
-}
-
-interface Listeners {
   click?: () => void;
+  [name: string]: string | number | boolean | null | undefined | (() => void);
 }
 
-// --- results, as the script has them ---
+type Child = Node | string | null;
+
+// --- results ---
 
 type Result = (typeof results)[number];
 type Content = ReturnType<typeof contentOf>;
 type Figure = Partial<Record<Group, Points>>;
-type Points = ReturnType<typeof pointsOf>;
 
-interface Wanted {
-  search: string;
-  outcome: string | null;
-  sort: Sort;
-}
-
-interface Selected extends Wanted {
-  results: Result[];
-  listeners: (() => void)[];
+interface Points {
+  count: number;
+  x: (number: number) => number;
+  y: (number: number) => number;
+  z: (number: number) => number;
+  visibility: (number: number) => number | null;
 }
 
 type Sort = 'newest' | 'key' | 'best' | 'worst' | 'slowest';
-type Unsure = number | null | undefined;
 
-// --- what is drawn ---
+interface GallerySelection {
+  search: string;
+  outcome: string | null;
+  sort: Sort;
+  results: Result[];
+}
+
+// --- drawing ---
 
 interface Place {
   x: number;
@@ -208,46 +218,27 @@ interface Size {
   height: number;
 }
 
-/** Lines from place to place, `[x, y, x, y, …]` each, or dots at places; in pixels. */
-type Stroke = LineStroke | DotStroke;
-
-interface LineStroke extends Pen {
-  ends: number[];
-}
-
-interface DotStroke extends Pen {
-  at: number[];
-}
-
-interface Pen {
-  colour: string;
-  width: number;
-  opacity: number;
-}
-
-type Context = CanvasRenderingContext2D;
-
 interface Frame extends Size {
   left: number;
   top: number;
 }
 
-/** A landmark in the photo: x and y in its pixels; visibility is only known of the pose. */
-interface Landmark extends Place {
-  group: Group;
-  number: number;
-  name: string;
-  z: number;
-  visibility: number | null;
+/** Lines, two places each, or dots: x and y of all places in turn, in pixels. */
+interface Stroke {
+  kind: 'lines' | 'dots';
+  places: number[];
+  colour: string;
+  width: number;
+  opacity: number;
 }
 
-interface Point extends Landmark {
-  node: SVGCircleElement;
-}
+type Pen = (numbers: number[], colour: Colour, width: number, opacity?: number) => Stroke;
+
+type Context = CanvasRenderingContext2D;
 
 type Layer = 'pose' | 'face' | 'hands' | 'photo' | 'guessed';
 
-/** Of a plot: what its axis is of, how a value reads there, and how with its unit. */
+/** Of a plot: its axis, a value there, and a value with its unit. */
 interface Labels {
   axis: string;
   tick: Words;
@@ -259,7 +250,7 @@ type Scale = (value: number) => number;
 
 // --- gallery and detail view ---
 
-/** A card without a size has no picture; content and photo are there while it is near the window. */
+/** Without a size there is no picture. Content and photo are kept while the card is near the window. */
 interface Card {
   result: Result;
   size: Size | null;
@@ -271,7 +262,7 @@ interface Card {
   photo: HTMLImageElement | null;
 }
 
-/** The points are those in the picture; the current one is named. */
+/** The result that is open, its points, and the one with the tip. */
 interface Detail {
   result: Result | null;
   content: Content | null;
@@ -279,4 +270,8 @@ interface Detail {
   current: Point | null;
 }
 
-type Fact = [name: string, text: string | null];
+/** A landmark of the large picture, in the photo's pixels. */
+interface Point extends Place {
+  words: string[];
+  node: SVGCircleElement;
+}

@@ -1,9 +1,10 @@
-"""What the page tells of all results: counts and distributions, gathered one by one."""
+"""Counts and distributions of all results, gathered one by one."""
 
 import math
 from array import array
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,44 +12,36 @@ import numpy.typing as npt
 from landmarks.report.entries import iso
 from landmarks.result import LandmarkResult
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-# Bars of the histogram of durations, about. Its axis ends where the slowest hundredth begins:
-# a single slow one would squeeze all others into one bar.
+# About how many bars the histogram of durations has. Its axis ends where the slowest hundredth
+# begins: one slow result would squeeze all others into one bar.
 _BARS: Final = 24
-
-
 _SHOWN_SHARE: Final = 0.99
 
-
 _SCORE_STEP: Final = 0.05
-
-
 _USUAL_SCORE: Final = 0.5
 
 
 class Summary:
-    """Counts results, and keeps of each one a few bytes."""
+    """Counts results, and keeps a few bytes of each."""
+
+    _first: datetime | None = None
+    _last: datetime | None = None
 
     def __init__(self) -> None:
-        """Nothing is counted yet."""
         self._outcomes = Counter[str]()
         self._codes = Counter[str]()
         self._options = Counter[str]()
         self._models: dict[str, Any] = {}
         self._durations_ms = array("I")
         self._scores = array("d")
-        self._first: datetime | None = None
-        self._last: datetime | None = None
 
     @property
     def total(self) -> int:
-        """How many were counted."""
+        """The number of results."""
         return self._outcomes.total()
 
     def add(self, result: LandmarkResult) -> None:
-        """Count one more."""
+        """Count a result."""
         self._outcomes[result.status] += 1
         if result.error_code:
             self._codes[result.error_code] += 1
@@ -65,7 +58,7 @@ class Summary:
                 self._models[result.options_hash] = result.model and result.model._asdict()
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, under the names that the page's script knows."""
+        """Everything, under the names that the page's script expects."""
         return {
             "total": self.total,
             "outcomes": dict(self._outcomes),
@@ -76,59 +69,51 @@ class Summary:
             ],
             "first": iso(self._first),
             "last": iso(self._last),
-            "durations": duration_histogram(np.array(self._durations_ms, np.float64)),
-            "scores": score_histogram(np.array(self._scores, np.float64)),
+            "durations": _duration_histogram(np.sort(np.array(self._durations_ms, np.float64))),
+            "scores": _score_histogram(np.sort(np.array(self._scores, np.float64))),
         }
 
 
-def duration_histogram(values: npt.NDArray[np.float64]) -> dict[str, Any] | None:
-    """Bars of a round width from the shortest duration on; the slowest are one bar beyond them.
-
-    Args:
-        values: in milliseconds.
-    """
-    if not len(values):
+def _duration_histogram(ascending: npt.NDArray[np.float64]) -> dict[str, Any] | None:
+    """Bars of a round width from the shortest duration on; the slowest are one bar beyond them."""
+    if not len(ascending):
         return None
-    ascending = np.sort(values)
-    first, last = float(ascending[0]), nearest_rank(ascending, _SHOWN_SHARE)
+    first, last = float(ascending[0]), _nearest_rank(ascending, _SHOWN_SHARE)
     step = _round_step((last - first) / _BARS)
     start = math.floor(first / step) * step
-    bars = math.floor((last - start) / step) + 1
-    return _histogram(ascending, start, step, bars)
+    return _histogram(ascending, start, step, math.floor((last - start) / step) + 1)
 
 
-def score_histogram(values: npt.NDArray[np.float64]) -> dict[str, Any] | None:
+def _score_histogram(ascending: npt.NDArray[np.float64]) -> dict[str, Any] | None:
     """Bars of a twentieth, from 0.5 or the lowest score to 1."""
-    if not len(values):
+    if not len(ascending):
         return None
-    ascending = np.sort(values)
     start_bar = math.floor(min(_USUAL_SCORE, float(ascending[0])) / _SCORE_STEP)
     bars = round(1 / _SCORE_STEP) - start_bar
     return _histogram(ascending, round(start_bar * _SCORE_STEP, 2), _SCORE_STEP, bars)
 
 
-def nearest_rank(ascending: npt.NDArray[np.float64], share: float) -> float:
-    """A percentile that is one of the values."""
-    return float(ascending[math.ceil(len(ascending) * share) - 1])
-
-
 def _histogram(
     ascending: npt.NDArray[np.float64], start: float, step: float, bars: int
 ) -> dict[str, Any]:
-    # A millionth: 0.85 lies in the bar that begins with it, whatever its last bit says.
+    # Rounding must not move 0.85 out of the bar that begins with it.
     places = np.floor((ascending - start) / step + 1e-6).astype(int)
-    end = start + bars * step
-    places[(places >= bars) & (ascending <= end)] = bars - 1  # a score of 1 ends the last bar
+    places[(places >= bars) & (ascending <= start + bars * step)] = bars - 1  # a score of 1
     counts = np.bincount(np.clip(places, 0, bars), minlength=bars + 1).tolist()
     return {
         "start": start,
         "step": step,
         "counts": counts[:bars],
         "beyond": counts[bars],
-        "median": nearest_rank(ascending, 0.5),
-        "p95": nearest_rank(ascending, 0.95),
+        "median": _nearest_rank(ascending, 0.5),
+        "p95": _nearest_rank(ascending, 0.95),
         "max": float(ascending[-1]),
     }
+
+
+def _nearest_rank(ascending: npt.NDArray[np.float64], share: float) -> float:
+    """The percentile that is one of the values."""
+    return float(ascending[math.ceil(len(ascending) * share) - 1])
 
 
 def _round_step(width: float) -> int:

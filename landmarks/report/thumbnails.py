@@ -1,4 +1,4 @@
-"""The photographs of a page: out of S3, if they are still what was processed, and small."""
+"""The page's photos: read from S3 if they are still what was processed, and made small."""
 
 from base64 import b64encode
 from collections import deque
@@ -23,34 +23,17 @@ from landmarks.report.entries import Entry
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Of the longer side. Ten photographs of 640 pixels took 27 kB each at this quality as WebP, 39 kB
-# as JPEG of quality 75; WebP's method 4 would save a thirtieth of it for twice the time.
+# Of the longer side. Ten photos of 640 pixels took 27 kB each as WebP at this quality, 39 kB as
+# JPEG at quality 75. WebP's method 4 would save a thirtieth of it for twice the time.
 _SIDE_PIXELS: Final = 640
-
-
 _QUALITY: Final = 70
-
-
 _METHOD: Final = 2
 
-
-# What the worker reads.
-_FORMATS: Final = ("JPEG", "PNG", "WEBP")
-
-
-# The default of MAX_IMAGE_BYTES.
-MAX_BYTES: Final = 30_000_000
-
-
+_FORMATS: Final = ("JPEG", "PNG", "WEBP")  # the worker's
+MAX_BYTES: Final = 30_000_000  # the default of MAX_IMAGE_BYTES
 _SECONDS: Final = 60
-
-
 _THREADS: Final = 8
-
-
-# A photograph of 50 megapixels takes 300 MB while it is made small.
-_DECODERS: Final = 2
-
+_DECODERS: Final = 2  # a photo of 50 megapixels takes 300 MB while it is made small
 
 CLIENT_CONFIG: Final = Config(
     connect_timeout=5,
@@ -61,7 +44,7 @@ CLIENT_CONFIG: Final = Config(
 
 
 class PhotoState(StrEnum):
-    """Whether a photograph is in the page, or why not."""
+    """Whether a photo is in the page, or why not."""
 
     EMBEDDED = "embedded"
     LEFT_OUT = "left_out"
@@ -83,11 +66,11 @@ _STATES: Final[dict[type[Exception], PhotoState]] = {
 
 
 class Photo(NamedTuple):
-    """A photograph as it is embedded.
+    """A photo of the page.
 
     Attributes:
-        state: whether it is.
-        address: a `data:` URL; None unless it is.
+        state: whether it is embedded.
+        address: a `data:` URL; None unless it is embedded.
     """
 
     state: PhotoState
@@ -95,15 +78,14 @@ class Photo(NamedTuple):
 
 
 class PhotoReader:
-    """Gets the photographs of results. What the worker refused to decode is not decoded here."""
+    """Reads the photos of results. Files that the worker refused to decode are not decoded here."""
 
     def __init__(self, client: "S3Client") -> None:
-        """Read by `client`."""
         self._client = client
         self._decoders = BoundedSemaphore(_DECODERS)
 
     def read_all(self, entries: Iterable[Entry]) -> Iterator[Photo]:
-        """The photographs of entries, in their order; a few are read ahead."""
+        """The photos of entries, in their order; a few are read ahead."""
         threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="photos")
         ahead = deque[Future[Photo]]()
         try:
@@ -117,7 +99,7 @@ class PhotoReader:
             threads.shutdown(cancel_futures=True)
 
     def read(self, entry: Entry) -> Photo:
-        """The photograph of one entry."""
+        """The photo of an entry."""
         if entry.refused:
             return Photo(PhotoState.REFUSED)
         try:
@@ -140,13 +122,12 @@ class PhotoReader:
 
 def _data_url(content: bytes) -> str:
     file = BytesIO()
-    picture = read_upright(content, _small, _FORMATS)
-    picture.save(file, "WEBP", quality=_QUALITY, method=_METHOD)
+    read_upright(content, _small, _FORMATS).save(file, "WEBP", quality=_QUALITY, method=_METHOD)
     return f"data:image/webp;base64,{b64encode(file.getbuffer()).decode()}"
 
 
 def _small(size: Size) -> Size:
-    """Never larger than it is."""
+    """Fits in a square of `_SIDE_PIXELS`; smaller photos keep their size."""
     factor = min(1.0, _SIDE_PIXELS / max(size))
     width, height = (max(1, round(length * factor)) for length in size)
     return width, height

@@ -1,0 +1,1505 @@
+// The report's page: a summary with plots, a gallery of cards, and a detail view of one result.
+//
+// Text from outside never becomes markup: elements are made one by one. The types are in page.d.ts.
+
+// --- elements ---
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** @type {<Id extends keyof PageElements>(id: Id) => HTMLElementTagNameMap[PageElements[Id]]} */
+const byId = (id) => /** @type {any} */ (document.getElementById(id));
+
+/** @type {Make<HTMLElementTagNameMap>} */
+const element = (name, attributes = {}, ...children) =>
+  furnish(document.createElement(name), attributes, children);
+
+/** @type {Make<SVGElementTagNameMap>} */
+const shape = (name, attributes = {}, ...children) =>
+  furnish(document.createElementNS(SVG, name), attributes, children);
+
+/** @type {<New extends Element>(node: New, attributes: Attributes, children: Child[]) => New} */
+function furnish(node, { text, click, ...attributes }, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false && value !== null) {
+      node.setAttribute(name, value === true ? '' : String(value));
+    }
+  }
+  if (click !== undefined) {
+    node.addEventListener('click', click);
+  }
+  if (text !== undefined) {
+    node.textContent = text;
+  }
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}
+
+/** @type {(attributes: Attributes, ...children: Child[]) => HTMLButtonElement} */
+const button = (attributes, ...children) => element('button', { type: 'button', ...attributes }, ...children);
+
+/** @type {(node: Element, pressed: boolean) => void} */
+const setPressed = (node, pressed) => node.setAttribute('aria-pressed', String(pressed));
+
+/** @type {(event: Event, css: string) => Element | null} */
+const around = ({ target }, css) => (target instanceof Element ? target.closest(css) : null);
+
+/** Calls back with an element's width, and again when it changes. @type {(node: Element, show: (width: number) => void) => void} */
+function onWidth(node, show) {
+  let width = 0;
+  new ResizeObserver(() => {
+    if (node.clientWidth !== width) {
+      width = node.clientWidth;
+      show(width);
+    }
+  }).observe(node);
+}
+
+/** @type {<Name extends string, Value>(object: Partial<Record<Name, Value>>) => [Name, Value][]} */
+const entriesOf = (object) => /** @type {any} */ (Object.entries(object));
+
+/** @param {number} count */
+const range = (count) => [...Array(count).keys()];
+
+/** @type {(low: number, value: number, high: number) => number} */
+const clamp = (low, value, high) => Math.max(low, Math.min(value, high));
+
+// --- data: the list is read at once, a result's photo and landmarks when they are needed ---
+
+/** @type {ReportData} */
+const report = JSON.parse(byId('report').textContent);
+const { edges, colours, names, columns, visible: VISIBLE } = report.drawing;
+
+const results = report.results.map((record, index) => ({
+  ...record,
+  index,
+  searched: `${record.key}\n${record.code ?? ''}`.toLowerCase(),
+}));
+
+/** @param {Result} result */
+function contentOf(result) {
+  /** @type {ResultContent} */
+  const { photo, landmarks } = JSON.parse(byId(`result-${result.index}`).textContent);
+  /** @type {Figure} */
+  const figure = {};
+  for (const [group, encoded] of entriesOf(landmarks)) {
+    figure[group] = pointsOf(encoded, columns[group]);
+  }
+  return { photo, figure };
+}
+
+// x and y are parts of the photo's width and height, z has the scale of x.
+/** @type {(encoded: string, width: number) => Points} */
+function pointsOf(encoded, width) {
+  const bytes = Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
+  const values = new Float32Array(bytes.buffer);
+  return {
+    count: values.length / width,
+    x: (number) => values[number * width],
+    y: (number) => values[number * width + 1],
+    z: (number) => values[number * width + 2],
+    visibility: (number) => (width > 3 ? values[number * width + 3] : null),
+  };
+}
+
+/** The photo's size, if known. @type {(result: Result) => Size | null} */
+const sizeOf = ({ width, height }) => (width && height ? { width, height } : null);
+
+/** The part of the page's address that opens a result. @param {Result} result */
+const linkTo = ({ key, bucket }) =>
+  `#key=${encodeURIComponent(key).replaceAll('%2F', '/')}&bucket=${encodeURIComponent(bucket)}`;
+
+/** Opens the result that the address names. If it isn't in the report, its key is searched for. */
+function openLinked() {
+  // Addresses may be typed by hand: a plus is a plus.
+  const link = new URLSearchParams(location.hash.slice(1).replaceAll('+', '%2B'));
+  const [key, bucket] = [link.get('key'), link.get('bucket')];
+  if (key === null) {
+    return;
+  }
+  const result = results.find((one) => one.key === key && (bucket === null || one.bucket === bucket));
+  if (!result) {
+    select({ search: key });
+  } else if (result !== detail.result) {
+    openDetail(result);
+  }
+}
+
+// --- words ---
+
+/** @type {Record<string, string>} */
+const STATUS_WORDS = { detected: 'Detected', not_detected: 'Nobody found', failed: 'Failed' };
+const STATUSES = Object.keys(STATUS_WORDS);
+
+// Why there is no photo: on a card, and in the detail view.
+/** @type {Record<PhotoState, [string, string]>} */
+const PHOTO_WORDS = {
+  embedded: ['', ''],
+  left_out: ['', 'This report was written without photos.'],
+  refused: ['', 'Files the worker could not read are not opened for the report.'],
+  changed: ['Photo has changed', 'The photo has changed since: these landmarks belong to the earlier one.'],
+  gone: ['Photo is gone', 'The photo is no longer in the bucket.'],
+  denied: ['No access to photo', 'The credentials used for this report may not read the photo.'],
+  too_large: ['Photo too large', 'The photo is too large to include in the report.'],
+  unreadable: ['Photo unreadable', 'The photo could not be decoded for the report.'],
+  unavailable: ['Photo unavailable', 'S3 did not return the photo when the report was written.'],
+};
+
+/** @type {Record<Group, string>} */
+const GROUP_WORDS = { pose: 'Pose', face: 'Face', left_hand: 'Left hand', right_hand: 'Right hand' };
+
+// Control and format characters and line separators, but not the joiners that scripts and emoji need.
+const INVISIBLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+// The end of a file name that is never cut off: a number and an extension.
+const TAIL_CHARACTERS = 9;
+
+const integer = new Intl.NumberFormat('en');
+
+/** Text from outside, with invisible characters written out. @param {string} text */
+const visible = (text) => text.replace(INVISIBLE, (mark) => `\\u{${mark.codePointAt(0)?.toString(16)}}`);
+
+/** @param {string} status */
+const statusWords = (status) => STATUS_WORDS[status] ?? visible(status);
+
+/** @param {string} status */
+const statusLabel = (status) =>
+  element('span', { class: 'label' }, element('span', { class: `dot ${status}` }), statusWords(status));
+
+/** @param {number} number */
+const countResults = (number) => `${integer.format(number)} result${number === 1 ? '' : 's'}`;
+
+/** @param {number} ms */
+const milliseconds = (ms) => `${integer.format(Math.round(ms))} ms`;
+
+/** 2026-01-02 03:04:05 UTC @param {Moment} iso */
+const moment = (iso) => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+
+/** Two moments; a day they share is written once. @type {(first: Moment, last: Moment) => string} */
+function period(first, last) {
+  const [start, end] = [moment(first), moment(last)];
+  const sameDay = start.slice(0, 10) === end.slice(0, 10);
+  return start === end ? start : `${start.slice(0, 19)} – ${sameDay ? end.slice(11) : end}`;
+}
+
+/** Only none is 0% and only all is 100%. @type {(part: number, whole: number) => string} */
+function percent(part, whole) {
+  const share = (100 * part) / whole;
+  if (part > 0 && share < 1) {
+    return '< 1%';
+  }
+  return part < whole && share > 99 ? '> 99%' : `${Math.round(share)}%`;
+}
+
+/** @param {number} bytes */
+function fileSize(bytes) {
+  if (bytes < 1000) {
+    return `${bytes} bytes`;
+  }
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** A key's folder, file name and the name's end, which stays whole only in ASCII. @param {string} key */
+function keyParts(key) {
+  const slash = key.replace(/\/+$/, '').lastIndexOf('/') + 1;
+  const [folder, name] = [visible(key.slice(0, slash)), visible(key.slice(slash))];
+  const cut = /^[\x20-\x7e]+$/.test(name) ? Math.max(0, name.length - TAIL_CHARACTERS) : name.length;
+  return { folder, name: name.slice(0, cut), tail: name.slice(cut) };
+}
+
+// --- selection: which results are in the gallery, and in which order ---
+
+// What results are sorted by, smallest first. Those without a value come last.
+/** @type {Record<Sort, (result: Result) => number | string>} */
+const RANKS = {
+  newest: ({ index }) => index,
+  key: ({ key }) => key,
+  best: ({ score }) => -(score ?? -Infinity),
+  worst: ({ score }) => score ?? Infinity,
+  slowest: ({ ms }) => -(ms?.total ?? -Infinity),
+};
+
+/** @type {GallerySelection} */
+const selection = { search: '', outcome: null, sort: 'newest', results };
+
+/** @param {Partial<GallerySelection>} change */
+function select(change) {
+  Object.assign(selection, change);
+  const terms = selection.search.toLowerCase().split(/\s+/).filter(Boolean);
+  const rank = RANKS[selection.sort];
+  selection.results = results
+    .filter((result) => selection.outcome === null || result.status === selection.outcome)
+    .filter((result) => terms.every((term) => result.searched.includes(term)))
+    .sort((a, b) => (rank(a) < rank(b) ? -1 : Number(rank(a) > rank(b))));
+  if (byId('search').value !== selection.search) {
+    byId('search').value = selection.search;
+  }
+  for (const filter of document.querySelectorAll('button[data-outcome]')) {
+    setPressed(filter, filter.getAttribute('data-outcome') === (selection.outcome ?? 'all'));
+  }
+  showSelected();
+}
+
+/** Shows only this outcome; if it is selected already, all of them. @param {string} status */
+const toggleOutcome = (status) => select({ outcome: selection.outcome === status ? null : status });
+
+// --- layers: what is drawn, in all pictures of the page ---
+
+/** @type {{ name: Layer, key: string, words: string, about: string }[]} */
+const LAYERS = [
+  { name: 'pose', key: '1', words: 'Pose', about: 'pose: left orange, right blue' },
+  { name: 'face', key: '2', words: 'Face', about: 'face' },
+  { name: 'hands', key: '3', words: 'Hands', about: 'hands: one colour per finger' },
+  { name: 'photo', key: '4', words: 'Photo', about: 'photo: dimmed when off' },
+  { name: 'guessed', key: '5', words: 'Guessed', about: 'pose points that are probably hidden' },
+];
+
+/** @type {Record<Layer, boolean>} */
+const layers = { pose: true, face: true, hands: true, photo: true, guessed: true };
+
+/** @param {Group} group */
+const isDrawn = (group) => layers[group === 'pose' || group === 'face' ? group : 'hands'];
+
+/** @param {Layer} name */
+function toggleLayer(name) {
+  layers[name] = !layers[name];
+  document.querySelectorAll(`.layer.${name}`).forEach((node) => setPressed(node, layers[name]));
+  repaintCards();
+  drawPicture();
+}
+
+/** @param {typeof LAYERS[number]} layer */
+function layerButton({ name, key, words, about }) {
+  const attributes = {
+    class: `layer ${name}`,
+    title: `Toggle ${about} (${key})`,
+    'aria-keyshortcuts': key,
+    'aria-pressed': 'true',
+    click: () => toggleLayer(name),
+  };
+  return button(attributes, element('span', { class: 'swatch' }), words);
+}
+
+// --- strokes: a figure as lines and dots, by the rules of landmarks/drawing/canvas.py ---
+
+// Opacity.
+const FEATURE = 0.88;
+const HALO = 0.5;
+const GUESSED = 0.5;
+const MESH = 0.42;
+
+// The joints of the pose that face and hands show better by landmarks of their own.
+const BETTER = {
+  face: new Set(range(11)),
+  left_hand: new Set([17, 19, 21]),
+  right_hand: new Set([18, 20, 22]),
+};
+
+// A refined face has irises after these.
+const UNREFINED_FACE_POINTS = 468;
+
+/** @param {Colour} colour */
+const rgb = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
+
+/** MediaPipe's odd joints are on the left, even ones on the right; the head has no side. @param {number[]} joints */
+function sideOf(...joints) {
+  if (joints.some((joint) => joint % 2 !== joints[0] % 2 || BETTER.face.has(joint))) {
+    return colours.middle;
+  }
+  return joints[0] % 2 ? colours.left : colours.right;
+}
+
+/** Only the pose has a visibility. @type {(points: Points, number: number) => boolean} */
+const isGuessed = (points, number) => (points.visibility(number) ?? 1) < VISIBLE;
+
+/** @type {(figure: Figure, joint: number) => boolean} */
+const isShownBetter = (figure, joint) =>
+  entriesOf(BETTER).some(([group, joints]) => group in figure && isDrawn(group) && joints.has(joint));
+
+/** From bottom to top, in pixels of the frame. @type {(figure: Figure, frame: Size) => Stroke[]} */
+function strokesOf(figure, frame) {
+  const { pose, face, left_hand: left, right_hand: right } = figure;
+  return [
+    ...(pose && layers.pose ? poseStrokes(figure, pose, frame) : []),
+    ...(face && layers.face ? faceStrokes(face, frame) : []),
+    ...(left && layers.hands ? handStrokes(left, frame, colours.left) : []),
+    ...(right && layers.hands ? handStrokes(right, frame, colours.right) : []),
+  ];
+}
+
+// A fraction of the frame's size, or less where the group itself is small.
+/** @type {(points: Points, frame: Size, ofFrame: number, ofGroup: number) => number} */
+function lineWidth(points, frame, ofFrame, ofGroup) {
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let number = 0; number < points.count; number += 1) {
+    left = Math.min(left, points.x(number));
+    right = Math.max(right, points.x(number));
+    top = Math.min(top, points.y(number));
+    bottom = Math.max(bottom, points.y(number));
+  }
+  const extent = Math.hypot((right - left) * frame.width, (bottom - top) * frame.height);
+  const usual = Math.sqrt(frame.width * frame.height) / ofFrame;
+  return Math.min(usual, Math.max(frame.width / 1280, extent / ofGroup));
+}
+
+/** Makes lines between pairs of points, and dots at points. @type {(points: Points, frame: Size) => { lines: Pen, dots: Pen }} */
+function pensOf(points, frame) {
+  /** @type {(kind: 'lines' | 'dots') => Pen} */
+  const pen =
+    (kind) =>
+    (numbers, colour, width, opacity = 1) => {
+      const places = numbers.flatMap((number) => [
+        points.x(number) * frame.width,
+        points.y(number) * frame.height,
+      ]);
+      return { kind, places, colour: rgb(colour), width, opacity };
+    };
+  return { lines: pen('lines'), dots: pen('dots') };
+}
+
+/** @type {(figure: Figure, pose: Points, frame: Size) => Stroke[]} */
+function poseStrokes(figure, pose, frame) {
+  const width = lineWidth(pose, frame, 160, 120);
+  const joints = range(pose.count).filter((joint) => !isShownBetter(figure, joint));
+  const body = joints.filter((joint) => !BETTER.face.has(joint));
+  const head = joints.filter((joint) => BETTER.face.has(joint));
+  return [...boneStrokes(pose, frame, body, width), ...boneStrokes(pose, frame, head, width / 2)];
+}
+
+/** @type {(pose: Points, frame: Size, joints: number[], width: number) => Stroke[]} */
+function boneStrokes(pose, frame, joints, width) {
+  const { lines, dots } = pensOf(pose, frame);
+  const bones = edges.pose.filter((bone) => bone.every((joint) => joints.includes(joint)));
+  const clear = bones.filter((bone) => !bone.some((joint) => isGuessed(pose, joint)));
+  const guessed = layers.guessed ? bones.filter((bone) => !clear.includes(bone)) : [];
+  const seen = joints.filter((joint) => !isGuessed(pose, joint));
+  return [
+    ...guessed.map((bone) => lines(bone, sideOf(...bone), width * 0.6, GUESSED)),
+    lines(clear.flat(), colours.halo, width * 1.9, HALO),
+    ...clear.map((bone) => lines(bone, sideOf(...bone), width)),
+    dots(seen, colours.halo, width * 2.3),
+    ...seen.map((joint) => dots([joint], sideOf(joint), width * 1.6)),
+  ];
+}
+
+/** @type {(face: Points, frame: Size) => Stroke[]} */
+function faceStrokes(face, frame) {
+  const { lines } = pensOf(face, frame);
+  const width = lineWidth(face, frame, 350, 150);
+  const refined = face.count > UNREFINED_FACE_POINTS;
+  return [
+    lines(edges.face_mesh.flat(), colours.mesh, width * 0.4, MESH),
+    ...entriesOf(edges.face).map(([part, pairs]) => lines(pairs.flat(), colours.face[part], width, FEATURE)),
+    ...(refined ? [lines(edges.irises.flat(), colours.irises, width)] : []),
+  ];
+}
+
+/** @type {(hand: Points, frame: Size, side: Colour) => Stroke[]} */
+function handStrokes(hand, frame, side) {
+  const { lines, dots } = pensOf(hand, frame);
+  const width = lineWidth(hand, frame, 220, 45);
+  const joints = range(hand.count);
+  return [
+    lines(Object.values(edges.hand).flat(2), colours.halo, width * 1.9, HALO),
+    ...entriesOf(edges.hand).map(([part, pairs]) => lines(pairs.flat(), colours.hand[part], width)),
+    dots(joints, colours.halo, width * 2),
+    dots(joints, side, width * 1.4),
+  ];
+}
+
+// --- small pictures, on a canvas ---
+
+// How much of its light a photo keeps when it is toggled off.
+const DIMMED = 0.16;
+
+// A phone's higher density would cost memory and show no more.
+const MAX_DENSITY = 2;
+
+/** @type {(canvas: HTMLCanvasElement, size: Size, photo: HTMLImageElement | null, figure: Figure) => void} */
+function paint(canvas, size, photo, figure) {
+  const density = Math.min(window.devicePixelRatio || 1, MAX_DENSITY);
+  const box = { width: canvas.clientWidth, height: canvas.clientHeight };
+  const scale = Math.min(box.width / size.width, box.height / size.height);
+  const frame = { width: size.width * scale, height: size.height * scale };
+  const [left, top] = [(box.width - frame.width) / 2, (box.height - frame.height) / 2];
+  canvas.width = Math.round(box.width * density);
+  canvas.height = Math.round(box.height * density);
+  const context = /** @type {Context} */ (canvas.getContext('2d'));
+  context.scale(density, density);
+  if (photo !== null) {
+    paintPhoto(context, photo, { left, top, ...frame }, box);
+  }
+  context.translate(left, top);
+  context.lineCap = 'round';
+  strokesOf(figure, frame).forEach((stroke) => paintStroke(context, stroke));
+}
+
+// The photo, and beside it a faint blur of its own colours.
+/** @type {(context: Context, photo: HTMLImageElement, frame: Frame, box: Size) => void} */
+function paintPhoto(context, photo, frame, box) {
+  const light = layers.photo ? 1 : DIMMED;
+  const blur = new OffscreenCanvas(6, 6);
+  blur.getContext('2d')?.drawImage(photo, 0, 0, 6, 6);
+  context.imageSmoothingQuality = 'high';
+  context.globalAlpha = 0.35 * light;
+  context.drawImage(blur, 1, 1, 4, 4, 0, 0, box.width, box.height);
+  context.clearRect(frame.left, frame.top, frame.width, frame.height);
+  context.globalAlpha = light;
+  context.drawImage(photo, frame.left, frame.top, frame.width, frame.height);
+}
+
+/** @type {(context: Context, stroke: Stroke) => void} */
+function paintStroke(context, { kind, places, colour, width, opacity }) {
+  context.globalAlpha = opacity;
+  context.beginPath();
+  if (kind === 'lines') {
+    for (let at = 0; at < places.length; at += 4) {
+      context.moveTo(places[at], places[at + 1]);
+      context.lineTo(places[at + 2], places[at + 3]);
+    }
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.stroke();
+  } else {
+    for (let at = 0; at < places.length; at += 2) {
+      context.moveTo(places[at] + width / 2, places[at + 1]);
+      context.arc(places[at], places[at + 1], width / 2, 0, 2 * Math.PI);
+    }
+    context.fillStyle = colour;
+    context.fill();
+  }
+}
+
+// --- summary ---
+
+function fillSummary() {
+  const { title, summary } = report;
+  const { total, outcomes } = summary;
+  document.title = visible(title);
+  byId('title').textContent = visible(title);
+  byId('facts').append(...reportFacts().map((fact) => element('li', { text: fact })));
+  byId('total').textContent = integer.format(total);
+  byId('total-words').textContent = total === 1 ? 'result' : 'results';
+  if (results.length < total) {
+    byId('shown-words').textContent =
+      `Showing the newest ${integer.format(results.length)} of ${integer.format(total)}`;
+  }
+  for (const status of STATUSES.filter((one) => outcomes[one])) {
+    fillOutcome(status, outcomes[status], total);
+  }
+  const plots = byId('plots');
+  plots.append(
+    histogram('Processing time', summary.durations, {
+      axis: 'total duration, ms',
+      tick: (ms) => integer.format(ms),
+      words: milliseconds,
+    }),
+    histogram('Detection score', summary.scores, {
+      axis: 'pose score, 0 to 1',
+      tick: (score) => score.toFixed(2),
+      words: (score) => score.toFixed(2),
+    }),
+    failures(summary.codes),
+  );
+  // In a narrow window the plots scroll sideways: then Tab has to stop at them, in Safari too.
+  onWidth(plots, (width) => plots.setAttribute('tabindex', plots.scrollWidth > width ? '0' : '-1'));
+}
+
+function reportFacts() {
+  const { title, selection: wanted, summary, made } = report;
+  return [
+    `table ${visible(wanted.table)}`,
+    ...(wanted.place && wanted.place !== title ? [visible(wanted.place)] : []),
+    ...(summary.first && summary.last ? [`processed ${period(summary.first, summary.last)}`] : []),
+    ...(wanted.status ? [`only ${wanted.status}`] : []),
+    ...(wanted.since ? [`since ${moment(wanted.since)}`] : []),
+    ...optionsFacts(summary.options),
+    `written ${moment(made)}`,
+  ];
+}
+
+/** @param {OptionsCount[]} options */
+function optionsFacts(options) {
+  if (options.length === 1) {
+    return [...modelWords(options[0].model), `options ${visible(options[0].hash)}`];
+  }
+  const each = options.map(
+    ({ hash, count, model }) =>
+      `${visible(hash)} (${[integer.format(count), ...modelWords(model)].join(', ')})`,
+  );
+  return each.length ? [`${each.length} different options, not comparable: ${each.join('; ')}`] : [];
+}
+
+/** @param {Model | null} model */
+function modelWords(model) {
+  if (model === null) {
+    return [];
+  }
+  const faces = model.refine_face_landmarks ? ', refined faces' : '';
+  return [`MediaPipe ${visible(model.mediapipe_version)}, complexity ${model.model_complexity}${faces}`];
+}
+
+/** @type {(status: string, count: number, total: number) => void} */
+function fillOutcome(status, count, total) {
+  const attributes = { 'data-outcome': status, click: () => toggleOutcome(status) };
+  // For the pointer only: the legend says and does the same.
+  const part = button({ ...attributes, class: `fill ${status}`, tabindex: -1, title: STATUS_WORDS[status] });
+  part.style.setProperty('--share', String(count / total));
+  const number = element('strong', { text: integer.format(count) });
+  const share = element('span', { class: 'muted', text: percent(count, total) });
+  byId('outcome-bar').append(part);
+  byId('outcome-legend').append(button(attributes, statusLabel(status), number, share));
+}
+
+// --- plots ---
+
+const PLOT_HEIGHT = 132;
+const MARGIN = { left: 40, right: 18, top: 10, bottom: 36 };
+
+// The width of a label at the axis.
+const TICK_PIXELS = 56;
+
+/** @type {(title: string, draw: (width: number) => Element[]) => HTMLElement} */
+function plot(title, draw) {
+  const drawing = element('div', { class: 'drawing' });
+  onWidth(drawing, (width) => drawing.replaceChildren(...draw(width)));
+  return element('figure', { class: 'panel plot' }, element('figcaption', { text: title }), drawing);
+}
+
+/** @type {(title: string, data: Histogram | null, labels: Labels) => HTMLElement} */
+function histogram(title, data, labels) {
+  if (data === null) {
+    return plot(title, () => [element('p', { class: 'muted nothing unknown', text: 'No data.' })]);
+  }
+  return plot(title, (width) => [bars(data, width, labels), marks(data, labels.words)]);
+}
+
+/** @type {(data: Histogram, width: number, labels: Labels) => Element} */
+function bars(data, width, { axis, tick, words }) {
+  const counts = data.beyond > 0 ? [...data.counts, data.beyond] : data.counts;
+  const most = Math.max(...counts);
+  const [right, bottom] = [width - MARGIN.right, PLOT_HEIGHT - MARGIN.bottom];
+  /** @type {Scale} */
+  const x = (bar) => MARGIN.left + ((right - MARGIN.left) * bar) / counts.length;
+  /** @type {Scale} */
+  const y = (count) => MARGIN.top + (bottom - MARGIN.top) * (1 - count / most);
+  /** @type {(name: 'median' | 'p95') => Element} */
+  const mark = (name) => {
+    const at = x(Math.min((data[name] - data.start) / data.step, counts.length - 0.5));
+    return shape('line', { class: `mark ${name}`, x1: at, x2: at, y1: MARGIN.top - 6, y2: bottom });
+  };
+  const summary = `${axis}: median ${words(data.median)}, 95th percentile ${words(data.p95)}`;
+  return shape(
+    'svg',
+    { width, height: PLOT_HEIGHT, role: 'img', 'aria-label': summary },
+    ...countAxis(most, y, right),
+    ...counts.map((count, number) => barShape(data, number, count, x, y, words)),
+    ...valueTicks(data, counts.length, x, tick),
+    centred('axis', (MARGIN.left + right) / 2, PLOT_HEIGHT - 2, axis),
+    mark('median'),
+    mark('p95'),
+  );
+}
+
+/** @type {(name: string, x: number, y: number, text: string) => SVGTextElement} */
+const centred = (name, x, y, text) => shape('text', { class: name, x, y, 'text-anchor': 'middle', text });
+
+/** @type {(data: Histogram, number: number, count: number, x: Scale, y: Scale, words: Words) => Element} */
+function barShape(data, number, count, x, y, words) {
+  const width = x(1) - x(0);
+  const gap = width > 6 ? 1 : 0.25;
+  const height = count ? Math.max(1, y(0) - y(count)) : 0;
+  const from = data.start + number * data.step;
+  const beyond = number >= data.counts.length;
+  const values = beyond
+    ? `over ${words(from)}, up to ${words(data.max)}`
+    : `${words(from)} to ${words(from + data.step)}`;
+  return shape(
+    'rect',
+    {
+      class: beyond ? 'value beyond' : 'value',
+      x: x(number) + gap,
+      y: y(0) - height,
+      width: Math.max(0.5, width - 2 * gap),
+      height,
+      rx: Math.min(2, width / 4),
+    },
+    shape('title', { text: `${values}: ${countResults(count)}` }),
+  );
+}
+
+/** @type {(most: number, y: Scale, right: number) => Element[]} */
+function countAxis(most, y, right) {
+  const title = centred('axis', -(MARGIN.top + y(0)) / 2, 9, 'results');
+  title.setAttribute('transform', 'rotate(-90)');
+  const ticks = (most > 1 ? [0, Math.floor(most / 2), most] : [0, most]).flatMap((count) => [
+    shape('line', { class: 'grid', x1: MARGIN.left, x2: right, y1: y(count), y2: y(count) }),
+    shape('text', {
+      class: 'tick',
+      x: MARGIN.left - 6,
+      y: y(count) + 3.5,
+      'text-anchor': 'end',
+      text: integer.format(count),
+    }),
+  ]);
+  return [...ticks, title];
+}
+
+/** As many labels as fit. @type {(data: Histogram, columns: number, x: Scale, tick: Words) => Element[]} */
+function valueTicks(data, bins, x, tick) {
+  const every = Math.ceil(bins / Math.max(2, Math.floor((x(bins) - x(0)) / TICK_PIXELS)));
+  return range(bins + 1)
+    .filter((number) => number % every === 0)
+    .map((number) => {
+      const text = tick(data.start + number * data.step);
+      return centred('tick', x(number), PLOT_HEIGHT - MARGIN.bottom + 14, text);
+    });
+}
+
+/** @type {(data: Histogram, words: Words) => Element} */
+function marks(data, words) {
+  /** @type {(name: 'median' | 'p95', label: string) => Element} */
+  const mark = (name, label) => {
+    const line = element('span', { class: `mark ${name}` });
+    return element('span', {}, line, `${label} `, element('strong', { text: words(data[name]) }));
+  };
+  return element('p', { class: 'marks' }, mark('median', 'median'), mark('p95', '95th percentile'));
+}
+
+/** How many failed for which reason. @param {SummaryData['codes']} codes */
+function failures(codes) {
+  const rows = codes.map(([code, count]) => failureRow(code, count, codes[0][1]));
+  return plot('Failures by error code', () => [
+    rows.length
+      ? element('ul', { class: 'codes' }, ...rows)
+      : element('p', { class: 'muted nothing', text: 'No failures.' }),
+  ]);
+}
+
+/** @type {(code: string, count: number, most: number) => Element} */
+function failureRow(code, count, most) {
+  const share = shape('rect', { class: 'value', width: Math.max(1, (100 * count) / most), height: 6 });
+  const stretched = { viewBox: '0 0 100 6', preserveAspectRatio: 'none', 'aria-hidden': 'true' };
+  const row = button(
+    { title: 'Search for this code', click: () => select({ search: code }) },
+    element('span', { class: 'code', text: visible(code) }),
+    element('strong', { text: integer.format(count) }),
+    shape('svg', stretched, share),
+  );
+  return element('li', {}, row);
+}
+
+// --- toolbar ---
+
+function fillToolbar() {
+  const [search, sort] = [byId('search'), byId('sort')];
+  search.addEventListener('input', () => select({ search: search.value }));
+  sort.addEventListener('change', () => select({ sort: /** @type {Sort} */ (sort.value) }));
+  byId('reset').addEventListener('click', () => select({ search: '', outcome: null }));
+  byId('outcomes').append(
+    outcomeButton('all', 'All', null),
+    ...STATUSES.map((status) => outcomeButton(status, STATUS_WORDS[status], status)),
+  );
+  byId('layers').append(...LAYERS.map(layerButton));
+  fillTheme();
+}
+
+/** @type {(name: string, words: string, outcome: string | null) => HTMLButtonElement} */
+function outcomeButton(name, words, outcome) {
+  const count = results.filter(({ status }) => outcome === null || status === outcome).length;
+  const number = element('span', { class: 'number', text: integer.format(count) });
+  return button({ class: name, 'data-outcome': name, click: () => select({ outcome }) }, words, number);
+}
+
+/** Light or dark as the system has it, until the button is pressed. Nothing is stored. */
+function fillTheme() {
+  const theme = byId('theme');
+  const root = document.documentElement;
+  const systemDark = matchMedia('(prefers-color-scheme: dark)');
+  const other = () =>
+    (root.dataset.theme ?? (systemDark.matches ? 'dark' : 'light')) === 'dark' ? 'Light' : 'Dark';
+  const name = () => {
+    theme.textContent = other();
+  };
+  theme.addEventListener('click', () => {
+    root.dataset.theme = other().toLowerCase();
+    name();
+  });
+  systemDark.addEventListener('change', name);
+  name();
+}
+
+// --- gallery: a card for each result, painted while it is near the window ---
+
+// How far outside of the window cards are painted.
+const AHEAD = '600px 0px';
+
+// Time for painting in each frame of 16 ms; the rest is the browser's.
+const PAINTING_MS = 7;
+
+const cards = results.map(cardOf);
+const cardsByItem = new Map(cards.map((card) => [/** @type {Element | null} */ (card.item), card]));
+
+/** @type {Set<Card>} */
+const unpainted = new Set();
+
+/** The one card that Tab stops at; arrow keys move to the others. @type {Card | null} */
+let tabStop = null;
+
+/** @type {(result: Result) => Card} */
+function cardOf(result) {
+  const size = sizeOf(result);
+  const canvas = element('canvas', { 'aria-hidden': 'true' });
+  const face = button(
+    {
+      class: `card ${result.status}`,
+      tabindex: -1,
+      'aria-haspopup': 'dialog',
+      'aria-label': cardWords(result),
+    },
+    element('span', { class: 'picture' }, size && canvas, noteOnCard(result)),
+    element('span', { class: 'caption' }, keyLine(result), factsLine(result)),
+  );
+  const item = element('li', {}, face);
+  return { result, size, canvas, button: face, item, near: false, content: null, photo: null };
+}
+
+/** Long keys are cut in their folder first, never at their end. @param {Result} result */
+function keyLine({ key }) {
+  const parts = entriesOf(keyParts(key)).filter(([, text]) => text);
+  const nodes = parts.map(([part, text]) => element('bdi', { class: part, text }));
+  return element('span', { class: 'key', title: visible(key) }, ...nodes);
+}
+
+/** @param {Result} result */
+function factsLine({ status, score, ms }) {
+  const text = [score?.toFixed(2), ms && milliseconds(ms.total)].filter(Boolean).join(' · ');
+  return element('span', { class: 'facts' }, statusLabel(status), element('span', { text }));
+}
+
+/** @param {Result} result */
+function noteOnCard(result) {
+  if (result.status === 'failed') {
+    return element('span', { class: 'reason' }, ...reasonWords(result, 'span'));
+  }
+  const [text] = PHOTO_WORDS[result.photo];
+  return text ? element('span', { class: 'missing', text }) : null;
+}
+
+/** @type {(result: Result, name: 'span' | 'p') => Element[]} */
+const reasonWords = ({ code, message }, name) => [
+  element('strong', { text: visible(code ?? 'FAILED') }),
+  element(name, { text: visible(message ?? '') }),
+];
+
+/** @param {Result} result */
+function cardWords({ key, status, code, score, ms }) {
+  return [
+    visible(key),
+    statusWords(status),
+    code && visible(code),
+    score !== null && `score ${score.toFixed(2)}`,
+    ms && milliseconds(ms.total),
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+function fillGallery() {
+  const gallery = byId('gallery');
+  const observer = new IntersectionObserver((changes) => changes.forEach(noticeCard), { rootMargin: AHEAD });
+  cards.filter(({ size }) => size).forEach(({ item }) => observer.observe(item));
+  gallery.addEventListener('click', (event) => {
+    const card = cardAround(event);
+    if (card) {
+      openDetail(card.result);
+    }
+  });
+  gallery.addEventListener('keydown', moveFocus);
+  gallery.addEventListener('focusin', (event) => makeStop(cardAround(event)));
+  onWidth(gallery, repaintCards);
+}
+
+function showSelected() {
+  const [shown, all] = [selection.results.length, results.length];
+  byId('gallery').replaceChildren(...selection.results.map(({ index }) => cards[index].item));
+  byId('count').textContent =
+    shown === all ? countResults(all) : `${integer.format(shown)} of ${countResults(all)}`;
+  byId('empty').hidden = shown > 0;
+  byId('empty-words').textContent = all ? 'No results match.' : 'There are no results.';
+  byId('reset').hidden = all === 0;
+  makeStop(shown ? cards[selection.results[0].index] : undefined);
+}
+
+/** @param {IntersectionObserverEntry} change */
+function noticeCard({ target, isIntersecting }) {
+  const card = cardsByItem.get(target);
+  if (!card) {
+    return;
+  }
+  card.near = isIntersecting;
+  if (isIntersecting) {
+    paintSoon(card);
+  } else if (card.content) {
+    card.content = null;
+    card.photo = null;
+    card.canvas.classList.remove('painted');
+    card.canvas.width = 0; // gives its memory back
+  }
+}
+
+function repaintCards() {
+  cards.filter(({ near, size }) => near && size).forEach(paintSoon);
+}
+
+/** @param {Card} card */
+function paintSoon(card) {
+  if (unpainted.size === 0) {
+    requestAnimationFrame(paintCards);
+  }
+  unpainted.add(card);
+}
+
+/** Paints what fits into a frame; the rest waits for the next one. */
+function paintCards() {
+  const end = performance.now() + PAINTING_MS;
+  for (const card of unpainted) {
+    unpainted.delete(card);
+    if (card.near) {
+      paintOrLoad(card);
+    }
+    if (performance.now() > end) {
+      break;
+    }
+  }
+  if (unpainted.size > 0) {
+    requestAnimationFrame(paintCards);
+  }
+}
+
+/** @param {Card} card */
+function paintOrLoad(card) {
+  const { canvas, size, content, photo } = card;
+  if (!content) {
+    loadCard(card);
+  } else if (size && (photo || content.photo === null)) {
+    paint(canvas, size, photo, content.figure);
+    canvas.classList.add('painted');
+  }
+}
+
+/** @param {Card} card */
+async function loadCard(card) {
+  const content = contentOf(card.result);
+  card.content = content;
+  if (content.photo !== null) {
+    const photo = new Image();
+    photo.src = content.photo;
+    try {
+      await photo.decode();
+    } catch {
+      content.photo = null; // short of memory, browsers refuse to decode
+    }
+    if (card.content !== content) {
+      return; // it has left the window in the meantime
+    }
+    card.photo = content.photo === null ? null : photo;
+  }
+  paintSoon(card);
+}
+
+/** @param {Event} event */
+const cardAround = (event) => cardsByItem.get(around(event, '#gallery > li'));
+
+/** @param {Card | undefined} card */
+function makeStop(card) {
+  if (card) {
+    tabStop?.button.setAttribute('tabindex', '-1');
+    card.button.setAttribute('tabindex', '0');
+    tabStop = card;
+  }
+}
+
+/** @param {KeyboardEvent} event */
+function moveFocus(event) {
+  const row = getComputedStyle(byId('gallery')).gridTemplateColumns.split(' ').length;
+  /** @type {Record<string, number | undefined>} */
+  const steps = {
+    ArrowLeft: -1,
+    ArrowRight: 1,
+    ArrowUp: -row,
+    ArrowDown: row,
+    Home: -Infinity,
+    End: Infinity,
+  };
+  const [step, shown] = [steps[event.key], selection.results];
+  if (step === undefined || shown.length === 0 || isShortcut(event)) {
+    return;
+  }
+  event.preventDefault();
+  const card = cardAround(event);
+  const at = card ? shown.indexOf(card.result) + step : 0;
+  focusCard(shown[clamp(0, at, shown.length - 1)]);
+}
+
+/** @param {Result} result */
+const focusCard = (result) => cards[result.index].button.focus();
+
+// --- zooming and moving the large picture by wheel, pinch, drag, buttons and keys ---
+
+const MAX_ZOOM = 24;
+const WHEEL_STEP = 0.0016;
+const BUTTON_STEP = 1.5;
+
+// Touchpads send a pinch as small turns of the wheel with Ctrl.
+const PINCH_FACTOR = 5;
+
+// Fingers tremble: a shorter way is a tap.
+const TAP_PIXELS = 6;
+
+const view = { size: { width: 1, height: 1 }, zoom: 1, middle: { x: 0.5, y: 0.5 } };
+
+/** The pointers that are down, mouse or fingers. @type {Map<number, Place>} */
+const pointers = new Map();
+
+// How far they have moved since.
+let moved = 0;
+
+const picture = shape('svg', {
+  class: 'large',
+  preserveAspectRatio: 'xMidYMid meet',
+  role: 'group',
+  'aria-label': 'Landmarks: up and down arrows move from point to point',
+});
+
+function fillPicture() {
+  picture.addEventListener('wheel', turnWheel, { passive: false });
+  picture.addEventListener('pointerdown', pressPointer);
+  picture.addEventListener('pointermove', movePointer);
+  picture.addEventListener('pointerup', liftPointer);
+  picture.addEventListener('pointercancel', ({ pointerId }) => pointers.delete(pointerId));
+  picture.addEventListener('pointerleave', leavePicture);
+  picture.addEventListener('focusin', ({ target }) => markPoint(pointOfNode(target)));
+  new ResizeObserver(showView).observe(picture);
+}
+
+/** From the picture's pixels to the screen's. By the standard there is none while it is not shown. */
+const matrixOfView = () => picture.getScreenCTM() ?? new DOMMatrix();
+
+/** @param {MouseEvent} event */
+const placeOf = (event) => ({ x: event.clientX, y: event.clientY });
+
+function showView() {
+  const { size, zoom, middle } = view;
+  const [width, height] = [size.width / zoom, size.height / zoom];
+  middle.x = clamp(width / 2, middle.x, size.width - width / 2);
+  middle.y = clamp(height / 2, middle.y, size.height - height / 2);
+  picture.setAttribute('viewBox', `${middle.x - width / 2} ${middle.y - height / 2} ${width} ${height}`);
+  picture.classList.toggle('zoomed', zoom > 1);
+  // Lines and dots are finer in a small window, and grow a little with the zoom.
+  const scale = matrixOfView().a || 1;
+  const side = (Math.max(size.width, size.height) * scale) / zoom;
+  const grow = clamp(0.6, side / 900, 1.2) * zoom ** 0.35;
+  picture.style.setProperty('--unit', String(1 / scale));
+  picture.style.setProperty('--grow', String(grow));
+  placeTip();
+}
+
+/** @param {Size} size of the whole picture */
+function showWhole(size) {
+  Object.assign(view, { size, zoom: 1, middle: { x: size.width / 2, y: size.height / 2 } });
+  showView();
+}
+
+/** What is at this place on the screen stays there. @type {(factor: number, place: Place) => void} */
+function zoomBy(factor, place) {
+  const { zoom, middle } = view;
+  const fixed = new DOMPoint(place.x, place.y).matrixTransform(matrixOfView().inverse());
+  view.zoom = clamp(1, zoom * factor, MAX_ZOOM);
+  middle.x = fixed.x + ((middle.x - fixed.x) * zoom) / view.zoom;
+  middle.y = fixed.y + ((middle.y - fixed.y) * zoom) / view.zoom;
+  showView();
+}
+
+/** @param {1 | -1} direction */
+function stepZoom(direction) {
+  const { x, y, width, height } = picture.getBoundingClientRect();
+  zoomBy(BUTTON_STEP ** direction, { x: x + width / 2, y: y + height / 2 });
+}
+
+/** @type {(right: number, down: number) => void} */
+function pan(right, down) {
+  const scale = matrixOfView().a;
+  view.middle.x -= right / scale;
+  view.middle.y -= down / scale;
+  showView();
+}
+
+/** Moves a point into sight. @param {Place} point */
+function reveal({ x, y }) {
+  const { size, zoom, middle } = view;
+  const [width, height] = [size.width / zoom, size.height / zoom];
+  if (Math.abs(x - middle.x) > width / 2 || Math.abs(y - middle.y) > height / 2) {
+    view.middle = { x, y };
+    showView();
+  }
+}
+
+/** @param {WheelEvent} event */
+function turnWheel(event) {
+  event.preventDefault();
+  const pixels = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 30 : event.deltaY;
+  zoomBy(Math.exp(-pixels * WHEEL_STEP * (event.ctrlKey ? PINCH_FACTOR : 1)), placeOf(event));
+}
+
+/** @param {PointerEvent} event */
+function pressPointer(event) {
+  picture.setPointerCapture(event.pointerId);
+  pointers.set(event.pointerId, placeOf(event));
+  moved = pointers.size > 1 ? Infinity : 0;
+}
+
+/** @param {PointerEvent} event */
+function movePointer(event) {
+  const [before, now] = [pointers.get(event.pointerId), placeOf(event)];
+  if (!before) {
+    markNearest(now);
+    return;
+  }
+  pointers.set(event.pointerId, now);
+  const [right, down] = [now.x - before.x, now.y - before.y];
+  moved += Math.hypot(right, down);
+  const others = [...pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
+  if (others.length === 1) {
+    pinch(others[0], before, now);
+    pan(right / 2, down / 2);
+  } else if (moved > TAP_PIXELS) {
+    pan(right, down);
+  }
+}
+
+/** @type {(other: Place, before: Place, now: Place) => void} */
+function pinch(other, before, now) {
+  /** @param {Place} place */
+  const distance = (place) => Math.max(1, Math.hypot(place.x - other.x, place.y - other.y));
+  const between = { x: (other.x + now.x) / 2, y: (other.y + now.y) / 2 };
+  zoomBy(distance(now) / distance(before), between);
+}
+
+/** @param {PointerEvent} event */
+function liftPointer(event) {
+  if (pointers.delete(event.pointerId) && moved <= TAP_PIXELS) {
+    markNearest(placeOf(event));
+  }
+}
+
+/** A lifted finger leaves too, but what it tapped stays named. @param {PointerEvent} event */
+function leavePicture(event) {
+  if (event.pointerType === 'mouse') {
+    markPoint(null);
+  }
+}
+
+// --- detail view: one result in large, with everything that is known about it ---
+
+/** @type {Detail} */
+const detail = { result: null, content: null, points: [], current: null };
+
+const tip = element('div', { class: 'tip', role: 'tooltip', hidden: true });
+function fillDetail() {
+  const dialog = byId('detail');
+  dialog.addEventListener('close', forgetDetail);
+  byId('close').addEventListener('click', () => dialog.close());
+  byId('previous').addEventListener('click', () => stepDetail(-1));
+  byId('next').addEventListener('click', () => stepDetail(1));
+  byId('zoom-in').addEventListener('click', () => stepZoom(1));
+  byId('zoom-out').addEventListener('click', () => stepZoom(-1));
+  byId('zoom-reset').addEventListener('click', () => showWhole(view.size));
+  byId('copy').addEventListener('click', copyKey);
+  byId('detail-layers').append(...LAYERS.map(layerButton));
+}
+
+/** @param {Result} result */
+function openDetail(result) {
+  detail.result = result;
+  detail.content = contentOf(result);
+  showFacts(result, detail.content.figure);
+  byId('stage').replaceChildren(...onStage(result));
+  byId('detail').classList.toggle('plain', !result.width);
+  if (!byId('detail').open) {
+    byId('detail').showModal();
+  }
+  drawPicture();
+  showWhole(sizeOf(result) ?? { width: 1, height: 1 });
+  history.replaceState(null, '', linkTo(result));
+}
+
+function forgetDetail() {
+  const { result } = detail;
+  Object.assign(detail, { result: null, content: null, points: [], current: null });
+  picture.replaceChildren();
+  history.replaceState(null, '', location.pathname + location.search);
+  if (result && selection.results.includes(result)) {
+    focusCard(result);
+  }
+}
+
+/** In the gallery's order. @param {1 | -1} direction */
+function stepDetail(direction) {
+  const shown = selection.results;
+  const next = detail.result && shown[shown.indexOf(detail.result) + direction];
+  if (next) {
+    openDetail(next);
+  }
+}
+
+/** @param {Result} result */
+function onStage(result) {
+  const text = PHOTO_WORDS[result.photo][1];
+  if (result.width) {
+    return [picture, tip, ...(text ? [element('p', { class: 'note', text })] : [])];
+  }
+  const why = element('p', { class: 'muted', text });
+  return [element('div', { class: 'reason' }, ...reasonWords(result, 'p'), why)];
+}
+
+/** @type {(result: Result, figure: Figure) => void} */
+function showFacts(result, figure) {
+  const { key, status } = result;
+  const [at, count] = [selection.results.indexOf(result), selection.results.length];
+  byId('previous').disabled = at <= 0;
+  byId('next').disabled = at < 0 || at === count - 1;
+  byId('detail-place').textContent = at < 0 ? '' : `${integer.format(at + 1)} of ${integer.format(count)}`;
+  byId('detail-key').replaceChildren(element('bdi', { text: visible(key) }));
+  byId('detail-status').className = `badge ${status}`;
+  byId('detail-status').textContent = statusWords(status);
+  byId('detail-layers').hidden = status === 'failed';
+  const known = detailFacts(result, figure).filter(([, text]) => text);
+  byId('detail-facts').replaceChildren(
+    ...known.flatMap(([name, text]) => [
+      element('dt', { text: name }),
+      element('dd', { text: visible(text ?? '') }),
+    ]),
+  );
+  byId('about').scrollTop = 0;
+}
+
+/** @type {(result: Result, figure: Figure) => [name: string, text: string | null][]} */
+function detailFacts(result, figure) {
+  const { ms, processed, modified } = result;
+  return [
+    ['Error', result.code],
+    ['Reason', result.message],
+    [
+      'Found',
+      entriesOf(figure)
+        .map(([group, { count }]) => `${GROUP_WORDS[group]} ${count}`)
+        .join(', '),
+    ],
+    ['Score', result.score === null ? null : result.score.toFixed(3)],
+    ['Photo', imageWords(result)],
+    [
+      'Time',
+      ms && `${milliseconds(ms.total)} (fetch ${milliseconds(ms.fetch)}, detect ${milliseconds(ms.detect)})`,
+    ],
+    ['Processed', processed && moment(processed)],
+    ['Uploaded', modified && moment(modified)],
+    ['Bucket', result.bucket],
+    ['ETag', result.etag],
+    ['Version', result.version],
+    ['Job', result.job],
+    ['Options', result.options],
+  ];
+}
+
+/** @param {Result} result */
+function imageWords({ width, height, format, bytes }) {
+  const size = width && height && `${integer.format(width)} × ${integer.format(height)} px`;
+  return [size, format, bytes !== null && fileSize(bytes)].filter(Boolean).join(', ');
+}
+
+async function copyKey() {
+  const copied = await copy(detail.result?.key ?? '');
+  byId('copy').textContent = copied ? 'Copied' : 'Copy failed';
+  setTimeout(() => {
+    byId('copy').textContent = 'Copy key';
+  }, 1500);
+}
+
+/** @param {string} text */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Some browsers keep the clipboard from pages that are files.
+    const field = element('textarea', { class: 'hidden' });
+    field.value = text;
+    byId('about').append(field);
+    field.select();
+    const copied = document.execCommand('copy');
+    field.remove();
+    return copied;
+  }
+}
+
+// --- the large picture: SVG in the photo's own pixels; the widths of its lines and dots are the screen's ---
+
+function drawPicture() {
+  const { result, content } = detail;
+  const size = result && sizeOf(result);
+  markPoint(null);
+  detail.points = size && content ? pointsOfFigure(size, content.figure) : [];
+  detail.points[0]?.node.setAttribute('tabindex', '0');
+  picture.classList.toggle('dimmed', !layers.photo);
+  picture.replaceChildren(...(size && content ? overlay(size, content) : []));
+}
+
+/** @type {(size: Size, content: Content) => Element[]} */
+function overlay(size, { photo, figure }) {
+  // Strokes are made for a picture of 900 pixels, about what a screen has for it.
+  const scale = 900 / Math.max(size.width, size.height);
+  const paths = strokesOf(figure, { width: size.width * scale, height: size.height * scale })
+    .filter(({ kind }) => kind === 'lines')
+    .map((stroke) => linePath(stroke, scale));
+  return [
+    shape('rect', { class: 'ground', ...size }),
+    ...(photo ? [shape('image', { class: 'photo', href: photo, preserveAspectRatio: 'none', ...size })] : []),
+    shape('g', { class: 'lines' }, ...paths),
+    shape('g', {}, ...detail.points.map(({ node }) => node)),
+  ];
+}
+
+/** @type {(stroke: Stroke, scale: number) => Element} */
+function linePath({ places, colour, width, opacity }, scale) {
+  const steps = [];
+  for (let at = 0; at < places.length; at += 4) {
+    const [x1, y1, x2, y2] = places.slice(at, at + 4).map((pixels) => (pixels / scale).toFixed(2));
+    steps.push(`M${x1} ${y1}L${x2} ${y2}`);
+  }
+  const path = shape('path', { d: steps.join(''), stroke: colour, 'stroke-opacity': opacity });
+  path.style.setProperty('--width', width.toFixed(2));
+  return path;
+}
+
+// --- points: every landmark of the large picture is a circle that says what it is ---
+
+// How near to a point the pointer has to be, in pixels of the screen.
+const REACH = 16;
+
+/** @type {Record<Feature, string>} */
+const FEATURE_WORDS = { oval: 'face oval', brows: 'brow', eyes: 'eye', lips: 'lips' };
+
+/** The feature that a point of the face belongs to. @type {Map<number, Feature>} */
+const FEATURES = new Map();
+for (const [feature, pairs] of entriesOf(edges.face)) {
+  pairs.flat().forEach((number) => FEATURES.set(number, feature));
+}
+
+/** @type {(size: Size, figure: Figure) => Point[]} */
+function pointsOfFigure(size, figure) {
+  return entriesOf(figure)
+    .filter(([group]) => isDrawn(group))
+    .flatMap(([group, points]) =>
+      range(points.count)
+        .filter((number) => layers.guessed || !isGuessed(points, number))
+        .map((number) => pointOf(size, figure, group, points, number)),
+    );
+}
+
+/** @type {(size: Size, figure: Figure, group: Group, points: Points, number: number) => Point} */
+function pointOf(size, figure, group, points, number) {
+  const point = { x: points.x(number) * size.width, y: points.y(number) * size.height };
+  const name = pointName(group, number);
+  const visibility = points.visibility(number);
+  const words = [
+    name,
+    `${GROUP_WORDS[group]} ${number}`,
+    `x ${point.x.toFixed(1)}, y ${point.y.toFixed(1)} px`,
+    `z ${points.z(number).toFixed(3)}`,
+    ...(visibility === null ? [] : [`visibility ${visibility.toFixed(2)}`]),
+  ];
+  const kind = group.endsWith('hand') ? 'hand' : group;
+  const minor = group === 'pose' && isShownBetter(figure, number) ? 'minor' : '';
+  const guessed = isGuessed(points, number) ? 'guessed' : '';
+  const node = shape('circle', {
+    class: `point ${kind} ${minor} ${guessed}`,
+    cx: point.x,
+    cy: point.y,
+    fill: rgb(pointColour(group, number)),
+    tabindex: -1,
+    role: 'img',
+    'aria-label': words.join(', '),
+    'data-group': group,
+    'data-number': number,
+    'data-name': name,
+  });
+  return { ...point, words, node };
+}
+
+/** @type {(group: Group, number: number) => Colour} */
+function pointColour(group, number) {
+  const feature = FEATURES.get(number);
+  return {
+    pose: sideOf(number),
+    face: feature ? colours.face[feature] : colours.mesh,
+    left_hand: colours.left,
+    right_hand: colours.right,
+  }[group];
+}
+
+// MediaPipe has no names for the face's points.
+/** @type {(group: Group, number: number) => string} */
+function pointName(group, number) {
+  if (group !== 'face') {
+    return names[group === 'pose' ? 'pose' : 'hand'][number].replaceAll('_', ' ');
+  }
+  if (number >= UNREFINED_FACE_POINTS) {
+    return 'iris';
+  }
+  const feature = FEATURES.get(number);
+  return feature ? FEATURE_WORDS[feature] : 'face mesh';
+}
+
+/** @param {EventTarget | null} target */
+const pointOfNode = (target) => detail.points.find(({ node }) => node === target) ?? null;
+
+/** @param {Place} place */
+function markNearest(place) {
+  /** @type {Point | null} */
+  let nearest = null;
+  let least = REACH;
+  const { a, d, e, f } = matrixOfView();
+  for (const point of detail.points) {
+    const distance = Math.hypot(point.x * a + e - place.x, point.y * d + f - place.y);
+    if (distance < least) {
+      [nearest, least] = [point, distance];
+    }
+  }
+  markPoint(nearest);
+}
+
+/** @param {number} direction */
+function stepPoint(direction) {
+  const { points, current } = detail;
+  const at = current ? points.indexOf(current) + direction : 0;
+  points[clamp(0, at, points.length - 1)]?.node.focus();
+}
+
+/** @param {Point | null} point */
+function markPoint(point) {
+  detail.current?.node.classList.remove('current');
+  detail.current = point;
+  tip.hidden = true;
+  if (point !== null) {
+    const [name, ...facts] = point.words;
+    point.node.classList.add('current');
+    tip.replaceChildren(element('strong', { text: name }), ...facts.map((text) => element('span', { text })));
+    reveal(point);
+    placeTip();
+  }
+}
+
+/** The tip stands beside its point, on the side that has space, while the point is in sight. */
+function placeTip() {
+  const point = detail.current;
+  if (point === null) {
+    return;
+  }
+  const stage = byId('stage').getBoundingClientRect();
+  const { a, d, e, f } = matrixOfView();
+  const [x, y] = [point.x * a + e - stage.x, point.y * d + f - stage.y];
+  tip.hidden = x < 0 || y < 0 || x > stage.width || y > stage.height;
+  const [width, height] = [tip.offsetWidth, tip.offsetHeight];
+  const left = x + 14 + width > stage.width ? x - 14 - width : x + 14;
+  tip.style.left = `${Math.max(4, left)}px`;
+  tip.style.top = `${clamp(4, y - height / 2, stage.height - height - 4)}px`;
+}
+
+// --- keyboard ---
+
+const SHORTCUTS = [
+  ['/', 'Search'],
+  ['← → ↑ ↓', 'Move from card to card'],
+  ['Enter', 'Open the card'],
+  ...LAYERS.map(({ key, about }) => [key, `Toggle ${about}`]),
+  ['← →', 'Opened: previous or next result'],
+  ['↑ ↓', 'Opened: move from point to point'],
+  ['+ −', 'Opened: zoom in or out'],
+  ['0', 'Opened: show the whole photo'],
+  ['c', 'Opened: copy the key'],
+  ['d', 'Switch between dark and light'],
+  ['Esc', 'Close, or clear the search'],
+  ['?', 'Show these shortcuts'],
+];
+
+/** @type {Record<string, () => void>} */
+const ANYWHERE = {
+  '/': () => (byId('detail').open ? null : byId('search').focus()),
+  '?': () => byId('shortcuts').showModal(),
+  d: () => byId('theme').click(),
+  ...Object.fromEntries(LAYERS.map(({ name, key }) => [key, () => toggleLayer(name)])),
+};
+
+/** @type {Record<string, () => void>} */
+const IN_DETAIL = {
+  ArrowLeft: () => stepDetail(-1),
+  ArrowRight: () => stepDetail(1),
+  ArrowUp: () => stepPoint(-1),
+  ArrowDown: () => stepPoint(1),
+  '+': () => stepZoom(1),
+  '=': () => stepZoom(1),
+  '-': () => stepZoom(-1),
+  0: () => showWhole(view.size),
+  c: () => byId('copy').click(),
+};
+
+function fillKeyboard() {
+  byId('shortcuts-list').append(
+    ...SHORTCUTS.flatMap(([keys, words]) => [
+      element('dt', {}, ...keys.split(' ').map((key) => element('kbd', { text: key }))),
+      element('dd', { text: words }),
+    ]),
+  );
+  byId('show-shortcuts').addEventListener('click', () => byId('shortcuts').showModal());
+  byId('search').addEventListener('keydown', leaveSearch);
+  document.addEventListener('keydown', pressKey);
+}
+
+/** Whether a key is meant for the browser. @param {KeyboardEvent} event */
+const isShortcut = (event) => event.ctrlKey || event.metaKey || event.altKey;
+
+/** @param {KeyboardEvent} event */
+function pressKey(event) {
+  if (around(event, 'input, select, textarea') || isShortcut(event) || byId('shortcuts').open) {
+    return;
+  }
+  const action = (byId('detail').open && IN_DETAIL[event.key]) || ANYWHERE[event.key];
+  if (action) {
+    event.preventDefault();
+    action();
+  }
+}
+
+/** Esc clears and leaves the search; Enter and the down arrow go to the first result. @param {KeyboardEvent} event */
+function leaveSearch(event) {
+  if (event.key === 'Escape') {
+    select({ search: '' });
+    byId('search').blur();
+  } else if (['Enter', 'ArrowDown'].includes(event.key) && selection.results.length) {
+    event.preventDefault();
+    focusCard(selection.results[0]);
+  }
+}
+
+// --- start ---
+
+fillSummary();
+fillToolbar();
+fillGallery();
+fillDetail();
+fillPicture();
+fillKeyboard();
+select({});
+openLinked();
+window.addEventListener('hashchange', openLinked);
+document.documentElement.dataset.ready = '';
