@@ -4,8 +4,6 @@
 
 // --- elements ---
 
-const SVG = 'http://www.w3.org/2000/svg';
-
 /** @type {<Id extends keyof PageElements>(id: Id) => HTMLElementTagNameMap[PageElements[Id]]} */
 const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
@@ -15,7 +13,7 @@ const element = (name, attributes = {}, ...children) =>
 
 /** @type {Make<SVGElementTagNameMap>} */
 const shape = (name, attributes = {}, ...children) =>
-  furnish(document.createElementNS(SVG, name), attributes, children);
+  furnish(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 
 /** @type {<New extends Element>(node: New, attributes: Attributes, children: Child[]) => New} */
 function furnish(node, { text, click, ...attributes }, children) {
@@ -43,7 +41,8 @@ const setPressed = (node, pressed) => node.setAttribute('aria-pressed', String(p
 /** @type {(event: Event, css: string) => Element | null} */
 const around = ({ target }, css) => (target instanceof Element ? target.closest(css) : null);
 
-/** Calls back with an element's width, and again when it changes. @type {(node: Element, show: (width: number) => void) => void} */
+// Shows an element by its width, and again when the width changes.
+/** @type {(node: Element, show: (width: number) => void) => void} */
 function onWidth(node, show) {
   let width = 0;
   new ResizeObserver(() => {
@@ -246,11 +245,11 @@ const toggleOutcome = (status) => select({ outcome: selection.outcome === status
 
 /** @type {{ name: Layer, key: string, words: string, about: string }[]} */
 const LAYERS = [
-  { name: 'pose', key: '1', words: 'Pose', about: 'pose: left orange, right blue' },
-  { name: 'face', key: '2', words: 'Face', about: 'face' },
-  { name: 'hands', key: '3', words: 'Hands', about: 'hands: one colour per finger' },
-  { name: 'photo', key: '4', words: 'Photo', about: 'photo: dimmed when off' },
-  { name: 'guessed', key: '5', words: 'Guessed', about: 'pose points that are probably hidden' },
+  { name: 'pose', key: '1', words: 'Pose', about: 'the pose (left orange, right blue)' },
+  { name: 'face', key: '2', words: 'Face', about: 'the face' },
+  { name: 'hands', key: '3', words: 'Hands', about: 'the hands (one colour per finger)' },
+  { name: 'photo', key: '4', words: 'Photo', about: 'the photo (dimmed when off)' },
+  { name: 'guessed', key: '5', words: 'Guessed', about: 'pose points of low visibility' },
 ];
 
 /** @type {Record<Layer, boolean>} */
@@ -271,7 +270,7 @@ function toggleLayer(name) {
 function layerButton({ name, key, words, about }) {
   const attributes = {
     class: `layer ${name}`,
-    title: `Toggle ${about} (${key})`,
+    title: `Toggle ${about}: key ${key}`,
     'aria-keyshortcuts': key,
     'aria-pressed': 'true',
     click: () => toggleLayer(name),
@@ -281,11 +280,7 @@ function layerButton({ name, key, words, about }) {
 
 // --- strokes: a figure as lines and dots, by the rules of landmarks/drawing/canvas.py ---
 
-// Opacity.
-const FEATURE = 0.88;
-const HALO = 0.5;
-const GUESSED = 0.5;
-const MESH = 0.42;
+const OPACITY = { feature: 0.88, halo: 0.5, guessed: 0.5, mesh: 0.42 };
 
 // The joints of the pose that face and hands show better by landmarks of their own.
 const BETTER = {
@@ -300,7 +295,8 @@ const UNREFINED_FACE_POINTS = 468;
 /** @param {Colour} colour */
 const rgb = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
 
-/** MediaPipe's odd joints are on the left, even ones on the right; the head has no side. @param {number[]} joints */
+// MediaPipe's odd joints are on the left, even ones on the right. The head has no side.
+/** @param {number[]} joints */
 function sideOf(...joints) {
   if (joints.some((joint) => joint % 2 !== joints[0] % 2 || BETTER.face.has(joint))) {
     return colours.middle;
@@ -341,7 +337,8 @@ function lineWidth(points, frame, ofFrame, ofGroup) {
   return Math.min(usual, Math.max(frame.width / 1280, extent / ofGroup));
 }
 
-/** Makes lines between pairs of points, and dots at points. @type {(points: Points, frame: Size) => { lines: Pen, dots: Pen }} */
+// Pens for lines between pairs of points, and for dots at points.
+/** @type {(points: Points, frame: Size) => { lines: Pen, dots: Pen }} */
 function pensOf(points, frame) {
   /** @type {(kind: 'lines' | 'dots') => Pen} */
   const pen =
@@ -373,8 +370,8 @@ function boneStrokes(pose, frame, joints, width) {
   const guessed = layers.guessed ? bones.filter((bone) => !clear.includes(bone)) : [];
   const seen = joints.filter((joint) => !isGuessed(pose, joint));
   return [
-    ...guessed.map((bone) => lines(bone, sideOf(...bone), width * 0.6, GUESSED)),
-    lines(clear.flat(), colours.halo, width * 1.9, HALO),
+    ...guessed.map((bone) => lines(bone, sideOf(...bone), width * 0.6, OPACITY.guessed)),
+    lines(clear.flat(), colours.halo, width * 1.9, OPACITY.halo),
     ...clear.map((bone) => lines(bone, sideOf(...bone), width)),
     dots(seen, colours.halo, width * 2.3),
     ...seen.map((joint) => dots([joint], sideOf(joint), width * 1.6)),
@@ -387,8 +384,10 @@ function faceStrokes(face, frame) {
   const width = lineWidth(face, frame, 350, 150);
   const refined = face.count > UNREFINED_FACE_POINTS;
   return [
-    lines(edges.face_mesh.flat(), colours.mesh, width * 0.4, MESH),
-    ...entriesOf(edges.face).map(([part, pairs]) => lines(pairs.flat(), colours.face[part], width, FEATURE)),
+    lines(edges.face_mesh.flat(), colours.mesh, width * 0.4, OPACITY.mesh),
+    ...entriesOf(edges.face).map(([part, pairs]) =>
+      lines(pairs.flat(), colours.face[part], width, OPACITY.feature),
+    ),
     ...(refined ? [lines(edges.irises.flat(), colours.irises, width)] : []),
   ];
 }
@@ -399,7 +398,7 @@ function handStrokes(hand, frame, side) {
   const width = lineWidth(hand, frame, 220, 45);
   const joints = range(hand.count);
   return [
-    lines(Object.values(edges.hand).flat(2), colours.halo, width * 1.9, HALO),
+    lines(Object.values(edges.hand).flat(2), colours.halo, width * 1.9, OPACITY.halo),
     ...entriesOf(edges.hand).map(([part, pairs]) => lines(pairs.flat(), colours.hand[part], width)),
     dots(joints, colours.halo, width * 2),
     dots(joints, side, width * 1.4),
@@ -520,17 +519,17 @@ function reportFacts() {
 /** @param {OptionsCount[]} options */
 function optionsFacts(options) {
   if (options.length === 1) {
-    return [...modelWords(options[0].model), `options ${visible(options[0].hash)}`];
+    return [...modelFacts(options[0].model), `options ${visible(options[0].hash)}`];
   }
   const each = options.map(
     ({ hash, count, model }) =>
-      `${visible(hash)} (${[integer.format(count), ...modelWords(model)].join(', ')})`,
+      `${visible(hash)} (${[integer.format(count), ...modelFacts(model)].join(', ')})`,
   );
   return each.length ? [`${each.length} different options, not comparable: ${each.join('; ')}`] : [];
 }
 
 /** @param {Model | null} model */
-function modelWords(model) {
+function modelFacts(model) {
   if (model === null) {
     return [];
   }
@@ -560,7 +559,7 @@ const TICK_PIXELS = 56;
 
 /** @type {(title: string, draw: (width: number) => Element[]) => HTMLElement} */
 function plot(title, draw) {
-  const drawing = element('div', { class: 'drawing' });
+  const drawing = element('div');
   onWidth(drawing, (width) => drawing.replaceChildren(...draw(width)));
   return element('figure', { class: 'panel plot' }, element('figcaption', { text: title }), drawing);
 }
@@ -749,7 +748,7 @@ let tabStop = null;
 function cardOf(result) {
   const size = sizeOf(result);
   const canvas = element('canvas', { 'aria-hidden': 'true' });
-  const face = button(
+  const node = button(
     {
       class: `card ${result.status}`,
       tabindex: -1,
@@ -759,8 +758,8 @@ function cardOf(result) {
     element('span', { class: 'picture' }, size && canvas, noteOnCard(result)),
     element('span', { class: 'caption' }, keyLine(result), factsLine(result)),
   );
-  const item = element('li', {}, face);
-  return { result, size, canvas, button: face, item, near: false, content: null, photo: null };
+  const item = element('li', {}, node);
+  return { result, size, canvas, button: node, item, near: false, content: null, photo: null };
 }
 
 /** Long keys are cut in their folder first, never at their end. @param {Result} result */
@@ -786,10 +785,12 @@ function noteOnCard(result) {
 }
 
 /** @type {(result: Result, name: 'span' | 'p') => Element[]} */
-const reasonWords = ({ code, message }, name) => [
-  element('strong', { text: visible(code ?? 'FAILED') }),
-  element(name, { text: visible(message ?? '') }),
-];
+function reasonWords({ code, message }, name) {
+  return [
+    element('strong', { text: visible(code ?? 'FAILED') }),
+    element(name, { text: visible(message ?? '') }),
+  ];
+}
 
 /** @param {Result} result */
 function cardWords({ key, status, code, score, ms }) {
@@ -932,7 +933,7 @@ function moveFocus(event) {
     End: Infinity,
   };
   const [step, shown] = [steps[event.key], selection.results];
-  if (step === undefined || shown.length === 0 || isShortcut(event)) {
+  if (step === undefined || shown.length === 0 || hasModifier(event)) {
     return;
   }
   event.preventDefault();
@@ -944,7 +945,7 @@ function moveFocus(event) {
 /** @param {Result} result */
 const focusCard = (result) => cards[result.index].button.focus();
 
-// --- zooming and moving the large picture by wheel, pinch, drag, buttons and keys ---
+// --- the large picture: zooming and moving by wheel, pinch, drag, buttons and keys ---
 
 const MAX_ZOOM = 24;
 const WHEEL_STEP = 0.0016;
@@ -956,12 +957,13 @@ const PINCH_FACTOR = 5;
 // Fingers tremble: a shorter way is a tap.
 const TAP_PIXELS = 6;
 
+// The part of the picture that is shown.
 const view = { size: { width: 1, height: 1 }, zoom: 1, middle: { x: 0.5, y: 0.5 } };
 
 /** The pointers that are down, mouse or fingers. @type {Map<number, Place>} */
 const pointers = new Map();
 
-// How far they have moved since.
+// How far they have moved, in pixels.
 let moved = 0;
 
 const picture = shape('svg', {
@@ -978,7 +980,9 @@ function fillPicture() {
   picture.addEventListener('pointerup', liftPointer);
   picture.addEventListener('pointercancel', ({ pointerId }) => pointers.delete(pointerId));
   picture.addEventListener('pointerleave', leavePicture);
-  picture.addEventListener('focusin', ({ target }) => markPoint(pointOfNode(target)));
+  picture.addEventListener('focusin', ({ target }) => {
+    markPoint(detail.points.find(({ node }) => node === target) ?? null);
+  });
   new ResizeObserver(showView).observe(picture);
 }
 
@@ -1105,6 +1109,7 @@ function leavePicture(event) {
 const detail = { result: null, content: null, points: [], current: null };
 
 const tip = element('div', { class: 'tip', role: 'tooltip', hidden: true });
+
 function fillDetail() {
   const dialog = byId('detail');
   dialog.addEventListener('close', forgetDetail);
@@ -1173,34 +1178,27 @@ function showFacts(result, figure) {
   byId('detail-status').className = `badge ${status}`;
   byId('detail-status').textContent = statusWords(status);
   byId('detail-layers').hidden = status === 'failed';
-  const known = detailFacts(result, figure).filter(([, text]) => text);
+  byId('copy').textContent = 'Copy key';
   byId('detail-facts').replaceChildren(
-    ...known.flatMap(([name, text]) => [
-      element('dt', { text: name }),
-      element('dd', { text: visible(text ?? '') }),
-    ]),
+    ...detailFacts(result, figure).flatMap(([name, text]) =>
+      text ? [element('dt', { text: name }), element('dd', { text: visible(text) })] : [],
+    ),
   );
   byId('about').scrollTop = 0;
 }
 
 /** @type {(result: Result, figure: Figure) => [name: string, text: string | null][]} */
 function detailFacts(result, figure) {
-  const { ms, processed, modified } = result;
+  const { score, ms, processed, modified } = result;
+  const found = entriesOf(figure).map(([group, { count }]) => `${GROUP_WORDS[group]} ${count}`);
+  const steps = ms && `fetch ${milliseconds(ms.fetch)}, detect ${milliseconds(ms.detect)}`;
   return [
     ['Error', result.code],
     ['Reason', result.message],
-    [
-      'Found',
-      entriesOf(figure)
-        .map(([group, { count }]) => `${GROUP_WORDS[group]} ${count}`)
-        .join(', '),
-    ],
-    ['Score', result.score === null ? null : result.score.toFixed(3)],
+    ['Found', found.join(', ')],
+    ['Score', score === null ? null : score.toFixed(3)],
     ['Photo', imageWords(result)],
-    [
-      'Time',
-      ms && `${milliseconds(ms.total)} (fetch ${milliseconds(ms.fetch)}, detect ${milliseconds(ms.detect)})`,
-    ],
+    ['Time', ms && `${milliseconds(ms.total)} (${steps})`],
     ['Processed', processed && moment(processed)],
     ['Uploaded', modified && moment(modified)],
     ['Bucket', result.bucket],
@@ -1242,7 +1240,7 @@ async function copy(text) {
   }
 }
 
-// --- the large picture: SVG in the photo's own pixels; the widths of its lines and dots are the screen's ---
+// --- the large picture: SVG in the photo's pixels, with lines and dots in widths of the screen ---
 
 function drawPicture() {
   const { result, content } = detail;
@@ -1360,9 +1358,6 @@ function pointName(group, number) {
   return feature ? FEATURE_WORDS[feature] : 'face mesh';
 }
 
-/** @param {EventTarget | null} target */
-const pointOfNode = (target) => detail.points.find(({ node }) => node === target) ?? null;
-
 /** @param {Place} place */
 function markNearest(place) {
   /** @type {Point | null} */
@@ -1419,14 +1414,14 @@ function placeTip() {
 
 const SHORTCUTS = [
   ['/', 'Search'],
-  ['← → ↑ ↓', 'Move from card to card'],
+  ['← → ↑ ↓', 'Move between cards'],
   ['Enter', 'Open the card'],
   ...LAYERS.map(({ key, about }) => [key, `Toggle ${about}`]),
-  ['← →', 'Opened: previous or next result'],
-  ['↑ ↓', 'Opened: move from point to point'],
-  ['+ −', 'Opened: zoom in or out'],
-  ['0', 'Opened: show the whole photo'],
-  ['c', 'Opened: copy the key'],
+  ['← →', 'Detail view: previous or next result'],
+  ['↑ ↓', 'Detail view: move between points'],
+  ['+ −', 'Detail view: zoom in or out'],
+  ['0', 'Detail view: show the whole photo'],
+  ['c', 'Detail view: copy the key'],
   ['d', 'Switch between dark and light'],
   ['Esc', 'Close, or clear the search'],
   ['?', 'Show these shortcuts'],
@@ -1465,12 +1460,12 @@ function fillKeyboard() {
   document.addEventListener('keydown', pressKey);
 }
 
-/** Whether a key is meant for the browser. @param {KeyboardEvent} event */
-const isShortcut = (event) => event.ctrlKey || event.metaKey || event.altKey;
+/** @param {KeyboardEvent} event */
+const hasModifier = (event) => event.ctrlKey || event.metaKey || event.altKey;
 
 /** @param {KeyboardEvent} event */
 function pressKey(event) {
-  if (around(event, 'input, select, textarea') || isShortcut(event) || byId('shortcuts').open) {
+  if (around(event, 'input, select, textarea') || hasModifier(event) || byId('shortcuts').open) {
     return;
   }
   const action = (byId('detail').open && IN_DETAIL[event.key]) || ANYWHERE[event.key];
@@ -1480,7 +1475,8 @@ function pressKey(event) {
   }
 }
 
-/** Esc clears and leaves the search; Enter and the down arrow go to the first result. @param {KeyboardEvent} event */
+// Esc clears and leaves the search; Enter and the down arrow go to the first result.
+/** @param {KeyboardEvent} event */
 function leaveSearch(event) {
   if (event.key === 'Escape') {
     select({ search: '' });

@@ -1,4 +1,4 @@
-"""The report that most tests look at."""
+"""The results that the tests look at."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,7 +19,7 @@ from worker.result import Detection
 
 WIDTH, HEIGHT = 640, 480
 
-# What is in the gallery, from the newest on.
+# The keys in the gallery, newest first.
 WHOLE, BODY, NOBODY, TEXT, SMALL, CHANGED = (
     "party/whole.jpg",
     "party/body.jpg",
@@ -30,9 +30,12 @@ WHOLE, BODY, NOBODY, TEXT, SMALL, CHANGED = (
 )
 KEYS = (WHOLE, BODY, NOBODY, TEXT, SMALL, CHANGED)
 
+# Can be typed into the address bar as it is.
+TYPED = "1+1 100% sure.jpg"
+
 
 def body() -> Detection:
-    """A pose alone: joints far from each other, those below the hips only guessed."""
+    """A pose alone, its joints far apart, those below the hips guessed."""
     pose = np.zeros((33, 4), np.float32)
     pose[:, 0] = 0.05 + np.arange(33) % 7 * 0.15
     pose[:, 1] = 0.1 + np.arange(33) // 7 * 0.2
@@ -41,7 +44,7 @@ def body() -> Detection:
 
 
 def whole() -> Detection:
-    """Every group, all over the photo; no point is guessed."""
+    """Every group, all over the photo, with no point guessed."""
     seen = seen_person()
     pose = np.array(seen.landmarks.pose_landmarks)
     pose[:, 3] = 0.9
@@ -52,13 +55,12 @@ class Gallery:
     """A stack with results, and pages of it."""
 
     def __init__(self, services: Mapping[str, Any], name: str, folder: Path) -> None:
-        """A stack of its own."""
         self.cloud = Cloud(create_stack(name), services)
         self.album = Album(self.cloud)
         self._folder = folder
 
     def write(self, name: str, bucket: str | None = None, **options: Any) -> Path:  # noqa: ANN401, of several types
-        """Write a page of everything, or of a bucket."""
+        """Write a report of the table, or of one bucket."""
         path = self._folder / f"{name}.html"
         options.setdefault("limit", 1000)
         write_report(Selection(self.cloud.stack.table, bucket), path, SILENCE, **options)
@@ -79,8 +81,9 @@ class Gallery:
         album.add(CHANGED, body(), version=before, minutes_ago=6, total_ms=120)
 
     def fill_hostile(self) -> None:
-        """Keys that would do harm, and a message that would."""
+        """Keys and a message that try to run scripts, and one to type by hand."""
         for number, key in enumerate(HOSTILE_KEYS):
             self.album.add(key, minutes_ago=number)
         message = "</script><img src=x onerror='window.harmed = 1'>"
-        self.album.add("message.jpg", NotAnImageError(message), minutes_ago=99)
+        self.album.add("message.jpg", NotAnImageError(message), minutes_ago=98)
+        self.album.add(TYPED, minutes_ago=99)

@@ -11,7 +11,8 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-PATIENCE_SECONDS = 20
+# Far more than a loaded machine needs: a test that waits this long has failed.
+PATIENCE_SECONDS = 30
 
 
 class Box(NamedTuple):
@@ -32,26 +33,31 @@ class Tab:
     """Drives the one tab."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
-        """Use this browser."""
         self._driver = driver
+        self._emulated: dict[str, dict[str, Any]] = {}
 
-    def open(self, page: Path, **link: str) -> None:
-        """Open a page anew, at a result if its key is named; wait until it is there."""
+    def open(self, page: Path, key: str | None = None) -> None:
+        """Load a page, at a result if there is a key, and wait until it is ready."""
         self._driver.get("about:blank")
-        fragment = f"#{urlencode(link, quote_via=quote)}" if link else ""
+        fragment = f"#{urlencode({'key': key}, quote_via=quote)}" if key else ""
         self._driver.get(page.as_uri() + fragment)
         self.wait_for(lambda: self.script("return 'ready' in document.documentElement.dataset"))
 
+    def show(self, key: str) -> None:
+        """Follow a link to a result within the page."""
+        self.script("location.hash = arguments[0]", urlencode({"key": key}, quote_via=quote))
+        self.wait_for(lambda: self.one("#detail").is_displayed())
+
     def wait_for(self, condition: Callable[[], Any]) -> None:
-        """Wait until something is so."""
+        """Wait until something is true."""
         end = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert time.monotonic() < end, "it never became so"
+            assert time.monotonic() < end, "waited in vain"
             time.sleep(0.02)
 
-    # What is done
+    # Actions
 
-    def script(self, code: str, *arguments: Any) -> Any:  # noqa: ANN401, whatever it returns
+    def script(self, code: str, *arguments: Any) -> Any:  # noqa: ANN401, any value of JavaScript
         """Run JavaScript."""
         return self._driver.execute_script(code, *arguments)
 
@@ -61,7 +67,7 @@ class Tab:
             ActionChains(self._driver).send_keys(key).perform()
 
     def click(self, css: str) -> None:
-        """Click on something."""
+        """Click on an element."""
         self.one(css).click()
 
     def write(self, css: str, text: str) -> None:
@@ -71,31 +77,26 @@ class Tab:
 
     def point_at(self, x: float, y: float) -> None:
         """Move the mouse."""
-        self._driver.execute_cdp_cmd(
-            "Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y}
-        )
+        self._mouse("mouseMoved", x, y)
 
     def turn_wheel(self, x: float, y: float, pixels: float) -> None:
-        """Turn the mouse's wheel at a place."""
-        self._driver.execute_cdp_cmd(
-            "Input.dispatchMouseEvent",
-            {"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": pixels},
-        )
+        """Turn the mouse's wheel."""
+        self._mouse("mouseWheel", x, y, deltaX=0, deltaY=pixels)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Drag by the mouse."""
-        common = {"button": "left", "buttons": 1, "clickCount": 1}
-        for kind, (x, y) in (
-            ("mousePressed", start),
-            ("mouseMoved", end),
-            ("mouseReleased", end),
-        ):
-            self._driver.execute_cdp_cmd(
-                "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **common}
-            )
+        """Drag with the mouse."""
+        left = {"button": "left", "buttons": 1, "clickCount": 1}
+        self._mouse("mousePressed", *start, **left)
+        self._mouse("mouseMoved", *end, **left)
+        self._mouse("mouseReleased", *end, **left)
+
+    def _mouse(self, kind: str, x: float, y: float, **more: Any) -> None:  # noqa: ANN401
+        self._driver.execute_cdp_cmd(
+            "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **more}
+        )
 
     def touch(self, *moments: list[tuple[float, float]]) -> None:
-        """Have fingers at these places, moment after moment, then lift them."""
+        """Put fingers at these places, one moment after the other, then lift them."""
         kinds = ["touchStart"] + ["touchMove"] * (len(moments) - 1) + ["touchEnd"]
         for kind, places in zip(kinds, [*moments, []], strict=True):
             points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
@@ -104,95 +105,80 @@ class Tab:
             )
 
     def set_window(self, width: int, height: int, *, phone: bool = False) -> None:
-        """Another size; a phone has touch and more pixels."""
-        self._driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {
-                "width": width,
-                "height": height,
-                "deviceScaleFactor": 2 if phone else 1,
-                "mobile": phone,
-            },
-        )
-        self._driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": phone})
+        """Resize the window; a phone has touch and more pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1 + phone, "mobile": phone}
+        self._emulate("setDeviceMetricsOverride", size)
+        self._emulate("setTouchEmulationEnabled", {"enabled": phone})
 
     def set_media(self, scheme: str, *, still: bool = False) -> None:
-        """What the system says of light and of motion."""
+        """Set the system's preferences: light or dark, with or without motion."""
         features = [
             {"name": "prefers-color-scheme", "value": scheme},
             {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"},
         ]
-        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self._emulate("setEmulatedMedia", {"features": features})
 
-    def watch_long_tasks(self) -> None:
-        """Have every page from now on remember what blocks it for 50 ms and more."""
-        code = """
-            window.longTasks = [];
-            new PerformanceObserver((list) => {
-              longTasks.push(...list.getEntries().map((entry) => entry.duration));
-            }).observe({ type: 'longtask', buffered: true });
-        """
-        self._driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": code})
+    def _emulate(self, command: str, value: dict[str, Any]) -> None:
+        if self._emulated.get(command) != value:
+            self._driver.execute_cdp_cmd(f"Emulation.{command}", value)
+            self._emulated[command] = value
 
-    # What is seen
+    # Observations
 
     def one(self, css: str) -> WebElement:
-        """The only or the first element."""
+        """The first element that matches."""
         return self._driver.find_element(By.CSS_SELECTOR, css)
 
     def count(self, css: str) -> int:
-        """How many elements there are."""
+        """The number of elements that match."""
         return len(self._driver.find_elements(By.CSS_SELECTOR, css))
 
     def text(self, css: str) -> str:
-        """An element's text, as it is in the page."""
-        text: str = self.script("return document.querySelector(arguments[0]).textContent", css)
-        return text
+        """The text of the first element that matches."""
+        return self.texts(css)[0]
 
     def texts(self, css: str) -> list[str]:
-        """The texts of all such elements."""
-        texts: list[str] = self.script(
-            "return [...document.querySelectorAll(arguments[0])].map((node) => node.textContent)",
-            css,
-        )
-        return texts
-
-    def box(self, css: str) -> Box:
-        """Where an element is."""
-        return self.boxes(css)[0]
-
-    def boxes(self, css: str) -> list[Box]:
-        """Where all such elements are."""
-        found = self.script(
-            "return [...document.querySelectorAll(arguments[0])].map((node) => {"
-            "const box = node.getBoundingClientRect();"
-            "return [box.x, box.y, box.width, box.height]; })",
-            css,
-        )
-        return [Box(*numbers) for numbers in found]
+        """The texts of all elements that match."""
+        return self._each(css, "node.textContent")
 
     def keys(self) -> list[str]:
         """The keys of the cards, in order, as they are shown."""
-        return [title for title in self.titles(".card .key") if title is not None]
+        return self._each(".card .key", "node.title")
 
-    def titles(self, css: str) -> list[str | None]:
-        """The titles of all such elements."""
-        titles: list[str | None] = self.script(
-            "return [...document.querySelectorAll(arguments[0])]"
-            ".map((node) => node.getAttribute('title'))",
-            css,
+    def box(self, css: str) -> Box:
+        """Where the first element that matches is."""
+        return self.boxes(css)[0]
+
+    def boxes(self, css: str) -> list[Box]:
+        """Where all elements that match are."""
+        boxes = self._each(css, "node.getBoundingClientRect().toJSON()")
+        return [Box(*(box[name] for name in Box._fields)) for box in boxes]
+
+    def _each(self, css: str, value: str) -> list[Any]:
+        code = f"return [...document.querySelectorAll(arguments[0])].map((node) => {value})"
+        found: list[Any] = self.script(code, css)
+        return found
+
+    def value(self, css: str) -> str:
+        """A field's text."""
+        return self._each(css, "node.value")[0]  # type: ignore[no-any-return]
+
+    def address(self) -> dict[str, str]:
+        """What the part after # says."""
+        found: dict[str, str] = self.script(
+            "return Object.fromEntries(new URLSearchParams(location.hash.slice(1)))"
         )
-        return titles
-
-    def console(self) -> list[str]:
-        """What the browser has complained of since the last time."""
-        log = self._driver.get_log("browser")  # type: ignore[no-untyped-call]
-        return [entry["message"] for entry in log]
+        return found
 
     def focused(self) -> str:
-        """What has the focus: its id, or its class."""
+        """The element that has the focus: its id, class or tag."""
         name: str = self.script(
             "const node = document.activeElement;"
             "return node.id || node.getAttribute('class') || node.tagName"
         )
         return name
+
+    def console(self) -> list[str]:
+        """The browser's messages since the last call."""
+        log = self._driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [entry["message"] for entry in log]

@@ -1,4 +1,4 @@
-"""Results as the worker stores them, of chosen dates and durations, with their photographs."""
+"""Results as the worker stores them, with chosen dates and durations, and their photos."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from worker.table import ResultsTable
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
-# Each would do harm, or look like something else, if it were read as anything but text.
+# Each would run a script, or look like something else, if it were not treated as text.
 HOSTILE_KEYS = (
     "</script><script>window.harmed = 1</script>.jpg",
     "<img src=x onerror='window.harmed = 1'>.jpg",
@@ -41,11 +41,11 @@ class Album:
     cloud: Cloud
 
     def photo(self, key: str, content: bytes) -> Version:
-        """Upload a photograph."""
+        """Upload a photo."""
         return self.cloud.put(key, content)
 
     def add(self, key: str, outcome: Detection | ImageError | None = None, **more: Any) -> None:  # noqa: ANN401, of several types
-        """Store a result, by default of a person with every group; keywords are `item`'s."""
+        """Store a result, by default a person with every group; keywords are those of `item`."""
         self.item(key, outcome, **more).save()
 
     def item(
@@ -59,7 +59,7 @@ class Album:
         bucket: str | None = None,
         model: ModelOptions | None = None,
     ) -> LandmarkItem:
-        """A result that is not stored yet."""
+        """A result to store."""
         table = ResultsTable(self.cloud.stack.table, model or ModelOptions())
         item = table.build(
             Result(
@@ -76,14 +76,14 @@ class Album:
         return item
 
     def add_all(self, items: Iterable[LandmarkItem]) -> None:
-        """Store many at once."""
+        """Store many results."""
         waiting = list(items)
         with type(waiting[0]).batch_write() as batch:
             for item in waiting:
                 batch.save(item)
 
     def result(self, key: str) -> LandmarkResult:
-        """As applications read it."""
+        """The result as applications read it."""
         result = LandmarkTable(self.cloud.stack.table).get(key)
         assert result is not None
         return result

@@ -1,4 +1,4 @@
-"""Results to report about, and the report."""
+"""Results to report on, and the report."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,19 +15,18 @@ from tests.integration.report.pages import Page
 
 Report = Callable[..., Page]
 
-
 SILENCE = Progress(console=Console(quiet=True))
 
 
 @pytest.fixture
 def album(cloud: Cloud) -> Album:
-    """A bucket and a table of the test's own."""
+    """A bucket and a table for the test alone."""
     return Album(cloud)
 
 
 @pytest.fixture
 def report(cloud: Cloud, tmp_path: Path) -> Report:
-    """Writes a page of the test's table; keywords are `Selection`'s and `write_report`'s."""
+    """Writes a report of the test's table; keywords are those of `Selection` and `write_report`."""
 
     def write(**wanted: Any) -> Page:  # noqa: ANN401, of several types
         names = {"title", "limit", "with_photos"} & wanted.keys()

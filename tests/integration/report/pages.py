@@ -1,4 +1,4 @@
-"""A report's file, taken apart as a browser would."""
+"""A report's file, parsed as a browser would."""
 
 import json
 import re
@@ -14,10 +14,9 @@ from PIL import Image
 
 
 class Page(HTMLParser):
-    """What is in the file."""
+    """The contents of the file."""
 
     def __init__(self, path: Path) -> None:
-        """Read it."""
         super().__init__(convert_charrefs=True)
         self.text = path.read_text("utf-8")
         self.policy = ""
@@ -29,7 +28,7 @@ class Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember what matters."""
+        """Collect policy, links and the start of texts."""
         attributes = dict(attrs)
         self.tags.append(tag)
         self.addresses += [
@@ -42,49 +41,49 @@ class Page(HTMLParser):
             self.texts.setdefault(self._open, "")
 
     def handle_endtag(self, tag: str) -> None:
-        """End it."""
+        """End a text."""
         if tag in {"script", "style", "title"}:
             self._open = ""
 
     def handle_data(self, data: str) -> None:
-        """Collect the texts."""
+        """Collect texts."""
         if self._open:
             self.texts[self._open] += data
 
     @property
     def report(self) -> dict[str, Any]:
-        """What the page's script reads first."""
+        """The data that the script reads first."""
         content: dict[str, Any] = json.loads(self.texts["report"])
         return content
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the results that are shown, in order."""
+        """The keys of the results, in order."""
         return [record["key"] for record in self.report["results"]]
 
     @property
     def photos(self) -> dict[str, str]:
-        """What became of the photographs, by key."""
+        """The state of the photos, by key."""
         return {record["key"]: record["photo"] for record in self.report["results"]}
 
     @property
     def results_held(self) -> int:
-        """How many results have their content in the file."""
+        """The number of results whose content is in the file."""
         return len([name for name in self.texts if re.fullmatch("result-[0-9]+", name)])
 
     def content(self, number: int) -> dict[str, Any]:
-        """Photograph and landmarks of a result."""
+        """Photo and landmarks of a result."""
         content: dict[str, Any] = json.loads(self.texts[f"result-{number}"])
         return content
 
     def picture(self, number: int) -> Image.Image:
-        """The photograph that is embedded."""
+        """The embedded photo."""
         kind, _, data = self.content(number)["photo"].partition(";base64,")
         assert kind == "data:image/webp"
         return Image.open(BytesIO(b64decode(data)))
 
     def landmarks(self, number: int, group: str) -> npt.NDArray[np.float32]:
-        """A group's landmarks: one row each."""
+        """A group's landmarks, one per row."""
         data = b64decode(self.content(number)["landmarks"][group])
         columns = self.report["drawing"]["columns"][group]
         return np.frombuffer(data, "<f4").reshape(-1, columns)

@@ -1,4 +1,4 @@
-"""`landmarks report`, as it is typed."""
+"""`landmarks report` on the command line."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
     )
 
 
-def test_it_writes_a_page_and_says_where(cloud: Cloud, album: Album, tmp_path: Path) -> None:
-    """The path alone goes to standard output; what is in it to standard error."""
+def test_it_writes_a_page_and_prints_its_path(cloud: Cloud, album: Album, tmp_path: Path) -> None:
+    """The path goes to standard output, a summary to standard error."""
     album.add("a.png", version=album.photo("a.png", nobody()))
     album.add("gone.png")
     album.add("older.png", minutes_ago=5)
@@ -35,7 +35,7 @@ def test_it_writes_a_page_and_says_where(cloud: Cloud, album: Album, tmp_path: P
 
 
 def test_an_address_selects(cloud: Cloud, album: Album, tmp_path: Path) -> None:
-    """Keys that begin with the prefix, of that bucket."""
+    """Only keys of that bucket with that prefix."""
     album.add("2026/a.png")
     album.add("2025/a.png")
     path = tmp_path / "page.html"
@@ -46,8 +46,8 @@ def test_an_address_selects(cloud: Cloud, album: Album, tmp_path: Path) -> None:
     assert Page(path).keys == ["2026/a.png"]
 
 
-def test_no_table_is_one_line(cloud: Cloud, tmp_path: Path) -> None:
-    """The line says what to check, and no file is begun that stays."""
+def test_a_missing_table_is_one_line(cloud: Cloud, tmp_path: Path) -> None:
+    """The line says what to check, and no file is left behind."""
     result = run(cloud, "--table", "no-such-table", "-o", str(tmp_path / "page.html"))
 
     assert result.exit_code == 1
@@ -55,8 +55,8 @@ def test_no_table_is_one_line(cloud: Cloud, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_not_there_is_one_line(cloud: Cloud, tmp_path: Path) -> None:
-    """Before the table is read."""
+def test_a_missing_folder_is_one_line(cloud: Cloud, tmp_path: Path) -> None:
+    """It is reported before the table is read."""
     result = run(cloud, "-o", str(tmp_path / "nowhere" / "page.html"))
 
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""The photographs in a report: only what was processed, upright, small, and never in the way."""
+"""The photos in a report: only what was processed, upright and small."""
 
 from io import BytesIO
 
@@ -15,7 +15,7 @@ from tests.pictures import ORIENTATION, encode
 
 
 def test_a_photo_is_embedded_small(album: Album, report: Report) -> None:
-    """Large ones have 640 pixels on their longer side, small ones keep their size."""
+    """At most 640 pixels on the longer side; smaller ones keep their size."""
     large = encode(Image.new("RGB", (1000, 1500), (200, 90, 60)), "JPEG")
     album.add("large.jpg", version=album.photo("large.jpg", large))
     album.add("small.png", seen_nobody(), version=album.photo("small.png", nobody()))
@@ -29,7 +29,7 @@ def test_a_photo_is_embedded_small(album: Album, report: Report) -> None:
 
 
 def test_a_turned_photo_is_upright(album: Album, report: Report) -> None:
-    """As its EXIF orientation says: what is stored at the left is at the top."""
+    """By its EXIF orientation, the left side of the file is the top."""
     pixels = np.zeros((64, 96, 3), np.uint8)
     pixels[:, :48] = (255, 0, 0)
     exif = Image.Exif()
@@ -49,7 +49,7 @@ def test_a_turned_photo_is_upright(album: Album, report: Report) -> None:
 
 
 def test_a_photo_that_has_changed_is_not_shown(album: Album, report: Report) -> None:
-    """Landmarks of one photo never lie on another; they are there without it."""
+    """Landmarks are never drawn on another photo; they are shown without it."""
     processed = album.photo("a.jpg", person())
     album.photo("a.jpg", nobody())
     album.add("a.jpg", version=processed)
@@ -62,7 +62,7 @@ def test_a_photo_that_has_changed_is_not_shown(album: Album, report: Report) -> 
 
 
 def test_the_processed_version_is_shown(cloud: Cloud, album: Album, report: Report) -> None:
-    """Where versions are kept, the photo of the landmarks is still there after a new upload."""
+    """In a versioned bucket, also after a new upload."""
     cloud.keep_versions()
     processed = album.photo("a.png", nobody(10))
     album.photo("a.png", encode(Image.new("RGB", (20, 30)), "PNG"))
@@ -74,8 +74,8 @@ def test_the_processed_version_is_shown(cloud: Cloud, album: Album, report: Repo
     assert page.picture(0).size == (96, 64)
 
 
-def test_photos_that_cannot_be_had_are_no_error(album: Album, report: Report) -> None:
-    """Gone, in a bucket that is not there, no image for Pillow: each is said, the rest is shown."""
+def test_missing_photos_are_no_error(album: Album, report: Report) -> None:
+    """Deleted, in a missing bucket, unreadable for Pillow: each is marked, the rest is shown."""
     album.add("gone.jpg")
     album.add("no bucket.jpg", bucket="no-such-bucket")
     album.add("odd.jpg", version=album.photo("odd.jpg", b"\xff\xd8\xff no image"))
@@ -89,8 +89,8 @@ def test_photos_that_cannot_be_had_are_no_error(album: Album, report: Report) ->
     }
 
 
-def test_what_the_worker_refused_is_not_decoded(album: Album, report: Report) -> None:
-    """A file that broke the confined decoders is not given to one without confinement."""
+def test_files_the_worker_refused_are_not_decoded(album: Album, report: Report) -> None:
+    """A file that broke the confined decoders is not opened by unconfined ones."""
     album.add("bad.png", NotAnImageError("no"), version=album.photo("bad.png", nobody()))
 
     page = report()
@@ -102,27 +102,27 @@ def test_what_the_worker_refused_is_not_decoded(album: Album, report: Report) ->
 def test_a_large_file_is_not_read(
     album: Album, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond the limit of bytes, the photo stays where it is."""
+    """Larger than the limit, it is left out."""
     monkeypatch.setattr(photos, "MAX_BYTES", 1000)
     album.add("large.jpg", version=album.photo("large.jpg", person()))
 
     assert report().photos == {"large.jpg": "too_large"}
 
 
-def test_photos_stand_with_their_results(album: Album, report: Report) -> None:
-    """However the downloads overtake each other, each result has its own photo."""
-    for number in range(60):
+def test_each_result_has_its_own_photo(album: Album, report: Report) -> None:
+    """In whatever order the downloads finish."""
+    for number in range(40):
         picture = Image.new("RGB", (100 + number, 100), (number, 0, 0))
         version = album.photo(f"{number:02}.png", encode(picture, "PNG"))
         album.add(f"{number:02}.png", seen_person(), version=version)
 
     page = report()
 
-    assert [page.picture(number).width for number in range(60)] == list(range(100, 160))
+    assert [page.picture(number).width for number in range(40)] == list(range(100, 140))
 
 
 def test_without_photos_nothing_is_asked_of_s3(album: Album, report: Report) -> None:
-    """Results are shown on a plain ground, and it is said that photos were left out."""
+    """Results are shown on a plain background, and marked as left out."""
     album.add("a.jpg", version=Version("feed", None))
 
     assert report(with_photos=False).photos == {"a.jpg": "left_out"}
