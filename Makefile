@@ -61,7 +61,7 @@ OLDEST_NODE := 20.19
 NODE_FITS := $(shell command -v npm >/dev/null && node -p "\
 	'$(OLDEST_NODE)'.localeCompare(process.versions.node, 'en', { numeric: true }) <= 0" 2>/dev/null)
 
-# Compiler, linter and formatter of JavaScript; and the types of what the example imports.
+# The JavaScript tools, and the packages that the example imports, for their types.
 LINT_ENVIRONMENT := $(if $(filter true,$(NODE_FITS)),lint/node_modules/.environment)
 EXAMPLE_ENVIRONMENT := examples/read-landmarks/node_modules/.environment
 
@@ -113,6 +113,8 @@ bench: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## compare the worker with bare Media
 	$(BENCH_VENV)/bin/python image/fetch_models.py --complexity 2
 	$(BIN)/python -m bench --blog-python $(BENCH_VENV)/bin/python $(if $(IMAGES),--images "$(IMAGES)") \
 		$(if $(ROUNDS),--rounds $(ROUNDS))
+	$(BIN)/landmarks demo --output build/bench/demo >/dev/null
+	$(BIN)/python -m bench.report_page build/bench/demo/report.html
 
 .PHONY: cost
 cost: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## update the tables and the plot of docs/cost.md (ADOPT=1 adopts the figures of build/bench.json)
@@ -138,7 +140,7 @@ format-javascript: $(LINT_ENVIRONMENT)
 	$(ESLINT) --fix
 else
 check-javascript format-javascript:
-	@echo "no npm with Node $(OLDEST_NODE) or newer: JavaScript was not checked" >&2; test "$(CI)" != true
+	@echo "no npm with Node $(OLDEST_NODE) or newer: the JavaScript was not checked" >&2; test "$(CI)" != true
 endif
 
 .PHONY: check-lowest
