@@ -46,7 +46,11 @@ class Tab:
     def show(self, key: str) -> None:
         """Follow a link to a result within the page."""
         self.script("location.hash = arguments[0]", urlencode({"key": key}, quote_via=quote))
-        self.wait_for(lambda: self.one("#detail").is_displayed())
+        self.wait_for(lambda: "bucket" in (link := self.address()) and link["key"] == key)
+
+    def wait_for_text(self, css: str, text: str) -> None:
+        """Wait until the only element that matches has this text."""
+        self.wait_for(lambda: self.texts(css) == [text])
 
     def wait_for(self, condition: Callable[[], Any]) -> None:
         """Wait until something is true."""
@@ -85,7 +89,7 @@ class Tab:
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Drag with the mouse."""
-        left = {"button": "left", "buttons": 1, "clickCount": 1}
+        left: dict[str, Any] = {"button": "left", "buttons": 1, "clickCount": 1}
         self._mouse("mousePressed", *start, **left)
         self._mouse("mouseMoved", *end, **left)
         self._mouse("mouseReleased", *end, **left)

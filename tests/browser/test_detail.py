@@ -137,7 +137,7 @@ def test_a_point_says_what_it_is(tab: Tab, page: Path, gallery: Gallery) -> None
         places = stored.pixels(f"{group}_landmarks")
         assert places is not None
         tab.point_at(*tab.box(circle(group, number)).centre)
-        tab.wait_for(lambda words=words: tab.texts(".tip strong") == [words])
+        tab.wait_for_text(".tip strong", words)
 
         z = getattr(stored, f"{group}_landmarks")[number][2]
         _, name, *facts = tab.texts(".tip > *")
@@ -281,7 +281,7 @@ def test_the_key_is_copied(tab: Tab, page: Path) -> None:
         " { value: { writeText: async (text) => { window.copied = text; } } })"
     )
     tab.press("c")
-    tab.wait_for(lambda: tab.text("#copy") == "Copied")
+    tab.wait_for_text("#copy", "Copied")
     assert tab.script("return window.copied") == TEXT
 
     tab.press(Keys.ARROW_LEFT)

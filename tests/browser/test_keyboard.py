@@ -20,7 +20,7 @@ def focused_key(tab: Tab) -> str | None:
 def test_tab_stops_at_every_control_and_at_one_card(tab: Tab, page: Path) -> None:
     """Each of them once, with an outline that shows where the focus is."""
     tab.open(page)
-    visited = []
+    visited: list[str] = []
     while not (visited and visited[-1].startswith("card")):
         tab.press(Keys.TAB)
         visited.append(tab.focused())
