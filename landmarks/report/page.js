@@ -407,11 +407,8 @@ function handStrokes(hand, frame, side) {
 
 // --- small pictures, on a canvas ---
 
-// How much of its light a photo keeps when it is toggled off.
-const DIMMED = 0.16;
-
-// A phone's higher density would cost memory and show no more.
-const MAX_DENSITY = 2;
+const DIMMED = 0.16; // how much of its light a photo keeps when it is toggled off
+const MAX_DENSITY = 2; // a phone's higher density would cost memory and show no more
 
 /** @type {(canvas: HTMLCanvasElement, size: Size, photo: HTMLImageElement | null, figure: Figure) => void} */
 function paint(canvas, size, photo, figure) {
@@ -553,9 +550,7 @@ function fillOutcome(status, count, total) {
 
 const PLOT_HEIGHT = 132;
 const MARGIN = { left: 40, right: 18, top: 10, bottom: 36 };
-
-// The width of a label at the axis.
-const TICK_PIXELS = 56;
+const TICK_PIXELS = 56; // the width of a label at the axis
 
 /** @type {(title: string, draw: (width: number) => Element[]) => HTMLElement} */
 function plot(title, draw) {
@@ -729,11 +724,8 @@ function fillTheme() {
 
 // --- gallery: a card for each result, painted while it is near the window ---
 
-// How far outside of the window cards are painted.
-const AHEAD = '600px 0px';
-
-// Time for painting in each frame of 16 ms; the rest is the browser's.
-const PAINTING_MS = 7;
+const AHEAD = '600px 0px'; // how far outside of the window cards are painted
+const PAINTING_MS = 7; // of each frame of 16 ms; the rest is the browser's
 
 const cards = results.map(cardOf);
 const cardsByItem = new Map(cards.map((card) => [/** @type {Element | null} */ (card.item), card]));
@@ -950,12 +942,8 @@ const focusCard = (result) => cards[result.index].button.focus();
 const MAX_ZOOM = 24;
 const WHEEL_STEP = 0.0016;
 const BUTTON_STEP = 1.5;
-
-// Touchpads send a pinch as small turns of the wheel with Ctrl.
-const PINCH_FACTOR = 5;
-
-// Fingers tremble: a shorter way is a tap.
-const TAP_PIXELS = 6;
+const PINCH_FACTOR = 5; // touchpads send a pinch as small turns of the wheel with Ctrl
+const TAP_PIXELS = 6; // a finger that moves less has tapped
 
 // The part of the picture that is shown.
 const view = { size: { width: 1, height: 1 }, zoom: 1, middle: { x: 0.5, y: 0.5 } };
@@ -1281,8 +1269,7 @@ function linePath({ places, colour, width, opacity }, scale) {
 
 // --- points: every landmark of the large picture is a circle that says what it is ---
 
-// How near to a point the pointer has to be, in pixels of the screen.
-const REACH = 16;
+const REACH = 16; // how near to a point the pointer has to be, in pixels of the screen
 
 /** @type {Record<Feature, string>} */
 const FEATURE_WORDS = { oval: 'face oval', brows: 'brow', eyes: 'eye', lips: 'lips' };
