@@ -84,7 +84,7 @@ class PollerProcess:
     def __enter__(self) -> Self:
         """Start and return at once, while it warms up."""
         path = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH"))))
-        command = ["-P", "-m", "landmarks.local.leashed_poller", str(os.getpid())]
+        command = ["-P", "-m", "worker.poller", "--stop-with", str(os.getpid())]
         options = ["--wait-seconds", str(_WAIT_SECONDS)]
         with self.log.path.open("wb") as file:
             self._process = subprocess.Popen(

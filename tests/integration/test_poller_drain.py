@@ -1,72 +1,69 @@
-"""How the poller ends, and how it keeps what it has: drain, leases, and what is given back."""
+"""How the poller stops, and keeps messages invisible while it works on them."""
 
-import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from tests.conftest import MakeHandler
 from tests.fakes import Cloud, Context, nobody
-from tests.integration.test_poller import ROOT, children, environment, wait_until
+from tests.integration.test_poller import make_poller, wait_until
+from worker.batch import BeforeRetry
 from worker.handler import InvocationContext
-from worker.poller.health import Health
-from worker.poller.leases import Leases
-from worker.poller.loop import Pace, Poller, Record, describe_queue
-
-_CAUGHT = re.compile(r"SigCgt:\s+([0-9a-f]+)")
+from worker.poller.heartbeat import Heartbeat
+from worker.poller.loop import Poller, describe_queue, record_of
 
 
 class Busy:
-    """A handler that is busy until it is let go, and says what it was given."""
+    """A handler that keeps its batches until it is released."""
+
+    detectors_failing = False
 
     def __init__(self) -> None:
-        """Be busy with the first batch."""
+        """Busy from the first batch on."""
         self.batches: list[list[Mapping[str, Any]]] = []
         self.release = threading.Event()
 
-    def handle(self, event: Mapping[str, Any], _context: InvocationContext) -> Mapping[str, Any]:
-        """Do everything, at long last."""
+    def handle(
+        self,
+        event: Mapping[str, Any],
+        context: InvocationContext,
+        *,
+        before_retry: BeforeRetry | None = None,
+    ) -> Mapping[str, Any]:
+        """Report no failure, at long last."""
+        del context, before_retry
         self.batches.append(event["Records"])
-        assert self.release.wait(30)
+        assert self.release.wait(120)
         return {"batchItemFailures": []}
 
-    def bodies(self) -> set[str]:
+    def bodies(self) -> list[str]:
         """Of all messages that it was given."""
-        return {record["body"] for batch in self.batches for record in batch}
+        return [record["body"] for batch in self.batches for record in batch]
 
 
 @contextmanager
-def polling(cloud: Cloud, handler: Any, **pace: int) -> Iterator[tuple[Poller, list[bool]]]:  # noqa: ANN401, any handler
+def polling(cloud: Cloud, handler: Busy, **options: int) -> Iterator[tuple[Poller, list[bool]]]:
     """A poller in a thread; the list gets what `run` returns."""
-    client = boto3.client("sqs")
-    queue = describe_queue(client, cloud.stack.queue_url)
-    leases = Leases(client, queue.url, queue.visibility_seconds)
-    poller = Poller(
-        client, queue, handler, leases, pace=Pace(wait_seconds=1, **pace), health=Health(60)
-    )
+    poller = make_poller(cloud, handler, **options)
     results: list[bool] = []
     thread = threading.Thread(target=lambda: results.append(poller.run()))
     thread.start()
     try:
         yield poller, results
     finally:
-        if isinstance(handler, Busy):
-            handler.release.set()
+        handler.release.set()
         if not results:
             poller.stop()
         thread.join()
 
 
 def visible(cloud: Cloud) -> int:
-    """How many messages anybody could receive now."""
+    """How many messages any consumer could receive now."""
     answer = boto3.client("sqs").get_queue_attributes(
         QueueUrl=cloud.stack.queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )
@@ -74,12 +71,12 @@ def visible(cloud: Cloud) -> int:
 
 
 def send(cloud: Cloud, count: int) -> None:
-    """Send so many messages, each its own number."""
+    """Send messages, each its own number."""
     cloud.send(*(str(number) for number in range(count)))
 
 
-def test_next_batch_is_at_hand_while_one_is_worked_on(cloud: Cloud) -> None:
-    """Of 25 messages ten are with the handler and ten wait for it; five are others' to take."""
+def test_next_batch_is_received_while_one_is_worked_on(cloud: Cloud) -> None:
+    """Of 25 messages ten are being handled and ten wait; five are for other consumers."""
     send(cloud, 25)
     busy = Busy()
 
@@ -106,122 +103,129 @@ def test_batches_are_handed_over_together(cloud: Cloud) -> None:
     assert len(busy.bodies()) == 30
 
 
-def test_stopping_gives_back_what_has_not_been_begun(cloud: Cloud) -> None:
-    """What waited for its turn is visible at once; what was begun is finished and deleted."""
+def test_stopping_releases_waiting_messages(cloud: Cloud) -> None:
+    """What waited for its turn is visible at once; what had begun is finished and deleted."""
     send(cloud, 25)
     busy = Busy()
 
     with polling(cloud, busy) as (poller, results):
         wait_until(lambda: bool(busy.batches) and visible(cloud) == 5)
         poller.stop()
-        wait_until(lambda: visible(cloud) == 15, seconds=3)
+        wait_until(lambda: visible(cloud) == 15)
         busy.release.set()
+        wait_until(lambda: bool(results))
 
     assert results == [True]
     assert (visible(cloud), cloud.queued()) == (15, 15)
 
 
-def test_what_does_not_end_in_the_drain_time_is_given_back(cloud: Cloud) -> None:
-    """After it `run` returns, and others can receive every message."""
+@pytest.mark.parametrize(("drain_seconds", "stops"), [(1, 1), (600, 2)], ids=["time", "second"])
+def test_unfinished_messages_go_back_to_the_queue(
+    drain_seconds: int, stops: int, cloud: Cloud
+) -> None:
+    """After the drain time, or a second stop, others can receive every message."""
     send(cloud, 3)
     busy = Busy()
 
-    with polling(cloud, busy, drain_seconds=1) as (poller, results):
-        wait_until(lambda: busy.bodies() == {"0", "1", "2"})
-        poller.stop()
-        asked = time.monotonic()
-        wait_until(lambda: bool(results), seconds=5)
-        seconds = time.monotonic() - asked
-        assert visible(cloud) == 3
-
-    assert results == [False]
-    assert 0.9 < seconds < 3
-
-
-def test_second_stop_ends_the_drain(cloud: Cloud) -> None:
-    """Whoever asks twice does not want to wait; nothing is lost by it."""
-    send(cloud, 3)
-    busy = Busy()
-
-    with polling(cloud, busy, drain_seconds=60) as (poller, results):
+    with polling(cloud, busy, drain_seconds=drain_seconds) as (poller, results):
         wait_until(lambda: len(busy.bodies()) == 3)
-        poller.stop()
-        poller.stop()
-        wait_until(lambda: bool(results), seconds=1)
-        wait_until(lambda: visible(cloud) == 3, seconds=3)  # after a poll that was under way
+        for _ in range(stops):
+            poller.stop()
+        wait_until(lambda: bool(results))
+        wait_until(lambda: visible(cloud) == 3)  # after a poll that was under way
 
     assert results == [False]
 
 
-def test_lease_outlasts_the_visibility_timeout(cloud: Cloud) -> None:
-    """Twice the queue's visibility timeout, a batch and the one behind it are nobody else's."""
-    cloud.allow_receives(5, visibility_seconds=2)
+def test_messages_outlast_the_visibility_timeout(cloud: Cloud) -> None:
+    """A batch, and the one that waits behind it, stay invisible for longer than the timeout."""
+    cloud.allow_receives(5, visibility_seconds=3)
     send(cloud, 12)
     busy = Busy()
 
-    with polling(cloud, busy, batch_seconds=20):
+    with polling(cloud, busy, batch_seconds=100):
         wait_until(lambda: visible(cloud) == 0)
-        deadline = time.monotonic() + 4
-        while time.monotonic() < deadline:
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
             assert visible(cloud) == 0
             time.sleep(0.1)
         busy.release.set()
         wait_until(lambda: cloud.queued() == 0)
 
-    assert sorted(len(batch) for batch in busy.batches) == [2, 10]
+    assert sorted(map(len, busy.batches)) == [2, 10]
 
 
-class Postponing(Busy):
-    """A handler that postpones the first message, and is then busy with the others."""
+class Retrying(Busy):
+    """A handler that delays the retry of the first message, and keeps the others."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Postpone in this cloud's queue."""
+        """Delay it in this cloud's queue."""
         super().__init__()
         self._url = cloud.stack.queue_url
 
-    def handle(self, event: Mapping[str, Any], context: InvocationContext) -> Mapping[str, Any]:
-        """Postpone, and do the rest."""
+    def handle(
+        self,
+        event: Mapping[str, Any],
+        context: InvocationContext,
+        *,
+        before_retry: BeforeRetry | None = None,
+    ) -> Mapping[str, Any]:
+        """Delay one, and report it as failed."""
         first = event["Records"][0]
+        assert before_retry
+        before_retry([first["receiptHandle"]])
         boto3.client("sqs").change_message_visibility(
-            QueueUrl=self._url, ReceiptHandle=first["receiptHandle"], VisibilityTimeout=60
+            QueueUrl=self._url, ReceiptHandle=first["receiptHandle"], VisibilityTimeout=600
         )
         super().handle(event, context)
         return {"batchItemFailures": [{"itemIdentifier": first["messageId"]}]}
 
 
-def test_lease_leaves_a_postponement_alone(cloud: Cloud) -> None:
-    """A message that the handler has postponed keeps its delay, while the others' are renewed."""
-    cloud.allow_receives(5, visibility_seconds=1)
-    send(cloud, 2)
-    handler = Postponing(cloud)
+def test_delay_of_a_retry_is_left_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler has set it; only the other messages' visibility is extended."""
+    monkeypatch.setattr("worker.poller.heartbeat._RENEW_AFTER", 0.01)
+    monkeypatch.setattr("worker.poller.heartbeat._CHECK_EVERY", 0.01)
+    extended: list[list[str]] = []
+    really_set = Heartbeat._set_visibility
 
-    with polling(cloud, handler, batch_seconds=20):
-        wait_until(lambda: len(handler.bodies()) == 2)
-        time.sleep(2)  # several renewals
+    def note(self: Heartbeat, handles: list[str], seconds: int) -> Any:  # noqa: ANN401, as it is
+        extended.append(handles)
+        return really_set(self, handles, seconds)
+
+    monkeypatch.setattr(Heartbeat, "_set_visibility", note)
+    send(cloud, 2)
+    handler = Retrying(cloud)
+
+    with polling(cloud, handler):
+        wait_until(lambda: bool(handler.batches) and len(handler.batches[0]) == 2)
+        extended.clear()
+        wait_until(lambda: len(extended) >= 3)
         handler.release.set()
         wait_until(lambda: cloud.queued() == 1)
 
-    time.sleep(1.5)  # longer than a renewal would have lasted
-    assert (visible(cloud), cloud.queued()) == (0, 1)
+    first, second = (record["receiptHandle"] for record in handler.batches[0])
+    assert {handle for handles in extended for handle in handles} == {second}
+    assert first != second
+    assert visible(cloud) == 0
 
 
-def test_drain_gives_back_no_postponed_message(cloud: Cloud) -> None:
-    """Its delay holds; the other one is visible at once."""
+def test_drain_keeps_the_delay_of_a_retry(cloud: Cloud) -> None:
+    """Its message stays invisible; the other one is visible at once."""
     send(cloud, 2)
-    handler = Postponing(cloud)
+    handler = Retrying(cloud)
 
     with polling(cloud, handler, drain_seconds=0) as (poller, results):
         wait_until(lambda: len(handler.bodies()) == 2)
         poller.stop()
         wait_until(lambda: bool(results))
-        wait_until(lambda: visible(cloud) == 1, seconds=3)  # after a poll that was under way
+        wait_until(lambda: visible(cloud) == 1)  # after a poll that was under way
         assert cloud.queued() == 2
 
 
-def test_worker_takes_the_receipts_of_what_it_postpones_only(
+def test_worker_names_only_the_messages_that_it_retries(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """The real handler: the lease of a finished message holds until it is deleted."""
+    """The real handler: a finished message stays invisible until it is deleted."""
     cloud.put("nobody.png", nobody())
     cloud.send({"key": "nobody.png"}, {"key": "missing.png"})
     client = boto3.client("sqs")
@@ -229,56 +233,25 @@ def test_worker_takes_the_receipts_of_what_it_postpones_only(
     messages = client.receive_message(
         QueueUrl=queue.url, MaxNumberOfMessages=10, AttributeNames=["All"]
     )["Messages"]
-    taken: list[str] = []
-    records = [Record(message, queue.arn, taken.append) for message in messages]
+    retried: list[str] = []
 
-    make_handler(QUEUE_URL=queue.url).handle({"Records": records}, Context())
+    make_handler(QUEUE_URL=queue.url).handle(
+        {"Records": [record_of(message, queue.arn) for message in messages]},
+        Context(),
+        before_retry=retried.extend,
+    )
 
-    (missing,) = (m["ReceiptHandle"] for m in messages if "missing" in m["Body"])
-    assert set(taken) == {missing}
+    assert retried == [m["ReceiptHandle"] for m in messages if "missing" in m["Body"]]
 
 
-def test_lease_that_cannot_be_renewed_ends_nothing(cloud: Cloud) -> None:
-    """While SQS refuses renewals the batch goes on, and what succeeded is deleted."""
+def test_batch_survives_a_failing_heartbeat(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    """While SQS refuses to extend visibility the batch goes on, and is deleted."""
     cloud.allow_receives(5, visibility_seconds=2)
     send(cloud, 1)
-    busy, client = Busy(), boto3.client("sqs")
-    queue = describe_queue(client, cloud.stack.queue_url)
-    elsewhere = Leases(client, f"{queue.url}-gone", queue.visibility_seconds)
-    poller = Poller(client, queue, busy, elsewhere, pace=Pace(wait_seconds=1), health=Health(60))
-    timers = [threading.Timer(1.5, busy.release.set), threading.Timer(1.7, poller.stop)]
-    for timer in timers:
-        timer.start()
+    busy = Busy()
 
-    assert poller.run()
-
-    assert cloud.queued() == 0
-
-
-def catches_sigterm(pid: int) -> bool:
-    """Whether a process has a handler for SIGTERM by now."""
-    caught = _CAUGHT.search(Path(f"/proc/{pid}/status").read_text())
-    return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
-
-
-def test_sigterm_during_the_start_ends_it_well(cloud: Cloud) -> None:
-    """Whoever changes their mind waits for no detector: status 0, no word, no process left."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "worker.poller"],
-        env=environment(cloud),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            wait_until(lambda: catches_sigterm(process.pid))
-            wait_until(lambda: bool(children(process.pid)))
-            detectors = children(process.pid)
-            process.send_signal(signal.SIGTERM)
-            output, errors = process.communicate(timeout=3)
-        finally:
-            process.kill()
-
-    assert (process.returncode, output, errors) == (0, "", "")
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in detectors), seconds=5)
+    with polling(cloud, busy) as (poller, _):
+        poller._heartbeat._queue_url += "-gone"
+        wait_until(lambda: "visibility not changed" in caplog.text)
+        busy.release.set()
+        wait_until(lambda: cloud.queued() == 0)

@@ -1,6 +1,5 @@
-"""The worker in any container: does what Lambda's event source mapping does.
+"""The worker outside Lambda: polls a queue as Lambda's event source mapping would.
 
-`python -m worker.poller` polls SQS, or a stand-in for it, and hands the same events to the
-same handler. Beside that it keeps what it has received, gives back what it can't finish,
-and says whether it is well.
+`python -m worker.poller` hands SQS messages to the same handler in the same events. It also
+extends their visibility while they are worked on, drains on SIGTERM, and answers health checks.
 """

@@ -1,7 +1,8 @@
-"""A queue's messages to the handler, and what succeeded out of the queue.
+"""Receives messages, hands them to the handler, deletes those that succeeded.
 
-The handler is one thread's at a time, because its metrics are. So two receivers take turns: while
-one has the handler, the other deletes what its last batch has done and receives the next.
+Only one thread may use the handler at a time, because its metrics are not thread-safe. So two
+receivers take turns: while one has the handler, the other deletes its last batch and receives
+the next.
 """
 
 import logging
@@ -19,7 +20,8 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 
 from landmarks.errors import ServiceError
 from worker.poller.health import Health
-from worker.poller.leases import Leases
+from worker.poller.heartbeat import Heartbeat
+from worker.poller.options import Options
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -28,53 +30,16 @@ if TYPE_CHECKING:
     from worker.batch import BeforeRetry
     from worker.handler import InvocationContext
 
-
-def record_of(message: "MessageTypeDef", arn: str) -> dict[str, Any]:
-    """A message of the queue `arn` as a record of Lambda's event."""
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message.get("Attributes", {}),
-        "messageAttributes": {
-            name: _attribute(attribute)
-            for name, attribute in message.get("MessageAttributes", {}).items()
-        },
-        "md5OfBody": message.get("MD5OfBody", ""),
-        "eventSource": "aws:sqs",
-        "eventSourceARN": arn,
-        "awsRegion": arn.split(":")[3],
-    }
-
-
-def _attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
-    """A message attribute as Lambda's event, which is JSON, has it."""
-    return {
-        name[0].lower() + name[1:]: b64encode(value).decode() if name == "BinaryValue" else value
-        for name, value in attribute.items()
-    }
-
-
 _LOG = logging.getLogger(__name__)
 
-
-# SQS's own limit, of a receive and of a delete.
-_BATCH: Final = 10
-
-
-_LANES: Final = 2
-
-
-# After SQS itself has failed.
-_PAUSE_SECONDS: Final = 2.0
-
-
-# How often those who wait look whether it is time to stop.
-_GLANCE_SECONDS: Final = 0.1
+_BATCH: Final = 10  # SQS's limit for one receive or delete
+_RECEIVERS: Final = 2
+_OUTAGE_SECONDS: Final = 2.0  # between attempts while SQS fails
+_CHECK_SECONDS: Final = 0.1  # how often waiting threads check whether to stop
 
 
 class EventHandler(Protocol):
-    """What the poller needs of `Handler`."""
+    """What the poller needs of `worker.handler.Handler`."""
 
     @property
     def detectors_failing(self) -> bool:
@@ -101,11 +66,21 @@ class Queue:
     visibility_seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """Stands in for Lambda's context object."""
+
+    deadline: float
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, round((self.deadline - time.monotonic()) * 1000))
+
+
 def describe_queue(client: "SQSClient", url: str) -> Queue:
-    """Ask SQS, as often as it takes while it is out of reach or out of order.
+    """Ask SQS about a queue, and wait while SQS is unreachable or failing.
 
     Raises:
-        ServiceError: there is no such queue for this worker, and waiting would not help.
+        ServiceError: the queue does not exist or this worker may not use it.
     """
     while True:
         try:
@@ -114,70 +89,39 @@ def describe_queue(client: "SQSClient", url: str) -> Queue:
             )["Attributes"]
             return Queue(url, attributes["QueueArn"], int(attributes["VisibilityTimeout"]))
         except (BotoCoreError, ClientError, KeyError) as error:
-            if not _may_pass(error):
+            if not _is_outage(error):
                 raise ServiceError(f"QUEUE_URL={url!r} can't be polled: {error}") from error
             _LOG.warning("queue unavailable", extra={"error_message": str(error)})
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_OUTAGE_SECONDS)
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether an error may be SQS's or the network's, rather than the settings'.
-
-    botocore makes an empty answer of one that was cut short, hence KeyError.
-    """
+def _is_outage(error: Exception) -> bool:
+    """Whether SQS or the network failed, rather than the settings being wrong."""
     if isinstance(error, ClientError):
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         throttled = "Throttl" in error.response["Error"]["Code"]
         return throttled or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    # botocore parses an answer that was cut short as an empty one, hence KeyError.
     return isinstance(error, (NoConnectionError, HTTPClientError, KeyError))
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How much is received and handed over at a time, and how long things may take.
-
-    Attributes:
-        wait_seconds: of one long poll.
-        batches: of ten messages, handed over together.
-        batch_seconds: how long they may take; None is the queue's visibility timeout.
-        drain_seconds: from the first `Poller.stop` to the end of `Poller.run`, at most.
-    """
-
-    wait_seconds: int = 10
-    batches: int = 1
-    batch_seconds: int | None = None
-    drain_seconds: float = 25
-
-
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """Stands for Lambda's context."""
-
-    deadline: float
-
-    def get_remaining_time_in_millis(self) -> int:
-        return max(0, round((self.deadline - time.monotonic()) * 1000))
-
-
 class Poller:
-    """Receives, hands over, deletes what succeeded."""
+    """Polls a queue until it is stopped, and drains."""
 
     def __init__(
         self,
         client: "SQSClient",
         queue: Queue,
         handler: EventHandler,
-        leases: Leases,
-        *,
-        pace: Pace,
+        heartbeat: Heartbeat,
+        options: Options,
         health: Health,
     ) -> None:
-        """Join the parts."""
         self._client = client
         self._queue = queue
         self._handler = handler
-        self._leases = leases
-        self._pace = pace
+        self._heartbeat = heartbeat
+        self._options = options
         self._health = health
         self._turn = threading.Lock()
         self._stopping = threading.Event()
@@ -185,54 +129,49 @@ class Poller:
 
     @property
     def drain_seconds_left(self) -> float:
-        """Until what has been begun has to have ended; infinite before `stop`."""
+        """How long unfinished work may still take; infinite before `stop`."""
         return max(0.0, self._drained_by - time.monotonic())
 
     def stop(self) -> None:
-        """Receive nothing more and have `run` return in time; the second time, at once.
+        """Stop receiving and have `run` return once drained; a second call ends the drain.
 
-        May be called by a signal's handler: nothing here waits for the thread it interrupts.
+        Signal handlers may call it, even while it is running.
         """
         if self._drained_by < float("inf"):
             self._drained_by = time.monotonic()
             return
-        self._drained_by = time.monotonic() + self._pace.drain_seconds
+        self._drained_by = time.monotonic() + self._options.drain_seconds
         self._stopping.set()
 
     def run(self) -> bool:
         """Poll until `stop`.
 
         Returns:
-            whether all that was begun has ended. If not, its messages have been given
-            back to the queue, and threads are left that only the process's end ends.
+            whether the work in progress was finished. If not, its messages are visible to
+            others again, and its threads run on until the process ends.
         """
-        _LOG.info(
-            "polling",
-            extra={
-                "queue": self._queue.arn,
-                "visibility_timeout": self._queue.visibility_seconds,
-            },
-        )
-        self._leases.start()
-        executor = futures.ThreadPoolExecutor(_LANES, thread_name_prefix="lane")
-        lanes = [executor.submit(self._poll) for _ in range(_LANES)]
-        ended = self._wait_for(lanes)
-        given_back = self._leases.give_back()
-        self._leases.close()
+        facts = {"queue": self._queue.arn, "visibility_timeout": self._queue.visibility_seconds}
+        _LOG.info("polling", extra=facts)
+        self._heartbeat.start()
+        executor = futures.ThreadPoolExecutor(_RECEIVERS, thread_name_prefix="receiver")
+        receivers = [executor.submit(self._poll) for _ in range(_RECEIVERS)]
+        finished = self._wait_for(receivers)
+        given_back = self._heartbeat.release()
+        self._heartbeat.close()
         _LOG.info("stopped", extra={"queue": self._queue.arn, "given_back": given_back})
-        for lane in lanes:
-            if lane.done():
-                lane.result()  # raises what should not have happened
-        return ended
+        for receiver in receivers:
+            if receiver.done():
+                receiver.result()  # raises what only a bug can have raised
+        return finished
 
-    def _wait_for(self, lanes: Sequence[futures.Future[None]]) -> bool:
-        """Wait for the lanes, at most as long as a drain may take; returns whether all ended."""
-        running: set[futures.Future[None]] = set(lanes)
+    def _wait_for(self, receivers: Sequence[futures.Future[None]]) -> bool:
+        """Wait until the receivers have ended, or the drain; returns whether all have ended."""
+        running: set[futures.Future[None]] = set(receivers)
         while running and self.drain_seconds_left:
-            done, running = futures.wait(running, timeout=_GLANCE_SECONDS)
+            done, running = futures.wait(running, timeout=_CHECK_SECONDS)
             self._health.tick()
             if done and not self._stopping.is_set():
-                self.stop()  # a lane ends by itself only of a mistake of ours
+                self.stop()  # only a bug ends a receiver before `stop`
         return not running
 
     def _poll(self) -> None:
@@ -241,32 +180,33 @@ class Poller:
                 self._poll_once()
             except (BotoCoreError, ClientError) as error:
                 _LOG.warning("queue unavailable", extra={"error_message": str(error)})
-                self._stopping.wait(_PAUSE_SECONDS)
+                self._stopping.wait(_OUTAGE_SECONDS)
 
     def _poll_once(self) -> None:
         messages = self._receive_all()
-        receipts = [message["ReceiptHandle"] for message in messages]
         if not messages:
             return
+        handles = [message["ReceiptHandle"] for message in messages]
         if not self._wait_for_turn():
-            self._leases.give_back(receipts)
+            self._heartbeat.release(handles)
             return
         try:
             done = self._handle(messages)
         finally:
             self._turn.release()
-            self._leases.end(*receipts)
+            self._heartbeat.remove(handles)
         self._delete(done)
 
     def _receive_all(self) -> list["MessageTypeDef"]:
-        """So many batches as there are at once, and no more than are handed over together."""
-        messages = self._receive(self._pace.wait_seconds)
-        for batches in range(1, self._pace.batches):
+        """Up to as many batches as are handed over together, if they are there."""
+        # A poll that outlasts the drain would receive what has just been given back.
+        messages = self._receive(min(self._options.wait_seconds, self._options.drain_seconds))
+        for batches in range(1, self._options.batches or 1):
             if len(messages) < batches * _BATCH or self._stopping.is_set():
                 break
             try:
                 messages += self._receive(0)
-            except (BotoCoreError, ClientError) as error:  # there is work in hand
+            except (BotoCoreError, ClientError) as error:  # handle what has arrived
                 _LOG.warning("queue unavailable", extra={"error_message": str(error)})
                 break
         return messages
@@ -280,13 +220,13 @@ class Poller:
             MessageAttributeNames=["All"],
         )
         messages = received.get("Messages", [])
-        self._leases.take([message["ReceiptHandle"] for message in messages])
+        self._heartbeat.add([message["ReceiptHandle"] for message in messages])
         self._health.polled()
         return messages
 
     def _wait_for_turn(self) -> bool:
-        """Wait for the handler; returns False when it is time to stop instead."""
-        while not self._turn.acquire(timeout=_GLANCE_SECONDS):
+        """Wait for the handler; returns False if the poller is to stop instead."""
+        while not self._turn.acquire(timeout=_CHECK_SECONDS):
             if self._stopping.is_set():
                 return False
         if self._stopping.is_set():
@@ -295,19 +235,18 @@ class Poller:
         return True
 
     def _handle(self, messages: Sequence["MessageTypeDef"]) -> Sequence["MessageTypeDef"]:
-        """Hand messages over; returns those that need not come again."""
-        seconds = self._pace.batch_seconds or self._queue.visibility_seconds
-        context = _Context(time.monotonic() + seconds)
+        """Hand messages over; returns those to delete."""
+        seconds = self._options.batch_seconds or self._queue.visibility_seconds
         records = [record_of(message, self._queue.arn) for message in messages]
         self._health.began(seconds)
         try:
             answer = self._handler.handle(
                 {"Records": records},
-                context,
-                before_retry=lambda handles: self._leases.end(*handles),
+                _Context(time.monotonic() + seconds),
+                before_retry=self._heartbeat.remove,
             )
         except Exception:  # noqa: BLE001, logged with its traceback
-            # As for Lambda: an invocation that fails is a batch that comes again.
+            # As with Lambda: the messages of a failed invocation are received again.
             _LOG.exception("invocation failed")
             return []
         finally:
@@ -325,5 +264,31 @@ class Poller:
                 ],
             )
             for failure in answer.get("Failed", []):
-                # It comes again, and is then found to be done.
+                # It will be received again, and skipped as a duplicate.
                 _LOG.warning("message not deleted", extra={"error_message": failure.get("Message")})
+
+
+def record_of(message: "MessageTypeDef", queue_arn: str) -> dict[str, Any]:
+    """A message as a record of the event that Lambda would get."""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {
+            name: _attribute(attribute)
+            for name, attribute in message.get("MessageAttributes", {}).items()
+        },
+        "md5OfBody": message.get("MD5OfBody", ""),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": queue_arn.split(":")[3],
+    }
+
+
+def _attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
+    """Names begin in lower case there, and JSON has binary values as base64."""
+    return {
+        name[0].lower() + name[1:]: b64encode(value).decode() if name == "BinaryValue" else value
+        for name, value in attribute.items()
+    }
