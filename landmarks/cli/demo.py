@@ -1,8 +1,10 @@
 """`landmarks demo`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -11,33 +13,39 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from landmarks.cli.terminal import STATUS_COLOURS, counted, escaped
-from landmarks.groups import Landmarks
-from landmarks.item import LandmarkItem, landmarks_of
-from landmarks.local.output import DemoFiles
-from landmarks.local.run import DemoResults
-from worker.model import mediapipe_version
+from landmarks.cli.progress import Progress
+from landmarks.cli.terminal import STATUS_COLOURS, counted, one_line
+from landmarks.local.worker_process import checked_settings
+from landmarks.result import LandmarkResult
 
-_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+if TYPE_CHECKING:
+    from landmarks.cli.dead_letter_queue import DeadLetter
+    from landmarks.local.demo_run import DemoRun
+    from worker.settings import Settings
 
-
-_EXISTING_FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
+_FOOTNOTE: Final = (
+    "score: how sure the person detector is, 0 to 1\n"
+    "ms: from the worker taking up the job to its landmarks, all waiting included"
+)
+_LABEL_CHARACTERS: Final = 14
+_MAX_REMARKS: Final = 10  # of one kind; results.json has them all
+_ALWAYS_SHOWN: Final = ("duplicates", "dead letters")
 
 
 @click.command()
 @click.option(
     "--images",
-    type=_EXISTING_FOLDER,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Your own photos, with all folders below, instead of the samples.",
+    help="Your own photos, including subfolders, instead of the samples.",
 )
 @click.option(
     "--output",
-    type=_FOLDER,
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
     default=Path("build/demo"),
     show_default=True,
-    help="Where report, overlays, results.json and the worker's log go.",
+    help="Folder for report, overlays, results.json and the worker's log.",
 )
 def demo(images: Path | None, output: Path) -> None:
     """Run the worker on this machine, without an AWS account.
@@ -46,174 +54,114 @@ def demo(images: Path | None, output: Path) -> None:
     The worker is the real one: its settings, such as MODEL_COMPLEXITY, are read
     from the environment.
     """
-    # Imported late: --help needs none of it, and the embedded services alone take a second.
-    from landmarks.cli.progress import Progress  # noqa: PLC0415
-    from landmarks.local.output import DemoFiles  # noqa: PLC0415
-    from landmarks.local.run import checked_settings  # noqa: PLC0415
-    from landmarks.local.samples import folder_photos, samples  # noqa: PLC0415
+    settings, left_out = checked_settings(), 0
+    with TemporaryDirectory() as folder, Progress() as progress:
+        # moto takes a second to import, and without the extra --help works all the same.
+        from landmarks.local.samples import folder_messages, sample_messages  # noqa: PLC0415
 
-    settings, files = checked_settings(), DemoFiles(output)
-    assignment = folder_photos(images, except_below=files.overlays) if images else samples()
-    with Progress() as progress:
+        if images:
+            messages, left_out = folder_messages(images, output=output / "overlays")
+        else:
+            messages = sample_messages(Path(folder))
         progress.stage("Starting S3, SQS and DynamoDB")
-        from landmarks.cli.demo import print_summary  # noqa: PLC0415
-        from landmarks.local.run import run_demo  # noqa: PLC0415
+        from landmarks.local.demo_run import run_demo  # noqa: PLC0415, as above
 
-        results = run_demo(assignment, files, settings, progress)
-    print_summary(Console(), results, files, left_out=assignment.left_out)
-    if results.without_result:
-        raise click.ClickException(f"not every photo has a result: {files.log} says why")
-
-
-_NOTHING: Final = "-"
+        run = run_demo(messages, output, progress)
+    _print(Console(), run, settings, left_out)
+    if run.without_result:
+        log = run.files["worker's log"]
+        raise click.ClickException(f"not every photo has a result: {log} says why")
 
 
-_LABEL_CHARACTERS: Final = 14
-
-
-# Beyond these, the results file has the rest.
-_MAX_LISTED: Final = 10
-
-
-_MAX_CHARACTERS: Final = 160
-
-
-_END_CHARACTERS: Final = 40
-
-
-_FOOTNOTE: Final = (
-    "score: how sure the person detector is, 0 to 1\n"
-    "ms: from the worker taking up the job to its landmarks, all waiting included"
-)
-
-
-def print_summary(
-    console: Console, results: DemoResults, files: DemoFiles, *, left_out: int = 0
-) -> None:
-    """Print a table of the results and, below it, what is not in it.
-
-    Args:
-        console: where to.
-        results: of the demo.
-        files: that it has written.
-        left_out: how many files were there that were not sent.
-    """
-    console.print(*_headline(results), sep="\n", end="\n\n")
-    console.print(_table(results))
+def _print(console: Console, run: "DemoRun", settings: "Settings", left_out: int) -> None:
+    photos = counted(len(run.results) + len(run.without_result), "photo")
+    messages = counted(run.messages, "message")
+    model = f"MediaPipe {version('mediapipe')}, model complexity {settings.model.model_complexity}"
+    detectors = f"{counted(settings.detectors, 'detector')}, their start included"
+    console.print(Text(f"{photos} and {messages}, done in {run.seconds:.1f} s", "bold"))
+    console.print(Text(f"{model}, {detectors}\n", "dim"))
+    console.print(_table(run))
     console.print(Text(f"\n{_FOOTNOTE}\n", "dim"))
-    console.print(_remarks(results, left_out))
+    console.print(_remarks(run, left_out))
     console.print()
-    paths = {
-        "report": files.report,
-        "overlays": files.overlays,
-        "results": files.results,
-        "worker's log": files.log,
-    }
-    for label, path in paths.items():
-        # In one piece, to be copied.
-        console.print(_label(label) + _link(path), soft_wrap=True)
+    for label, path in run.files.items():
+        link = Text(one_line(str(path)), Style(link=path.resolve().as_uri()))
+        console.print(_label(label) + link, soft_wrap=True)  # in one piece, to be copied
 
 
-def _shown(text: str) -> str:
-    """Text from outside, without what could move a terminal's cursor; of long text, both ends."""
-    shown = escaped(text)
-    if len(shown) <= _MAX_CHARACTERS:
-        return shown
-    return f"{shown[: _MAX_CHARACTERS - _END_CHARACTERS]} ... {shown[-_END_CHARACTERS:]}"
-
-
-def _headline(results: DemoResults) -> tuple[Text, Text]:
-    settings, photos = results.settings, len(results.items) + len(results.without_result)
-    messages, seconds = counted(results.messages, "message"), f"{results.seconds:.1f} s"
-    model = f"MediaPipe {mediapipe_version()}, model complexity {settings.model.model_complexity}"
-    detectors = counted(settings.detectors, "detector")
-    return (
-        Text(f"{counted(photos, 'photo')} and {messages}, done in {seconds}", "bold"),
-        Text(f"{model}, {detectors}, their start included", "dim"),
-    )
-
-
-def _table(results: DemoResults) -> Table:
+def _table(run: "DemoRun") -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     table.add_column("key", overflow="fold")
     table.add_column("status", no_wrap=True)
     table.add_column("found", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("ms", justify="right", no_wrap=True)
-    rows = [(item.object_key, _cells(item)) for item in results.items]
-    rows += [(key, (Text("no result", "red"),)) for key in results.without_result]
+    rows = [(result.key, _cells(result)) for result in run.results]
+    rows += [(key, (Text("no result", "red"),)) for key in run.without_result]
     for key, cells in sorted(rows, key=lambda row: row[0]):
-        table.add_row(Text(_shown(key)), *cells)
+        table.add_row(Text(one_line(key)), *cells)
     return table
 
 
-def _cells(item: LandmarkItem) -> tuple[Text, ...]:
-    colour = STATUS_COLOURS[item.status]
-    landmarks = landmarks_of(item)
-    found = _found(landmarks) or _NOTHING
-    score = _NOTHING if landmarks.pose_score is None else f"{landmarks.pose_score:.2f}"
+def _cells(result: LandmarkResult) -> tuple[Text, ...]:
+    colour = STATUS_COLOURS[result.status]
     return (
-        Text(item.status, colour),
-        Text(item.error_code, colour) if item.error_code else Text(found),
-        Text(score),
-        Text(f"{item.duration_ms.total:,}"),
+        Text(result.status, colour),
+        Text(result.error_code, colour) if result.error_code else Text(_found(result)),
+        Text("-" if result.pose_score is None else f"{result.pose_score:.2f}"),
+        Text("-" if result.duration_ms is None else f"{result.duration_ms.total:,}"),
     )
 
 
-def _found(landmarks: Landmarks) -> str:
-    left, right = landmarks.left_hand_landmarks, landmarks.right_hand_landmarks
+def _found(result: LandmarkResult) -> str:
+    left = result.left_hand_landmarks is not None
+    right = result.right_hand_landmarks is not None
     groups = {
-        "pose": landmarks.pose_landmarks is not None,
-        "face": landmarks.face_landmarks is not None,
-        "both hands": left is not None and right is not None,
-        "left hand": left is not None and right is None,
-        "right hand": right is not None and left is None,
+        "pose": result.pose_landmarks is not None,
+        "face": result.face_landmarks is not None,
+        "both hands": left and right,
+        "left hand": left and not right,
+        "right hand": right and not left,
     }
-    return " · ".join(name for name, found in groups.items() if found)
+    return " · ".join(name for name, found in groups.items() if found) or "-"
 
 
-def _remarks(results: DemoResults, left_out: int) -> Table:
-    failed = [(item.object_key, item.error_message) for item in results.items if item.error_code]
-    dead = [(letter["body"], _why_dead(letter)) for letter in results.dead_letters]
+def _remarks(run: "DemoRun", left_out: int) -> Table:
+    """What the table does not say, under labels."""
+    others = [(f"{counted(left_out, 'file')} not named like images", "")]
+    remarks = {
+        "failed": [(r.key, r.error_message or "") for r in run.results if r.error_code],
+        "duplicates": [(job["key"], "") for job in run.duplicates],
+        "dead letters": [(letter.body, _reason(letter)) for letter in run.dead_letters],
+        "not drawn": list(run.not_drawn.items()),
+        "left out": others if left_out else [],
+    }
     grid = Table.grid()
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    if failed:
-        _add_remarks(grid, "failed", failed)
-    _add_remarks(grid, "duplicates", [(job["key"], "") for job in results.duplicates])
-    _add_remarks(grid, "dead letters", dead)
-    if results.not_drawn:
-        _add_remarks(grid, "not drawn", list(results.not_drawn.items()))
-    if left_out:
-        _add_remarks(grid, "left out", [(f"{counted(left_out, 'file')} not named like images", "")])
+    for label, pairs in remarks.items():
+        if pairs or label in _ALWAYS_SHOWN:
+            for number, line in enumerate(_lines(pairs)):
+                grid.add_row(_label("" if number else label), line)
     return grid
 
 
-def _add_remarks(grid: Table, label: str, remarks: Sequence[tuple[str, str]]) -> None:
-    """Add rows of one label: what it is about, and below it the reason."""
-    lines = [
-        Text(_shown(line), style)
-        for about, reason in remarks[:_MAX_LISTED]
-        for line, style in ((about, ""), (reason, "dim"))
-        if line
-    ]
-    if len(remarks) > _MAX_LISTED:
-        lines.append(Text(f"... and {len(remarks) - _MAX_LISTED} more", "dim"))
-    for number, line in enumerate(lines or [Text("none", "dim")]):
-        grid.add_row(_label("" if number else label), line)
+def _lines(remarks: list[tuple[str, str]]) -> Iterator[Text]:
+    """What each remark is about, and the reason below it."""
+    for about, reason in remarks[:_MAX_REMARKS]:
+        yield Text(one_line(about))
+        if reason:
+            yield Text(one_line(reason), "dim")
+    if len(remarks) > _MAX_REMARKS:
+        yield Text(f"... and {len(remarks) - _MAX_REMARKS} more", "dim")
+    if not remarks:
+        yield Text("none", "dim")
 
 
-def _why_dead(letter: Mapping[str, Any]) -> str:
-    code, message = letter["error_code"], letter["error_message"]
-    return f"{code}: {message}" if code else str(message)
-
-
-def _link(path: Path) -> Text:
-    """A path, short where it can be, to click on where the terminal can."""
-    full = path.resolve()
-    here = Path.cwd()
-    shown = full.relative_to(here) if full.is_relative_to(here) else full
-    return Text(_shown(str(shown)), Style(link=full.as_uri()))
+def _reason(letter: "DeadLetter") -> str:
+    if letter.error_code:
+        return f"{letter.error_code}: {letter.error_message}"
+    return "received too often without success"
 
 
 def _label(text: str) -> Text:

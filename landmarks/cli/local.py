@@ -1,22 +1,20 @@
 """`landmarks local`."""
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import boto3
 import click
 
 from landmarks.cli.options import LOCAL_FOLDER
+from landmarks.cli.terminal import counted
+from landmarks.local.session import environment_file, export_lines
+from landmarks.local.worker_process import WorkerProcess, checked_settings
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from landmarks.local.samples import Photo
-    from landmarks.local.session import LocalFiles, Served
-
-_LOOK_SECONDS: Final = 0.5
-
-
+_CHECK_SECONDS: Final = 0.5
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
 
 
@@ -27,14 +25,14 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost")
     default=5000,
     show_default=True,
     metavar="PORT",
-    help="Where the services listen; 0 takes a free one.",
+    help="Port to listen on; 0 takes a free one.",
 )
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
     metavar="ADDRESS",
-    help="The same; 0.0.0.0 lets containers in, and everybody else.",
+    help="Address to listen on. 0.0.0.0 also accepts connections from other machines.",
 )
 @click.option(
     "--images",
@@ -49,50 +47,63 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost")
     metavar="FOLDER",
     default=LOCAL_FOLDER,
     show_default=True,
-    help="Where the file `environment` and the worker's log go.",
+    help="Folder for the file `environment` and the worker's log.",
 )
 def local(port: int, host: str, images: Path | None, output: Path, *, no_worker: bool) -> None:
     """Run S3, SQS, DynamoDB and the worker here until Ctrl-C.
 
-    Meanwhile other commands work with it by --local, if given in the same folder.
+    Other commands use them with --local, if they are run in the same folder.
 
-    Nothing is kept: the next start begins with the samples, or the photos of
-    --images, in the bucket landmarks-images and with an empty queue.
+    Nothing is kept: each start begins with an empty queue, and with the samples, or the
+    photos of --images, in the bucket landmarks-images.
     """
-    # Imported late: --help needs none of it, and the embedded services alone take a second.
-    from landmarks.local.run import checked_settings  # noqa: PLC0415
-    from landmarks.local.session import LocalFiles, serve  # noqa: PLC0415
+    # moto takes a second to import, and without the extra --help works all the same.
+    from landmarks.local.stack import create_stack, embedded_services  # noqa: PLC0415
 
     if not no_worker:
         checked_settings()
-    place = LocalFiles(output)
-    photos = _photos(images, output)
-    with serve(photos, place, host=host, port=port, with_worker=not no_worker) as served:
-        _describe(served, photos, place, host)
+    with ExitStack() as running:
+        clients = running.enter_context(embedded_services(host, port))
+        stack = create_stack()
+        count = _upload(images, output, stack.bucket)
+        variables = {**clients, **stack.environment}
+        file = running.enter_context(environment_file(output, variables))
+        log = output / "worker.log"
+        process = WorkerProcess(log, stack.environment)
+        worker = None if no_worker else running.enter_context(process)
+        click.echo(export_lines(variables), nl=False)  # standard output is for a shell
+        for line in _description(count, stack.bucket, file, log if worker else None, host):
+            click.echo(line, err=True)
         while True:
-            time.sleep(_LOOK_SECONDS)
-            if served.worker:
-                served.worker.check()
+            time.sleep(_CHECK_SECONDS)
+            if worker:
+                worker.check()
 
 
-def _photos(images: Path | None, output: Path) -> "Sequence[Photo]":
-    from landmarks.local.samples import folder_photos  # noqa: PLC0415, --help needs none of it
-    from landmarks.local.session import sample_photos  # noqa: PLC0415, the same
+def _upload(images: Path | None, output: Path, bucket: str) -> int:
+    """Upload the photos of a folder, or the samples; returns how many."""
+    from landmarks.local.samples import folder_messages, sample_photos  # noqa: PLC0415, as above
 
-    return folder_photos(images, except_below=output).photos if images else sample_photos()
+    s3 = boto3.client("s3")
+    if not images:
+        samples = sample_photos()
+        for key, content in samples.items():
+            s3.put_object(Bucket=bucket, Key=key, Body=content)
+        return len(samples)
+    messages, _ = folder_messages(images, output=output)
+    for message in messages:
+        s3.upload_file(str(message.file), bucket, message.key)
+    return len(messages)
 
 
-def _describe(served: "Served", photos: "Sequence[Photo]", place: "LocalFiles", host: str) -> None:
-    """Standard output gets the lines for a shell; words for people go to the other."""
-    from landmarks.local.session import export_lines  # noqa: PLC0415, --help needs none of it
-
-    click.echo(export_lines(served.variables), nl=False)
-    count = f"{len(photos)} photo{'' if len(photos) == 1 else 's'}"
-    click.echo(f"{count} in s3://{served.stack.bucket}; Ctrl-C stops everything", err=True)
-    if place.folder == LOCAL_FOLDER:
-        click.echo("in another shell: landmarks status --local, and so on", err=True)
-    click.echo(f"for other tools there: . {place.environment}", err=True)
-    if served.worker:
-        click.echo(f"the worker's log: {place.log}", err=True)
+def _description(
+    count: int, bucket: str, environment: Path, log: Path | None, host: str
+) -> Iterator[str]:
+    yield f"{counted(count, 'photo')} in s3://{bucket}; Ctrl-C stops everything"
+    if environment.parent == LOCAL_FOLDER:
+        yield "in another shell: landmarks status --local, and so on"
+    yield f"for other tools there: . {environment}"
+    if log:
+        yield f"the worker's log: {log}"
     if host not in _LOOPBACK:
-        click.echo(f"Warning: whoever reaches this machine reaches {host}'s port too", err=True)
+        yield f"Warning: everyone who can reach this machine can use the port at {host}, too"

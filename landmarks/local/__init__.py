@@ -1,1 +1,1 @@
-"""Services, photographs and the worker on one machine."""
+"""Embedded services, sample photographs and the worker, all on one machine."""

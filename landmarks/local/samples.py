@@ -1,207 +1,167 @@
-"""What the demo uploads: its own samples, or the pictures of a folder."""
+"""Photographs for the demo and the local stack, and messages that ask for their landmarks."""
 
+import hashlib
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
 
+from PIL import Image
+
+from landmarks.cli.enqueue.batches import JobOptions, Message, Position, read_batches
+from landmarks.cli.enqueue.entries import Found, Refusal, Selection
+from landmarks.cli.enqueue.s3_sources import S3Url
+from landmarks.cli.enqueue.sources import FolderSource
 from landmarks.errors import LandmarkError
 
-# Whatever calls itself an image, so that the worker says what it thinks of it.
-IMAGE_SUFFIXES: Final = frozenset(
-    {
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"),
-        *(".gif", ".bmp", ".tif", ".tiff", ".jp2", ".jxl", ".heic", ".heif", ".avif"),
-    }
+# The demo's stack, as `create_stack` names it.
+DEMO: Final = "demo"
+_BUCKET: Final = f"{DEMO}-images"
+
+# The keys that the events in infra-sam/events name.
+SAMPLE_KEYS: Final = ("photos/astronaut.jpg", "photos/café 1+1.jpg")
+
+# Formats that the worker can't read are among them: it says so itself.
+_SUFFIXES: Final = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"),
+    *(".gif", ".bmp", ".tif", ".tiff", ".jp2", ".jxl", ".heic", ".heif", ".avif"),
 )
-
-
-_MAX_KEY_BYTES: Final = 1024  # S3's limit, in UTF-8
-
-
-_NO_IMAGE: Final = b"Milk, bread, two rolls of film\n"
+_SEQUENCER: Final = "0055AED6DCD90281E5"
+_MAX_KEY_BYTES: Final = 1024  # S3's limit
+_SHOPPING_LIST: Final = b"Milk, bread, two rolls of film\n"
 
 
 class NoPhotosError(LandmarkError):
-    """Raised when a folder has nothing for the demo."""
+    """Raised when a folder has no photographs."""
 
     code = "NO_PHOTOS"
 
 
-@dataclass(frozen=True, slots=True)
-class UploadedObject:
-    """What a producer knows about an object.
+def sample_photos() -> Mapping[str, bytes]:
+    """scikit-image's astronaut as a JPEG, under the keys of the sample events."""
+    file = BytesIO()
+    with Image.open(_pictures() / "astronaut.png") as picture:
+        picture.convert("RGB").save(file, "JPEG")
+    return dict.fromkeys(SAMPLE_KEYS, file.getvalue())
 
-    Attributes:
-        bucket: name of its bucket.
-        key: literal.
-        etag: without quotes.
-        size_bytes: of its content.
+
+def sample_messages(folder: Path) -> list[Message]:
+    """Every form of message once, the direct one twice, and one that is unreadable.
+
+    Two photographs show a person, one nobody, and one is not an image: it is made in `folder`.
     """
-
-    bucket: str
-    key: str
-    etag: str
-    size_bytes: int
-
-
-# An object → the body of a message that asks for its landmarks.
-Envelope = Callable[[UploadedObject], str]
-
-
-def direct_message(uploaded: UploadedObject) -> str:
-    """The worker's own form; the bucket is the one of its settings."""
-    return json.dumps({"key": uploaded.key})
+    shopping_list = folder / "shopping list.jpg"
+    shopping_list.write_bytes(_SHOPPING_LIST)
+    astronaut = _message(_direct, "astronaut.png", _pictures() / "astronaut.png")
+    return [
+        astronaut,
+        Message(astronaut.body),
+        _message(_eventbridge, "rocket.jpg", _pictures() / "rocket.jpg"),
+        _message(_s3, "photos/Zürich 1+1/caméra.png", _pictures() / "camera.png"),
+        _message(_sns, shopping_list.name, shopping_list),
+        Message('{"photo": "rocket.jpg"}'),
+    ]
 
 
-def s3_notification(uploaded: UploadedObject) -> str:
-    """What a bucket sends to a queue: keys form-encoded."""
-    return json.dumps(_notification(uploaded))
+def folder_messages(folder: Path, *, output: Path) -> tuple[list[Message], int]:
+    """Direct messages for a folder's photographs, subfolders included, known by their suffixes.
+
+    Keys are paths relative to the folder.
+
+    Args:
+        folder: hidden files and folders in it are ignored.
+        output: another folder to ignore, because the demo writes pictures there.
+
+    Returns:
+        The messages, and how many other files there are.
+
+    Raises:
+        NoPhotosError: there is no photograph.
+    """
+    source = _Folder(FolderSource(folder, S3Url(_BUCKET, "")), output.resolve())
+    batches = list(read_batches([source], Selection(_SUFFIXES), JobOptions(), Position()))
+    messages = [message for batch in batches for message in batch.messages]
+    others = sum(batch.left_out + len(batch.refused) for batch in batches)
+    if not messages:
+        found = f"; files of other kinds: {others}" if others else ""
+        raise NoPhotosError(f"{folder} has no pictures (*.jpg, *.png, *.webp, ...){found}")
+    return messages, others
 
 
-def sns_notification(uploaded: UploadedObject) -> str:
-    """What a bucket sends through a topic."""
-    message = json.dumps(_notification(uploaded))
-    return json.dumps(
-        {"Type": "Notification", "Subject": "Amazon S3 Notification", "Message": message}
-    )
+@dataclass(frozen=True)
+class _Folder:
+    """A folder without hidden files, what is in `output`, and names that can't be keys."""
+
+    source: FolderSource
+    output: Path
+    dated: bool = True
+
+    def entries(self, after: str) -> Iterator[Found]:
+        return filter(self._is_wanted, self.source.entries(after))
+
+    def _is_wanted(self, entry: Found) -> bool:
+        if isinstance(entry, Refusal) or not entry.file:
+            return True
+        hidden = any(part.startswith(".") for part in entry.key.split("/"))
+        # S3 would accept a line feed, but moto doesn't.
+        key = "\n" not in entry.key and len(entry.key.encode()) <= _MAX_KEY_BYTES
+        return key and not hidden and not entry.file.resolve().is_relative_to(self.output)
 
 
-def eventbridge_event(uploaded: UploadedObject) -> str:
-    """What a bucket sends through EventBridge: keys literal."""
-    return json.dumps(
-        {
-            "version": "0",
-            "source": "aws.s3",
-            "detail-type": "Object Created",
-            "detail": {
-                "bucket": {"name": uploaded.bucket},
-                "object": {
-                    "key": uploaded.key,
-                    "size": uploaded.size_bytes,
-                    "etag": uploaded.etag,
-                    "sequencer": _sequencer(),
-                },
-            },
-        }
-    )
+def _pictures() -> Path:
+    return Path(str(files("skimage") / "data"))
 
 
-def _notification(uploaded: UploadedObject) -> Mapping[str, Any]:
+def _message(form: Callable[[str, bytes], Mapping[str, Any]], key: str, file: Path) -> Message:
+    return Message(json.dumps(form(key, file.read_bytes())), _BUCKET, key, file)
+
+
+def _direct(key: str, _content: bytes) -> Mapping[str, Any]:
+    """The worker's own form; the bucket is its default."""
+    return {"key": key}
+
+
+def _s3(key: str, content: bytes) -> Mapping[str, Any]:
+    """A bucket's notification, with a form-encoded key."""
+    facts = {
+        "key": quote_plus(key, safe="/"),
+        "size": len(content),
+        "eTag": _etag(content),
+        "sequencer": _SEQUENCER,
+    }
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": _BUCKET}, "object": facts},
+    }
+    return {"Records": [record]}
+
+
+def _sns(key: str, content: bytes) -> Mapping[str, Any]:
+    """The same through a topic."""
+    return {"Type": "Notification", "Message": json.dumps(_s3(key, content))}
+
+
+def _eventbridge(key: str, content: bytes) -> Mapping[str, Any]:
+    """A bucket's event through EventBridge, with a literal key."""
+    facts = {
+        "key": key,
+        "size": len(content),
+        "etag": _etag(content),
+        "sequencer": _SEQUENCER,
+    }
     return {
-        "Records": [
-            {
-                "eventVersion": "2.1",
-                "eventSource": "aws:s3",
-                "eventName": "ObjectCreated:Put",
-                "s3": {
-                    "bucket": {"name": uploaded.bucket},
-                    "object": {
-                        "key": quote_plus(uploaded.key, safe="/"),
-                        "size": uploaded.size_bytes,
-                        "eTag": uploaded.etag,
-                        "sequencer": _sequencer(),
-                    },
-                },
-            }
-        ]
+        "version": "0",
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": _BUCKET}, "object": facts},
     }
 
 
-def _sequencer() -> str:
-    """As S3's: hexadecimal, later ones larger."""
-    return f"{time.time_ns():018X}"
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A file to upload.
-
-    Attributes:
-        key: what it will be called in the bucket.
-        source: the file, or its content.
-        envelopes: one for every message that asks for it.
-    """
-
-    key: str
-    source: Path | bytes
-    envelopes: tuple[Envelope, ...] = (direct_message,)
-
-    def read(self) -> bytes:
-        """The file's content."""
-        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What one run of the demo does.
-
-    Attributes:
-        photos: to upload and to ask for.
-        strays: bodies of further messages.
-        left_out: how many files of the folder are not among the photos.
-    """
-
-    photos: Sequence[Photo]
-    strays: Sequence[str] = ()
-    left_out: int = 0
-
-    @property
-    def messages(self) -> int:
-        """How many messages it sends."""
-        return len(self.strays) + sum(len(photo.envelopes) for photo in self.photos)
-
-
-def samples() -> Assignment:
-    """Scikit-image's pictures with and without a person, what is no image, and a stray message.
-
-    Each comes through another door of the queue; the astronaut comes twice.
-    """
-    pictures = Path(str(files("skimage") / "data"))
-    return Assignment(
-        photos=(
-            Photo("astronaut.png", pictures / "astronaut.png", (direct_message, direct_message)),
-            Photo("rocket.jpg", pictures / "rocket.jpg", (eventbridge_event,)),
-            Photo("photos/Zürich 1+1/caméra.png", pictures / "camera.png", (s3_notification,)),
-            Photo("shopping list.jpg", _NO_IMAGE, (sns_notification,)),
-        ),
-        strays=('{"photo": "rocket.jpg"}',),
-    )
-
-
-def folder_photos(folder: Path, *, except_below: Path) -> Assignment:
-    """The pictures in a folder and below, known by the ending of their names.
-
-    Hidden files and folders don't count, nor does the folder that the demo
-    itself writes pictures to. Keys are paths relative to the folder.
-
-    Raises:
-        NoPhotosError: there is none.
-    """
-    photos, left_out = [], 0
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if hidden or not path.is_file() or path.resolve().is_relative_to(except_below.resolve()):
-            continue
-        if path.suffix.lower() in IMAGE_SUFFIXES and _is_key(relative.as_posix()):
-            photos.append(Photo(relative.as_posix(), path))
-        else:
-            left_out += 1
-    if not photos:
-        others = f"; files of other kinds: {left_out}" if left_out else ""
-        raise NoPhotosError(f"{folder} has no pictures (*.jpg, *.png, *.webp, ...){others}")
-    return Assignment(photos, left_out=left_out)
-
-
-def _is_key(text: str) -> bool:
-    """Whether it can be a key: a file's name may be longer, or no text at all."""
-    try:
-        # S3 would take a line feed, the embedded one doesn't.
-        return len(text.encode()) <= _MAX_KEY_BYTES and "\n" not in text
-    except UnicodeEncodeError:
-        return False
+def _etag(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""moto's server: one request at a time, and empty at the start."""
+"""moto's server in this process: starts empty, and does one request at a time."""
 
 import json
 import logging
@@ -21,36 +21,33 @@ from werkzeug.serving import make_server
 from landmarks.errors import LandmarkError
 
 _RECEIVE: Final = "AmazonSQS.ReceiveMessage"
-
-
-_LOOK_SECONDS: Final = 0.05
-
+_POLL_SECONDS: Final = 0.05
 
 _Environ = dict[str, Any]
-
-
 _StartResponse = Callable[..., Any]
-
-
 _Application = Callable[[_Environ, _StartResponse], Iterable[bytes]]
 
 
 class AddressError(LandmarkError):
-    """Raised when the services can't listen where they should."""
+    """Raised when the services can't listen on an address."""
 
     code = "ADDRESS_UNAVAILABLE"
 
 
 @contextmanager
 def moto_server(host: str, port: int) -> Iterator[int]:
-    """Serve as long as the block runs; yields the port, which is a free one for 0.
+    """Serve for as long as the block runs; yields the port.
 
-    All that moto keeps is kept once a process: what another server of it held is gone.
+    moto keeps its state per process: starting a server resets it for any other one.
+
+    Args:
+        host: the address to listen on.
+        port: 0 takes a free one.
 
     Raises:
-        AddressError: somebody else listens there, or it is no address of this machine.
+        AddressError: the address is in use, or not this machine's.
     """
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line a request
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # no line per request
     BackendDict.reset()
     with _listening(host, port) as listener:
         actual_port = listener.getsockname()[1]
@@ -76,41 +73,40 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except OSError as error:
-        reason = str(error.strerror).partition(" (while")[0]  # the address is said already
+        reason = str(error.strerror).partition(" (while")[0]  # the address again
         raise AddressError(f"{host}:{port}: {reason}") from error
 
 
 def one_at_a_time(application: _Application) -> _Application:
-    """The application, never entered by two threads.
+    """An application that no two threads enter at once; long polls wait outside.
 
     moto's queues lose a message that is sent while another is deleted, and its tables check a
-    condition and write in two steps. A long poll waits outside of the lock.
+    condition and write in two steps.
     """
     lock = threading.Lock()
 
-    def answer(environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
-        said: list[Any] = []
+    def answer(environ: _Environ, start_response: _StartResponse) -> list[bytes]:
+        head: list[Any] = []
         with lock:
-            content = b"".join(application(environ, lambda *words: said.extend(words)))
-        start_response(*said)
+            content = b"".join(application(environ, lambda *words: head.extend(words)))
+        start_response(*head)
         return [content]
 
-    def serve(environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
-        if environ.get("HTTP_X_AMZ_TARGET") == _RECEIVE:
-            return long_poll(environ, start_response)
-        return answer(environ, start_response)
-
-    def long_poll(environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
+    def long_poll(environ: _Environ, start_response: _StartResponse) -> list[bytes]:
         fields = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         end = time.monotonic() + fields.get("WaitTimeSeconds", 0)
         body = json.dumps({**fields, "WaitTimeSeconds": 0}).encode()
         while True:
-            said: list[Any] = []
+            head: list[Any] = []
             once = {**environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-            (content,) = answer(once, lambda *words, to=said: to.extend(words))
-            if b'"Messages"' in content or time.monotonic() >= end:
-                start_response(*said)
-                return [content]
-            time.sleep(_LOOK_SECONDS)
+            content = answer(once, lambda *words, head=head: head.extend(words))
+            if b'"Messages"' in content[0] or time.monotonic() >= end:
+                start_response(*head)
+                return content
+            time.sleep(_POLL_SECONDS)
+
+    def serve(environ: _Environ, start_response: _StartResponse) -> list[bytes]:
+        polls = environ.get("HTTP_X_AMZ_TARGET") == _RECEIVE
+        return (long_poll if polls else answer)(environ, start_response)
 
     return serve

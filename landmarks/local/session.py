@@ -1,115 +1,31 @@
-"""The local stack for as long as somebody works with it: services, photos, and the worker."""
+"""The file `environment` of `landmarks local`, by which other commands find its stack."""
 
 import os
 import shlex
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import boto3
-from PIL import Image
-
 from landmarks.errors import LandmarkError
-from landmarks.local.samples import Photo
-from landmarks.local.stack import LocalStack, create_stack, embedded_services
-from landmarks.local.worker_process import PollerProcess
 
-# The photographs that infra-sam/events name.
-SAMPLE_KEYS: Final = ("photos/astronaut.jpg", "photos/café 1+1.jpg")
+# A profile could name other endpoints, and a proxy would not find this machine's.
+ISOLATION: Final = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "no_proxy": "127.0.0.1",
+}
 
-
-# All that a client has to know of AWS to come here.
-_CLIENT_VARIABLES: Final = (
-    "AWS_ENDPOINT_URL",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-)
+_FILE: Final = "environment"
+_CONNECT_SECONDS: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFiles:
-    """The files that the local stack writes.
+class NoLocalStackError(LandmarkError):
+    """Raised when no local stack is running."""
 
-    Attributes:
-        folder: of both.
-    """
-
-    folder: Path
-
-    @property
-    def environment(self) -> Path:
-        """What a shell sources to work with the stack."""
-        return self.folder / "environment"
-
-    @property
-    def log(self) -> Path:
-        """What the worker said."""
-        return self.folder / "worker.log"
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A local stack that runs.
-
-    Attributes:
-        stack: the names of its parts.
-        variables: by which clients find it.
-        worker: None where it was left out.
-    """
-
-    stack: LocalStack
-    variables: Mapping[str, str]
-    worker: PollerProcess | None
-
-
-def sample_photos() -> Sequence[Photo]:
-    """The photographs of the sample events, made of the one that scikit-image carries."""
-    file = BytesIO()
-    with Image.open(str(files("skimage") / "data" / "astronaut.png")) as picture:
-        picture.convert("RGB").save(file, "JPEG")
-    return [Photo(key, file.getvalue()) for key in SAMPLE_KEYS]
-
-
-@contextmanager
-def serve(
-    photos: Sequence[Photo], output: LocalFiles, *, host: str, port: int, with_worker: bool
-) -> Iterator[Served]:
-    """Run the stack as long as the block runs; whatever was started has ended after it.
-
-    Args:
-        photos: to upload; no message asks for them.
-        output: where the worker's log goes, and the variables as a file to source, which
-            is removed at the end.
-        host: where the services listen.
-        port: the same; 0 takes a free one.
-        with_worker: whether the worker runs too.
-
-    Raises:
-        AddressError: the services can't listen there.
-    """
-    with embedded_services(host, port):
-        stack = create_stack()
-        _upload(photos, stack)
-        clients = {name: os.environ[name] for name in _CLIENT_VARIABLES}
-        variables = {**clients, **stack.environment}
-        output.folder.mkdir(parents=True, exist_ok=True)
-        output.environment.write_text(export_lines(variables), encoding="utf-8")
-        try:
-            if with_worker:
-                with PollerProcess(output.log, stack.environment) as worker:
-                    yield Served(stack, variables, worker)
-            else:
-                yield Served(stack, variables, None)
-        finally:
-            output.environment.unlink(missing_ok=True)
+    code = "NO_LOCAL_STACK"
 
 
 def export_lines(variables: Mapping[str, str]) -> str:
@@ -117,48 +33,36 @@ def export_lines(variables: Mapping[str, str]) -> str:
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
-def _upload(photos: Sequence[Photo], stack: LocalStack) -> None:
-    s3 = boto3.client("s3")
-    for photo in photos:
-        s3.put_object(Bucket=stack.bucket, Key=photo.key, Body=photo.read())
-
-
-# What `landmarks local` writes: lines for a shell.
-_FILE: Final = "environment"
-
-
-_EXPORT: Final = "export"
-
-
-_CONNECT_SECONDS: Final = 2.0
-
-
-class NoLocalStackError(LandmarkError):
-    """Raised when there is no local stack to work with."""
-
-    code = "NO_LOCAL_STACK"
+@contextmanager
+def environment_file(folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
+    """A file to source, in a folder that is made if it is missing; removed after the block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / _FILE
+    file.write_text(export_lines(variables), encoding="utf-8")
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def local_environment(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which every client goes to the local stack, and nowhere else.
+    """An environment in which every client uses the local stack, and nothing else.
 
     Args:
-        folder: of the local stack's files.
-        environment: what to take over; what it says of AWS is left out.
+        folder: where `landmarks local` writes.
+        environment: what to start from; its AWS variables are dropped.
 
     Raises:
         NoLocalStackError: none is running.
     """
     stack = _read(folder / _FILE)
-    _refuse_unless_up(stack["AWS_ENDPOINT_URL"])
-    return {
-        **{name: value for name, value in environment.items() if not name.startswith("AWS_")},
-        # Profiles can name other endpoints, and so can proxies.
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "no_proxy": "127.0.0.1",
-        **stack,
-    }
+    address = urlsplit(stack["AWS_ENDPOINT_URL"])
+    try:
+        socket.create_connection((address.hostname, address.port), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise _none(f"nothing answers at {address.geturl()}") from error
+    others = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+    return others | ISOLATION | stack
 
 
 def _read(file: Path) -> dict[str, str]:
@@ -166,19 +70,11 @@ def _read(file: Path) -> dict[str, str]:
         lines = file.read_text("utf-8").splitlines()
     except FileNotFoundError as error:
         raise _none(f"there is no {file}") from error
-    exports = [shlex.split(line) for line in lines]
-    return dict(assignment.split("=", 1) for command, assignment in exports if command == _EXPORT)
+    assignments = (shlex.split(line)[1] for line in lines if line.startswith("export "))
+    return dict(assignment.split("=", 1) for assignment in assignments)
 
 
-def _refuse_unless_up(endpoint: str) -> None:
-    address = urlsplit(endpoint)
-    try:
-        socket.create_connection((address.hostname, address.port), _CONNECT_SECONDS).close()
-    except OSError as error:
-        raise _none(f"nobody answers at {endpoint}") from error
-
-
-def _none(because: str) -> NoLocalStackError:
+def _none(reason: str) -> NoLocalStackError:
     return NoLocalStackError(
-        f"no local stack is running ({because}): start one with: landmarks local"
+        f"no local stack is running ({reason}): start one with: landmarks local"
     )

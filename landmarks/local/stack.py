@@ -1,40 +1,27 @@
-"""S3, SQS and DynamoDB over real HTTP on the loopback interface, by moto."""
+"""S3, SQS and DynamoDB on the loopback interface, and in them what `template.yaml` creates."""
 
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import boto3
 
 from landmarks.item import bind_item
 from landmarks.local.services import moto_server
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+from landmarks.local.session import ISOLATION
 
 _REGION: Final = "us-east-1"
-
-
-# SQS takes 6 times the function's timeout; here a try that died should come back soon.
-_VISIBILITY_SECONDS: Final = 30
-
-
+# The template's queue has six times the function's timeout; here retries should not take long.
+VISIBILITY_SECONDS: Final = 30
 MAX_RECEIVE_COUNT: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class LocalStack:
-    """A bucket, a queue with its dead-letter queue, and a table: what `template.yaml` makes.
-
-    Attributes:
-        bucket: name of the bucket.
-        queue_url: of the queue.
-        dead_letter_queue_url: of its dead-letter queue.
-        table: name of the results table.
-    """
+    """Names of a bucket and a table, URLs of a queue and its dead-letter queue."""
 
     bucket: str
     queue_url: str
@@ -43,7 +30,7 @@ class LocalStack:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The worker's settings for it."""
+        """The worker's settings."""
         return {
             "IMAGE_BUCKET": self.bucket,
             "RESULTS_TABLE": self.table,
@@ -54,73 +41,58 @@ class LocalStack:
 
 
 @contextmanager
-def embedded_services(host: str = "127.0.0.1", port: int = 0) -> Iterator[None]:
-    """Run the services, empty, as long as the block runs.
+def embedded_services(host: str = "127.0.0.1", port: int = 0) -> Iterator[dict[str, str]]:
+    """Run the services, empty, for as long as the block runs.
 
-    Meanwhile every AWS client of this process and of its children goes there,
-    and nowhere else: what the environment said of AWS is put aside, proxies passed by.
+    Meanwhile AWS clients of this process and its children use them and nothing else: AWS
+    variables of the environment are replaced, proxies bypassed.
 
     Args:
-        host: where they listen; clients come over the loopback interface all the same.
+        host: the address to listen on; clients of this machine use the loopback one.
         port: 0 takes a free one.
+
+    Yields:
+        The variables by which clients elsewhere find the services.
 
     Raises:
         AddressError: they can't listen there.
     """
     with moto_server(host, port) as actual_port:
+        clients = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{actual_port}",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": _REGION,
+            "AWS_DEFAULT_REGION": _REGION,
+        }
         before = dict(os.environ)
         try:
             for name in [name for name in os.environ if name.startswith("AWS_")]:
                 del os.environ[name]
-            os.environ.update(_environment(f"http://127.0.0.1:{actual_port}"))
-            yield
+            os.environ.update(ISOLATION | clients)
+            yield clients
         finally:
             os.environ.clear()
             os.environ.update(before)
 
 
-def _environment(endpoint: str) -> dict[str, str]:
-    return {
-        # Profiles can name other endpoints, and so can proxies.
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "no_proxy": "127.0.0.1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_REGION": _REGION,
-        "AWS_DEFAULT_REGION": _REGION,
-        "AWS_ENDPOINT_URL": endpoint,
-    }
-
-
-def create_stack(
-    name: str = "landmarks", *, visibility_seconds: int = _VISIBILITY_SECONDS
-) -> LocalStack:
-    """Create a stack in the embedded services.
-
-    Args:
-        name: what everything's name begins with; lower case.
-        visibility_seconds: of the queue.
-    """
+def create_stack(name: str = "landmarks") -> LocalStack:
+    """Create a stack in the embedded services; its parts' names begin with `name`."""
     sqs = boto3.client("sqs")
     bucket, table = f"{name}-images", f"{name}-results"
     boto3.client("s3").create_bucket(Bucket=bucket)
     dead_letters = sqs.create_queue(QueueName=f"{name}-dead-letters")["QueueUrl"]
+    described = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])
     redrive = {
-        "deadLetterTargetArn": _queue_arn(sqs, dead_letters),
+        "deadLetterTargetArn": described["Attributes"]["QueueArn"],
         "maxReceiveCount": MAX_RECEIVE_COUNT,
     }
     queue = sqs.create_queue(
         QueueName=name,
         Attributes={
-            "VisibilityTimeout": str(visibility_seconds),
+            "VisibilityTimeout": str(VISIBILITY_SECONDS),
             "RedrivePolicy": json.dumps(redrive),
         },
     )["QueueUrl"]
     bind_item(table).create_table(wait=True)
     return LocalStack(bucket, queue, dead_letters, table)
-
-
-def _queue_arn(sqs: "SQSClient", url: str) -> str:
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    return answer["Attributes"]["QueueArn"]

@@ -1,109 +1,90 @@
-"""The real poller as a process of its own, and what its log says.
+"""The worker as a child process: its settings are checked, it is started, its log is read.
 
-Everything the worker prints goes to one file: JSON lines, metrics, and what
-Python says when it dies.
+Standard output and error go to one file: JSON lines, metrics, and the traceback of a crash.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from landmarks.errors import LandmarkError
 
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
 _PACKAGE_ROOT: Final = Path(__file__).parents[2]
 
-
-# A long poll: how long the process may take to see that it has to stop.
-_WAIT_SECONDS: Final = 1
-
-
+_WAIT_SECONDS: Final = 1  # of a long poll: an idle worker takes as long to stop
 _STOP_SECONDS: Final = 5.0
 
-
 _TAIL_LINES: Final = 8
-
-
 _TAIL_CHARACTERS: Final = 300
 
+# What `LocalStack.environment` will set, whatever is set now; empty means not set.
+_REPLACED: Final = {
+    "RESULTS_TABLE": "local",
+    "IMAGE_BUCKET": "",
+    "QUEUE_URL": "",
+    "DEAD_LETTER_QUEUE_URL": "",
+}
 
-LogEvent = Mapping[str, Any]
 
-
-class PollerError(LandmarkError):
-    """Raised when the worker ends before its work is done."""
+class WorkerEndedError(LandmarkError):
+    """Raised when the worker ends before it was told to."""
 
     code = "WORKER_ENDED"
 
 
-class WorkerLog:
-    """The log file, read on as it grows."""
+def checked_settings() -> "Settings":
+    """The settings that a worker started here will have, apart from the names of its stack.
 
-    def __init__(self, path: Path) -> None:
-        """Read `path`, from its beginning."""
-        self.path = path
-        self._offset = 0
-        self._events: list[LogEvent] = []
+    Raises:
+        SettingsError: a setting is wrong, or the model is not installed.
+    """
+    from worker.model import require_model  # noqa: PLC0415, only to run the worker
+    from worker.settings import Settings  # noqa: PLC0415, the same
 
-    def events(self, *names: str) -> Sequence[LogEvent]:
-        """What was logged until now under these names, in order."""
-        self._read_on()
-        return [event for event in self._events if event["message"] in names]
-
-    def tail(self) -> str:
-        """The beginnings of the last lines, indented; for a person."""
-        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
-        last = (line[:_TAIL_CHARACTERS] for line in lines[-_TAIL_LINES:])
-        return "\n".join(f"  {line}" for line in last) or "  (nothing)"
-
-    def _read_on(self) -> None:
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            complete, newline, _ = file.read().rpartition(b"\n")
-        self._offset += len(complete) + len(newline)
-        for line in complete.splitlines():
-            with suppress(ValueError):
-                event = json.loads(line)
-                if isinstance(event, dict) and "message" in event:
-                    self._events.append(event)
+    settings = Settings.from_environment({**os.environ, **_REPLACED})
+    require_model(settings.model)
+    return settings
 
 
-class PollerProcess:
-    """`python -m worker.poller`, running as long as the block."""
+class WorkerProcess:
+    """`python -m worker.poller`, for as long as the block runs."""
 
     def __init__(self, log: Path, settings: Mapping[str, str]) -> None:
-        """Run with `settings` on top of this process's environment, and write to `log`."""
-        self.log = WorkerLog(log)
+        """Nothing is started yet.
+
+        Args:
+            log: the file to write to, from its beginning.
+            settings: environment variables in addition to this process's.
+        """
+        self._log = log
         self._settings = settings
 
     def __enter__(self) -> Self:
-        """Start and return at once, while it warms up."""
+        """Start it, and do not wait for it."""
         path = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH"))))
-        command = ["-P", "-m", "worker.poller", "--stop-with", str(os.getpid())]
-        options = ["--wait-seconds", str(_WAIT_SECONDS)]
-        with self.log.path.open("wb") as file:
+        # -P: no worker.py of the current directory is meant.
+        command = [sys.executable, "-P", "-m", "worker.poller", "--stop-with", str(os.getpid())]
+        with self._log.open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, *command, *options],
+                [*command, "--wait-seconds", str(_WAIT_SECONDS)],
                 env={**os.environ, **self._settings, "PYTHONPATH": path},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us; we tell it to stop
+                start_new_session=True,  # Ctrl-C is for this process, which stops the worker
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Let it finish what it has in hand; be patient only so long."""
+    def __exit__(self, *_: object) -> None:
+        """Stop it, and kill it if that takes too long."""
         self.stop()
         try:
             with suppress(subprocess.TimeoutExpired):
@@ -113,19 +94,29 @@ class PollerProcess:
             self._process.wait()
 
     def stop(self) -> None:
-        """Tell it to stop, and return at once."""
+        """Tell it to stop, without waiting."""
         self._process.terminate()
 
     def check(self) -> None:
-        """See that it runs.
+        """See whether it is running.
 
         Raises:
-            PollerError: it does not.
+            WorkerEndedError: it is not.
         """
         status = self._process.poll()
         if status is not None:
-            raise PollerError(f"the worker ended with status {status}\n{self.last_words()}")
+            raise WorkerEndedError(f"the worker ended with status {status}\n{self.log_end()}")
 
-    def last_words(self) -> str:
-        """Where the log is, and how it ends."""
-        return f"{self.log.path} ends with:\n{self.log.tail()}"
+    def events(self, name: str) -> Iterator[dict[str, Any]]:
+        """The log's entries with this message."""
+        for line in self._log.read_text("utf-8", errors="replace").splitlines():
+            with suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict) and event.get("message") == name:
+                    yield event
+
+    def log_end(self) -> str:
+        """The log's path and last lines, for error messages."""
+        lines = self._log.read_text("utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
+        tail = [f"  {line[:_TAIL_CHARACTERS]}" for line in lines] or ["  (nothing)"]
+        return "\n".join([f"{self._log} ends with:", *tail])

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +15,10 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from landmarks.local.session import LocalFiles, export_lines
+from landmarks.local.session import environment_file
 from landmarks.local.stack import LocalStack, embedded_services
 from tests.fakes import Cloud, nobody
-from tests.integration.test_poller import ROOT, children, wait_until
+from tests.integration.test_poller import ROOT, children, is_running, wait_until
 
 EVENTS = ROOT / "infra-sam" / "events"
 ENVIRONMENT = json.loads((ROOT / "infra-sam" / "env.json").read_text("utf-8"))["Worker"]
@@ -44,7 +45,7 @@ def running(output: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 def stop(process: subprocess.Popen[str]) -> tuple[str, str]:
     """Do what Ctrl-C does; returns what the command wrote."""
     process.send_signal(signal.SIGINT)
-    return process.communicate(timeout=20)
+    return process.communicate(timeout=60)
 
 
 def sourced(output: Path) -> dict[str, str]:
@@ -78,8 +79,8 @@ def cloud_of(variables: dict[str, str]) -> Cloud:
     return Cloud(stack, clients)
 
 
-def test_what_is_sent_from_another_shell_is_done(tmp_path: Path) -> None:
-    """The sample events' messages find their photos, the worker works, Ctrl-C ends everything."""
+def test_messages_from_another_shell_are_processed(tmp_path: Path) -> None:
+    """The sample events find their photos; Ctrl-C ends everything."""
     bodies = [
         record["body"]
         for name in ("direct", "s3-notification")
@@ -91,6 +92,7 @@ def test_what_is_sent_from_another_shell_is_done(tmp_path: Path) -> None:
         cloud.send(*bodies)
         wait_until(lambda: cloud.queued() == 0)
         statuses = cloud.statuses()
+        (worker,) = children(process.pid)
         output, words = stop(process)
 
     assert statuses == {"photos/astronaut.jpg": "detected", "photos/café 1+1.jpg": "detected"}
@@ -99,77 +101,66 @@ def test_what_is_sent_from_another_shell_is_done(tmp_path: Path) -> None:
     assert set(output.splitlines()) <= {f"export {k}={v}" for k, v in variables.items()}
     assert "2 photos in s3://landmarks-images" in words
     assert not (tmp_path / "environment").exists()
+    assert not is_running(worker)
     assert '"stopped"' in (tmp_path / "worker.log").read_text()
 
 
 def test_killed_stack_takes_its_worker_along(tmp_path: Path) -> None:
-    """However the command ends, no worker is left that polls what is no more."""
+    """However the command ends, no worker goes on polling."""
     with running(tmp_path, "--port", "0") as process:
         wait_until(lambda: bool(children(process.pid)))
-        (poller,) = children(process.pid)
+        (worker,) = children(process.pid)
         wait_until(lambda: '"polling"' in (tmp_path / "worker.log").read_text())
         process.kill()
         process.wait()
-        wait_until(lambda: not Path(f"/proc/{poller}").exists())
+        wait_until(lambda: not is_running(worker))
 
 
-def test_names_are_the_ones_that_sam_is_told(tmp_path: Path) -> None:
-    """infra-sam/env.json names this stack, but for the address; without a worker nothing works."""
+def test_worker_that_ends_ends_the_command(tmp_path: Path) -> None:
+    """The error shows the end of the worker's log."""
+    with running(tmp_path, "--port", "0") as process:
+        wait_until(lambda: bool(children(process.pid)))
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        _, words = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "Error: the worker ended with status -9" in words
+
+
+def test_services_alone_have_the_names_that_sam_knows(tmp_path: Path) -> None:
+    """infra-sam/env.json has the same names; on any address there is a warning."""
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "a b.png").write_bytes(nobody())
     output = tmp_path / "output"
-    with running(output, "--port", "0", "--no-worker", "--images", str(folder)) as process:
+    arguments = ("--port", "0", "--no-worker", "--images", str(folder), "--host", "0.0.0.0")  # noqa: S104, what is tested
+    with running(output, *arguments) as process:
         variables = sourced(output)
         cloud = cloud_of(variables)
-        keys = [
-            item["Key"]
-            for item in cloud.clients["s3"].list_objects_v2(Bucket=cloud.stack.bucket)["Contents"]
-        ]
+        listed = cloud.clients["s3"].list_objects_v2(Bucket=cloud.stack.bucket)["Contents"]
         _, words = stop(process)
 
-    assert keys == ["a b.png"]
+    assert [item["Key"] for item in listed] == ["a b.png"]
     assert "1 photo in" in words
     assert not (output / "worker.log").exists()
     for name in ("RESULTS_TABLE", "IMAGE_BUCKET"):
         assert variables[name] == ENVIRONMENT[name]
     for name in ("QUEUE_URL", "DEAD_LETTER_QUEUE_URL"):
         assert urlsplit(variables[name]).path == urlsplit(ENVIRONMENT[name]).path
+    assert variables["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert "Warning: everyone who can reach this machine" in words
 
 
-def test_port_of_somebody_else_is_an_error(tmp_path: Path) -> None:
-    """One line says which; nothing is left behind."""
-    with embedded_services():
-        port = os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2]
+def test_port_in_use_is_an_error(tmp_path: Path) -> None:
+    """One line names it; nothing is left behind."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
         with running(tmp_path, "--port", port, "--no-worker") as process:
-            _, words = process.communicate(timeout=20)
+            _, words = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert words == f"Error: 127.0.0.1:{port}: Address already in use\n"
     assert not (tmp_path / "environment").exists()
-
-
-def test_open_door_is_warned_of(tmp_path: Path) -> None:
-    """Who lets containers in is told who else comes in; clients here use the loopback interface."""
-    arguments = ("--port", "0", "--host", "0.0.0.0", "--no-worker")  # noqa: S104, what is tested
-    with running(tmp_path, *arguments) as process:
-        variables = sourced(tmp_path)
-        _, words = stop(process)
-
-    assert variables["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
-    assert "Warning: whoever reaches this machine" in words
-
-
-def test_worker_that_ends_ends_the_command(tmp_path: Path) -> None:
-    """Nobody waits at a stack that does no work; the error shows the worker's last words."""
-    with running(tmp_path, "--port", "0") as process:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        wait_until(lambda: bool(children.read_text()))
-        os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
-        _, words = process.communicate(timeout=20)
-
-    assert process.returncode == 1
-    assert "Error: the worker ended with status -9" in words
 
 
 def test_embedded_services_start_empty() -> None:
@@ -186,7 +177,6 @@ def test_embedded_services_start_empty() -> None:
 
 @pytest.mark.parametrize("value", ["a b", "it's", "$HOME", "é"])
 def test_any_value_survives_the_shell(value: str, tmp_path: Path) -> None:
-    """What is sourced is what was meant."""
-    LocalFiles(tmp_path).environment.write_text(export_lines({"VALUE": value}), encoding="utf-8")
-
-    assert sourced(tmp_path)["VALUE"] == value
+    """Whatever the file says, a shell gets the same."""
+    with environment_file(tmp_path, {"VALUE": value}):
+        assert sourced(tmp_path)["VALUE"] == value
