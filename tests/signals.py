@@ -1,4 +1,4 @@
-"""What processes that a test starts make of a closed terminal."""
+"""How the processes that a test starts answer when their terminal closes."""
 
 import signal
 from collections.abc import Iterator
@@ -7,11 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def hang_ups(answer: signal.Handlers) -> Iterator[None]:
-    """Have what is started in the block begin with this answer to SIGHUP.
+    """Start the block's processes with this disposition of SIGHUP.
 
     Args:
-        answer: SIG_IGN is what `nohup` gives; SIG_DFL what there is without, even where the
-            tests themselves run under it.
+        answer: SIG_IGN as under `nohup`; SIG_DFL as without it, even if the tests run under it.
     """
     former = signal.signal(signal.SIGHUP, answer)
     try:
