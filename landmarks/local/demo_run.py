@@ -16,8 +16,8 @@ import boto3
 from PIL import Image
 
 from landmarks.cli.dead_letter_queue import DeadLetter, read_dead_letters
-from landmarks.cli.enqueue.batches import Message, Position, pending_batches
-from landmarks.cli.enqueue.delivery import Sender, uploader
+from landmarks.cli.enqueue.messages import Message, batched
+from landmarks.cli.enqueue.sending import Sender
 from landmarks.cli.overlay import overlay_of
 from landmarks.cli.progress import Progress
 from landmarks.cli.queue_status import read_queue
@@ -182,16 +182,15 @@ def _send(
     messages: Sequence[Message], sqs: "SQSClient", stack: LocalStack, progress: Progress
 ) -> None:
     progress.stage("Enqueueing photos", len(messages))
-    upload = uploader(boto3.client("s3"))
-    sender = Sender(sqs, stack.queue_url, threading.Event(), upload=upload)
+    sender = Sender(sqs, stack.queue_url, threading.Event(), boto3.client("s3"))
     sent = 0
-    for batch in pending_batches(messages, Position()):
+    for batch in batched(messages):
         receipt = sender.send(batch.messages)
         if receipt.error:
             raise receipt.error
-        for refusal in receipt.refused:
-            raise UnfinishedError(f"{refusal.text}: {refusal.reason}")
-        sent += len(receipt.sent)
+        for text, reason in receipt.unsent:
+            raise UnfinishedError(f"{text}: {reason}")
+        sent += receipt.sent
         progress.update(sent)
 
 

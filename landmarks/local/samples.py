@@ -12,10 +12,9 @@ from urllib.parse import quote_plus
 
 from PIL import Image
 
-from landmarks.cli.enqueue.batches import JobOptions, Message, Position, read_batches
-from landmarks.cli.enqueue.entries import Found, Refusal, Selection
-from landmarks.cli.enqueue.s3_sources import S3Url
-from landmarks.cli.enqueue.sources import FolderSource
+from landmarks.cli.enqueue.messages import Jobs, Message
+from landmarks.cli.enqueue.sources import Entry, FileSource
+from landmarks.cli.options import Place
 from landmarks.errors import LandmarkError
 
 # The demo's stack, as `create_stack` names it.
@@ -82,10 +81,10 @@ def folder_messages(folder: Path, *, output: Path) -> tuple[list[Message], int]:
     Raises:
         NoPhotosError: there is no photograph.
     """
-    source = _Folder(FolderSource(folder, S3Url(_BUCKET, "")), output.resolve())
-    batches = list(read_batches([source], Selection(_SUFFIXES), JobOptions(), Position()))
+    source = _Folder(FileSource(folder, Place(_BUCKET, "")), output.resolve())
+    batches = list(Jobs([source], _SUFFIXES).batches())
     messages = [message for batch in batches for message in batch.messages]
-    others = sum(batch.left_out + len(batch.refused) for batch in batches)
+    others = sum(batch.skipped + len(batch.unsent) for batch in batches)
     if not messages:
         found = f"; files of other kinds: {others}" if others else ""
         raise NoPhotosError(f"{folder} has no pictures (*.jpg, *.png, *.webp, ...){found}")
@@ -96,16 +95,15 @@ def folder_messages(folder: Path, *, output: Path) -> tuple[list[Message], int]:
 class _Folder:
     """A folder without hidden files, what is in `output`, and names that can't be keys."""
 
-    source: FolderSource
+    source: FileSource
     output: Path
-    dated: bool = True
 
-    def entries(self, after: str) -> Iterator[Found]:
+    def entries(self, after: str) -> Iterator[Entry]:
         return filter(self._is_wanted, self.source.entries(after))
 
-    def _is_wanted(self, entry: Found) -> bool:
-        if isinstance(entry, Refusal) or not entry.file:
-            return True
+    def _is_wanted(self, entry: Entry) -> bool:
+        if not entry.file:
+            return True  # it says why
         hidden = any(part.startswith(".") for part in entry.key.split("/"))
         # S3 would accept a line feed, but moto doesn't.
         key = "\n" not in entry.key and len(entry.key.encode()) <= _MAX_KEY_BYTES
