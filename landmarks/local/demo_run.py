@@ -18,11 +18,10 @@ from PIL import Image
 from landmarks.cli.dead_letter_queue import DeadLetter, read_dead_letters
 from landmarks.cli.enqueue.messages import Message, batched
 from landmarks.cli.enqueue.sending import Sender
-from landmarks.cli.overlay import overlay_of
 from landmarks.cli.progress import Progress
 from landmarks.cli.queue_status import read_queue
 from landmarks.cli.report import Selection, write_report
-from landmarks.drawing.canvas import OverlayError, save_overlay
+from landmarks.drawing.canvas import draw_overlay, save_overlay
 from landmarks.enums import DETECTED
 from landmarks.errors import LandmarkError
 from landmarks.local.samples import DEMO
@@ -34,6 +33,7 @@ from landmarks.local.stack import (
     embedded_services,
 )
 from landmarks.local.worker_process import WorkerProcess
+from landmarks.photograph import UnreadablePhotographError
 from landmarks.result import LandmarkResult
 from landmarks.table import LandmarkTable
 
@@ -230,8 +230,8 @@ def _draw(
     for number, (key, name) in enumerate(overlay_names(detected).items(), start=1):
         content = s3.get_object(Bucket=detected[key].bucket, Key=key)["Body"].read()
         try:
-            drawing = overlay_of(detected[key], content)
-        except OverlayError as error:
+            drawing = draw_overlay(content, detected[key].landmarks)
+        except UnreadablePhotographError as error:
             not_drawn[key] = str(error)
         else:
             overlays[key] = folder / name
