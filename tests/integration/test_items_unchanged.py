@@ -38,7 +38,7 @@ class Clock(datetime):
 def group(rows: int, columns: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Numbers that are the same everywhere, no two of them equal."""
     numbers = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
-    return numbers / 1000 - np.float32(0.3)
+    return numbers / np.float32(1000) - np.float32(0.3)
 
 
 POSE = Landmarks(
