@@ -1,4 +1,4 @@
-"""Dollars from figures and prices, and the page that shows them."""
+"""The cost model, and that docs/cost.md shows its results."""
 
 import contextlib
 import io
@@ -67,13 +67,13 @@ def test_queue_requests_are_shared_by_ten_messages_at_most(
     ("images", "dollars"),
     [(1000, 1), (1e6, 1000), (5e6, 4200), (35e6, 22_200), (36e6, 22_600)],
 )
-def test_tariff_goes_down_by_steps(images: float, dollars: float) -> None:
-    """Rekognition's four; only what is beyond a step gets cheaper."""
+def test_a_tariff_has_steps(images: float, dollars: float) -> None:
+    """Rekognition's four: only images beyond a step are cheaper."""
     assert prices.HOSTED_APIS[0].dollars(images) == pytest.approx(dollars)
 
 
-def test_stack_is_the_templates() -> None:
-    """Memory, batch, alarms and dashboards that are counted are those that are deployed."""
+def test_the_model_agrees_with_the_template() -> None:
+    """On memory, batch size, alarms and dashboards."""
     template = load_template()
     types = [resource["Type"] for resource in template["Resources"].values()]
     idle = cost.idle_month(values())
@@ -118,22 +118,22 @@ def _log_of_a_batch(images: int) -> str:
 
 
 @pytest.mark.usefixtures("worker_logger")
-def test_log_bytes_are_those_of_the_workers_own_lines() -> None:
-    """The committed figure is what a batch of ten writes now, to a twentieth."""
+def test_log_bytes_are_those_of_the_worker() -> None:
+    """The committed figure is what a batch of ten logs, within 5 %."""
     per_image = len(_log_of_a_batch(10).encode()) / 10
 
     assert values()["log_bytes"] == pytest.approx(per_image, rel=0.05)
 
 
-def test_page_shows_the_committed_figures() -> None:
-    """`make cost` was run after the last change of figures, prices or formulas."""
+def test_the_page_shows_the_committed_figures() -> None:
+    """Otherwise run `make cost`."""
     page = cost_page.PAGE.read_text()
 
     assert cost_page.filled(page, measured.committed()) == page
 
 
-def test_figure_that_is_missing_is_not_invented() -> None:
-    """Its row stands there and says so; one that is from elsewhere has a mark."""
+def test_a_missing_figure_is_not_measured() -> None:
+    """Its row says so; a figure from another source has a mark."""
     figures = measured.committed() | {"baseline_wall_ms": Figure(400, "a test")}
     figures.pop("large_baseline_wall_ms", None)
     rows = {row[0]: row for row in cost_page.tables(figures)["images"]}
@@ -142,8 +142,8 @@ def test_figure_that_is_missing_is_not_invented() -> None:
     assert rows["the blog's handler, 12 megapixels"][1:] == ["not measured", *"------"]
 
 
-def test_benchmarks_figures_are_taken_by_name(tmp_path: Path) -> None:
-    """What the page has no use for is left, what the benchmark has not measured stays."""
+def test_figures_of_the_benchmark_are_adopted_by_name(tmp_path: Path) -> None:
+    """Others are ignored; figures that the benchmark lacks are kept."""
     committed, bench = tmp_path / "measured.json", tmp_path / "bench.json"
     committed.write_text(
         json.dumps({n: {"value": 1, "source": "before"} for n in ("init_ms", "worker_wall_ms")})

@@ -1,4 +1,4 @@
-"""Lock files name packages, versions and hashes; never where they lie."""
+"""Lock files have packages, versions and hashes, but no addresses."""
 
 import json
 from pathlib import Path
@@ -15,20 +15,20 @@ LOCKS = [
 ]
 
 
-def test_all_are_looked_at() -> None:
-    """Five of Python's, three of Node's."""
+def test_no_lock_file_is_missing() -> None:
+    """Five of Python, three of Node."""
     assert len(LOCKS) == 8
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
-def test_no_address_stands_in_a_lock(lock: Path) -> None:
-    """Whoever installs chooses the index."""
+def test_a_lock_has_no_address(lock: Path) -> None:
+    """The index is configured where it is used."""
     assert "://" not in lock.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
 def test_every_package_has_a_hash(lock: Path) -> None:
-    """What is installed is what was locked."""
+    """Only what was locked can be installed."""
     text = lock.read_text(encoding="utf-8")
     if lock.suffix == ".json":
         packages = [package for path, package in json.loads(text)["packages"].items() if path]

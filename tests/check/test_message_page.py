@@ -1,4 +1,4 @@
-"""`docs/message.md`: its examples are read as it says, and it has every code."""
+"""The examples of `docs/message.md` are valid, and it lists every error code."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def example(heading: str) -> str:
 
 @pytest.mark.parametrize("heading", EXAMPLES)
 def test_an_example_is_the_job_that_it_looks_like(heading: str) -> None:
-    """Each form asks for the object that the text names."""
+    """Each form is the job that the page describes."""
     assert decode_message(example(heading), default_bucket=None) == (EXAMPLES[heading],)
 
 
@@ -52,7 +52,7 @@ def test_every_field_of_the_direct_form_is_there() -> None:
 
 
 def test_every_code_has_a_row() -> None:
-    """What may stand in a table or on a dead letter is explained: no bases, no readers' errors."""
+    """Every code of a result or a dead letter; no base classes, no errors of the reader."""
     bases = {errors.LandmarkError, errors.ImageError, errors.DetectorError, errors.PermanentError}
     bases |= {errors.TransientError, errors.SettingsError}
     readers = {errors.SeveralResultsError, errors.TableNotFoundError}

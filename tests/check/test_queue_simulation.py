@@ -1,4 +1,4 @@
-"""The simulated queue, held against what can be calculated."""
+"""The simulated queue, compared with what can be calculated."""
 
 import random
 
@@ -17,7 +17,7 @@ STEADY = ServiceTime(median=0.1, p95=0.1)
 
 
 def at_once(functions: int) -> Scaling:
-    """So many functions from the start."""
+    """All functions from the start."""
     return Scaling(start=functions, maximum=functions)
 
 
@@ -29,7 +29,7 @@ def simulate(
     sample_seconds: float = 1,
     seed: int = 1,
 ) -> Simulation:
-    """A run that is over."""
+    """A finished run."""
     simulation = Simulation(arrivals, worker, scaling, seed=seed)
     simulation.run(sample_seconds)
     return simulation
@@ -39,10 +39,10 @@ def simulate(
     ("images", "functions", "seconds"),
     [(10_000, 10, 100), (1000, 4, 25), (1001, 4, 25.1), (10, 1000, 1), (7, 1, 0.7)],
 )
-def test_burst_takes_its_work_over_the_functions(
+def test_a_burst_takes_its_work_divided_by_the_functions(
     images: int, functions: int, seconds: float
 ) -> None:
-    """With constant service, to the last batch: images by seconds over functions."""
+    """With constant service times, down to the last batch."""
     totals = simulate(burst(images), Worker(service=STEADY), at_once(functions)).totals
 
     assert totals.drained_seconds == pytest.approx(seconds)
@@ -50,8 +50,8 @@ def test_burst_takes_its_work_over_the_functions(
 
 
 @pytest.mark.parametrize("maximum", [2, 5, 10, 100, 1000])
-def test_ramp_takes_what_the_formula_says(maximum: int) -> None:
-    """5 functions and 5 more each second, until there are enough."""
+def test_scaling_up_agrees_with_the_formula(maximum: int) -> None:
+    """5 functions and 5 more each second, up to the maximum."""
     images, scaling = 200_000, Scaling(maximum=maximum)
 
     simulation = simulate(burst(images), Worker(service=STEADY), scaling)
@@ -61,8 +61,8 @@ def test_ramp_takes_what_the_formula_says(maximum: int) -> None:
     assert max(simulation.timeline.functions) <= maximum + 1e-6
 
 
-def test_backlog_grows_by_what_is_beyond_capacity() -> None:
-    """150 a second where 100 can be done: after a minute 3,000 wait, for 20 s of it."""
+def test_the_backlog_grows_by_what_exceeds_the_capacity() -> None:
+    """150 a second with a capacity of 100: after a minute 3,000 wait, the oldest for 20 s."""
     simulation = simulate(constant(150, 60), Worker(service=STEADY), at_once(10))
 
     assert simulation.timeline.waiting[60] == pytest.approx(3000, rel=0.05)
@@ -71,7 +71,7 @@ def test_backlog_grows_by_what_is_beyond_capacity() -> None:
 
 
 def test_every_function_starts_once() -> None:
-    """What a cold start takes is added once, not to every batch."""
+    """A cold start is added once, not to every batch."""
     worker = Worker(service=STEADY, init_seconds=2)
     totals = simulate(burst(1000), worker, at_once(10)).totals
 
@@ -79,8 +79,8 @@ def test_every_function_starts_once() -> None:
     assert totals.drained_seconds == pytest.approx(2 + 10)
 
 
-def test_window_lets_a_batch_fill() -> None:
-    """One image a second and 5.5 s of patience: batches of 6."""
+def test_a_window_fills_batches() -> None:
+    """One image a second and a window of 5.5 s: batches of 6."""
     worker = Worker(service=STEADY, window_seconds=5.5)
 
     assert simulate(constant(1, 60), Worker(service=STEADY), at_once(5)).totals.invocations == 60
@@ -88,7 +88,7 @@ def test_window_lets_a_batch_fill() -> None:
 
 
 def test_same_seed_gives_the_same_run() -> None:
-    """Another one another."""
+    """Another seed gives another run."""
     worker = Worker(service=ServiceTime(median=0.1, p95=0.2), failure_share=0.1)
     first, again, other = (
         simulate(burst(2000), worker, Scaling(maximum=20), sample_seconds=60, seed=seed)
@@ -113,8 +113,8 @@ def test_hopeless_images_become_dead_letters() -> None:
 
 
 @pytest.mark.parametrize("attempts", range(1, 9))
-def test_retries_are_the_workers(attempts: int) -> None:
-    """The same shortest and longest delay as in worker/queue.py."""
+def test_retries_are_those_of_the_worker(attempts: int) -> None:
+    """The shortest and the longest delay are those of worker/queue.py."""
     random.seed(1)
     sqs = boto3.client("sqs", region_name="us-east-1")  # never asked
     retries = Retries(sqs, None, base_seconds=60)
@@ -128,7 +128,7 @@ def test_retries_are_the_workers(attempts: int) -> None:
 
 
 def test_plot_finds_its_columns() -> None:
-    """What is drawn is there, one value a moment, from all but 5 batches of 10 to none."""
+    """There is a value for each moment, from all but 5 batches of 10 to none."""
     runs = run_bursts(Worker(service=STEADY), images=2000)
 
     for run in runs:
