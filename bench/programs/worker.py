@@ -28,8 +28,7 @@ def main() -> None:
     from bench.programs.loop import answer_requests  # noqa: PLC0415, the worker starts first
 
     # The start does not wait for the detectors; the benchmark does.
-    for detector in handler._detectors._detectors:  # noqa: SLF001, no public way
-        detector._make_ready(time.monotonic() + _READY_SECONDS)  # noqa: SLF001
+    handler._detectors.wait_until_ready(time.monotonic() + _READY_SECONDS)  # noqa: SLF001, no public way
     answer_requests(lambda event: handler.handle(event, _Context()))
     handler.close()
 

@@ -56,7 +56,7 @@ _DENIED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 _UPLOADS: Final = frozenset({"PutObject", "CreateMultipartUpload", "UploadPart"})
 
 # The extra that a missing package is in, where it is not among the usual ones.
-_EXTRAS: Final = {"pyarrow": "parquet"}
+_EXTRAS: Final = {"pyarrow": "parquet", "mediapipe": "worker", "cv2": "worker"}
 
 
 class WrongCallError(click.ClickException):

@@ -7,16 +7,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import click
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from landmarks.cli.progress import Progress
-from landmarks.cli.terminal import STATUS_COLOURS, counted, one_line
+from landmarks.cli.result_table import result_cells, result_table
+from landmarks.cli.terminal import counted, one_line
 from landmarks.local.worker_process import checked_settings
-from landmarks.result import LandmarkResult
 
 if TYPE_CHECKING:
     from landmarks.cli.dead_letter_queue import DeadLetter
@@ -90,40 +89,12 @@ def _print(console: Console, run: "DemoRun", settings: "Settings", left_out: int
 
 
 def _table(run: "DemoRun") -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    table.add_column("key", overflow="fold")
-    table.add_column("status", no_wrap=True)
-    table.add_column("found", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("ms", justify="right", no_wrap=True)
-    rows = [(result.key, _cells(result)) for result in run.results]
+    table = result_table("key")
+    rows = [(result.key, result_cells(result)) for result in run.results]
     rows += [(key, (Text("no result", "red"),)) for key in run.without_result]
     for key, cells in sorted(rows, key=lambda row: row[0]):
         table.add_row(Text(one_line(key)), *cells)
     return table
-
-
-def _cells(result: LandmarkResult) -> tuple[Text, ...]:
-    colour = STATUS_COLOURS[result.status]
-    return (
-        Text(result.status, colour),
-        Text(result.error_code, colour) if result.error_code else Text(_found(result)),
-        Text("-" if result.pose_score is None else f"{result.pose_score:.2f}"),
-        Text("-" if result.duration_ms is None else f"{result.duration_ms.total:,}"),
-    )
-
-
-def _found(result: LandmarkResult) -> str:
-    left = result.left_hand_landmarks is not None
-    right = result.right_hand_landmarks is not None
-    groups = {
-        "pose": result.pose_landmarks is not None,
-        "face": result.face_landmarks is not None,
-        "both hands": left and right,
-        "left hand": left and not right,
-        "right hand": right and not left,
-    }
-    return " · ".join(name for name, found in groups.items() if found) or "-"
 
 
 def _remarks(run: "DemoRun", left_out: int) -> Table:

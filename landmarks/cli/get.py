@@ -91,7 +91,7 @@ def _write(result: LandmarkResult, kind: str, output: Path | None) -> None:
 
 
 def _show(result: LandmarkResult, output: Path | None, *, every: bool) -> None:
-    lines = Text("\n").join(_lines(result, every=every))
+    lines = Text("\n").join(listing(result, every=every))
     if output is None:
         Console(highlight=False).print(lines)
         return
@@ -99,8 +99,13 @@ def _show(result: LandmarkResult, output: Path | None, *, every: bool) -> None:
         Console(file=file, highlight=False, width=_FILE_WIDTH).print(lines)
 
 
-def _lines(result: LandmarkResult, *, every: bool) -> Iterator[Text]:
-    yield Text.assemble((one_line(result.key), "bold"), "  ", (one_line(result.bucket), "dim"))
+def listing(result: LandmarkResult, *, every: bool) -> Iterator[Text]:
+    """List a result for people: the outcome and the pose, or every group of landmarks.
+
+    A result without a bucket is of a file on this machine, which was processed just now.
+    """
+    title = Text(one_line(result.key), "bold")
+    yield title.append(f"  {one_line(result.bucket)}", "not bold dim") if result.bucket else title
     status = Text(one_line(result.status), STATUS_COLOURS.get(result.status, ""))
     if result.pose_score is not None:
         status.append(f"  score {result.pose_score:.2f}", "dim")
@@ -121,7 +126,7 @@ def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
         size = f"{image.width} x {image.height} {image.format}, " if image.width else ""
         yield "image", f"{size}{image.bytes:,} bytes"
     yield "box", _box(result)
-    if moment := result.processed_at:
+    if (moment := result.processed_at) and result.bucket:
         ago = duration(datetime.now(UTC) - moment)
         yield "processed", f"{moment:%Y-%m-%d %H:%M:%S} UTC, {ago} ago"
     if took := result.duration_ms:

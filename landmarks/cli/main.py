@@ -24,6 +24,10 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
             "landmarks.cli.demo:demo",
             "Run the worker on this machine, without an AWS account.",
         ),
+        "detect": (
+            "landmarks.cli.detect:detect",
+            "Find landmarks in photos on this machine.",
+        ),
         "local": (
             "landmarks.cli.local:local",
             "Run S3, SQS, DynamoDB and the worker here until Ctrl-C.",
@@ -134,8 +138,8 @@ def _version() -> str:
 def landmarks() -> None:
     """Photographs in, body, face and hand landmarks out.
 
-    Try it without an AWS account: run demo, or run local and use the other commands
-    with --local.
+    Try it without an AWS account: run demo, run detect on your own photos, or run local
+    and use the other commands with --local.
 
     Exit statuses: 0 success, 1 something failed, 2 wrong usage, 130 or 143 interrupted.
     """

@@ -1,6 +1,7 @@
 """One result as a file for programs: JSON, CSV or NPZ.
 
-CSV and NPZ hold landmarks; they have none if nobody was found.
+CSV and NPZ hold landmarks; they have none if nobody was found. A result without a bucket is of a
+file on this machine: its key is the path, which JSON and CSV call `file`.
 """
 
 import csv
@@ -12,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from landmarks.groups import FloatArray
+from landmarks.item import KEYS
 from landmarks.names import HAND_NAMES, POSE_NAMES
 from landmarks.result import LandmarkResult
 
@@ -43,19 +45,27 @@ _PIXEL_DECIMALS: Final = 3
 
 def as_json(result: LandmarkResult) -> bytes:
     """Return everything that is stored, as one JSON object on one line."""
-    return f"{json.dumps(result.to_json())}\n".encode()
+    values = result.to_json()
+    if not result.bucket:
+        others = {name: value for name, value in values.items() if name not in KEYS}
+        values = {"file": result.key, **others}
+    return f"{json.dumps(values)}\n".encode()
 
 
-def as_csv(result: LandmarkResult) -> bytes:
+def as_csv(result: LandmarkResult, *, header: bool = True) -> bytes:
     """Return a row per landmark of all groups that were found; x, y and z exactly as stored.
 
     Empty fields: name and visibility of the face, visibility of hands, pixels of world landmarks.
+    Rows of a file on this machine begin with its path.
     """
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    first = {} if result.bucket else {"file": result.key}
+    if header:
+        writer.writerow((*first, *CSV_COLUMNS))
     for group, array in result.landmarks.found():
-        writer.writerows(_rows(result, group.name, array))
+        rows = _rows(result, group.name, array)
+        writer.writerows((*first.values(), *row) for row in rows)
     return text.getvalue().encode()
 
 
@@ -68,7 +78,7 @@ def as_npz(result: LandmarkResult) -> bytes:
     image = result.image
     facts: dict[str, Any] = {
         "key": result.key,
-        "bucket": result.bucket,
+        "bucket": result.bucket or None,
         "status": result.status,
         "etag": result.etag,
         "width": image.width if image else None,

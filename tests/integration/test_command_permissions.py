@@ -51,7 +51,7 @@ RUNS: Final = {
 REFUSED: Final = {"dead-letters redrive": 1, "get photos%2Fa.jpg --bucket elsewhere": 1}
 
 # Commands that call no AWS.
-AT_HOME: Final = {"demo", "local", "completion"}
+AT_HOME: Final = {"demo", "detect", "local", "completion"}
 
 # Left to the owner of the bucket: the stack can't know who uploads.
 NOT_GRANTED: Final = {Permission("s3:PutObject", "bucket")}

@@ -468,7 +468,7 @@ from worker.detector.pool import DetectorPool
 
 pool = DetectorPool(options(timeout_seconds=0.5), 2)
 for detector in pool._detectors:
-    detector._make_ready(within())
+    detector.wait_until_ready(within())
 print(*pool.pids, flush=True)
 if sys.argv[1] == "busy":
     pool._detectors[0]._process.detect(PHOTO, within())
@@ -711,6 +711,8 @@ def test_processes_that_do_not_start_are_not_the_images_fault(
         pool.detect(PHOTO, within())
     # Three, and one more each time the last one is found dead beforehand.
     assert 3 <= pool.restarts <= 6
+    with pytest.raises(DetectorStartError):
+        pool.wait_until_ready()
 
 
 def test_processes_that_cannot_be_started_are_not_the_images_fault(

@@ -5,6 +5,7 @@ process. The pool lends detectors to threads.
 """
 
 import logging
+import math
 import queue
 import time
 from collections.abc import Sequence
@@ -61,12 +62,35 @@ class Detector:
             _LOG.warning("detector replaced", extra={"reason": error.code, "detail": str(error)})
         return self._try(content, deadline)
 
+    def wait_until_ready(self, deadline: float) -> None:
+        """Wait for a process that is ready; one that died before the image costs it no try.
+
+        Args:
+            deadline: by the monotonic clock, in seconds.
+
+        Raises:
+            DeadlineError: it was not ready in time.
+            DetectorStartError: no process would start.
+        """
+        for _ in range(_START_ATTEMPTS):
+            if not self._process.alive:
+                self._replace()
+            limit = time.monotonic() + _START_TIMEOUT_SECONDS
+            try:
+                return self._process.wait_until_ready(min(limit, deadline))
+            except DetectorError as error:
+                if isinstance(error, DetectorTimeoutError) and deadline < limit:
+                    raise DeadlineError("the detector was not ready in time") from error
+                reason = error
+            self._replace()
+        raise DetectorStartError(f"no detector starts: {reason}") from reason
+
     def close(self) -> None:
         """End the process."""
         self._process.close()
 
     def _try(self, content: bytes, deadline: float) -> Detection:
-        self._make_ready(deadline)
+        self.wait_until_ready(deadline)
         limit = time.monotonic() + self._options.timeout_seconds
         try:
             return self._process.detect(content, min(limit, deadline))
@@ -80,21 +104,6 @@ class Detector:
         except DetectorError:
             self._replace()
             raise
-
-    def _make_ready(self, deadline: float) -> None:
-        """Wait for a process that is ready; one that died before the image costs it no try."""
-        for _ in range(_START_ATTEMPTS):
-            if not self._process.alive:
-                self._replace()
-            limit = time.monotonic() + _START_TIMEOUT_SECONDS
-            try:
-                return self._process.wait_until_ready(min(limit, deadline))
-            except DetectorError as error:
-                if isinstance(error, DetectorTimeoutError) and deadline < limit:
-                    raise DeadlineError("the detector was not ready in time") from error
-                reason = error
-            self._replace()
-        raise DetectorStartError(f"no detector starts: {reason}") from reason
 
     def _replace(self) -> None:
         self._process.kill()
@@ -159,6 +168,11 @@ class DetectorPool:
             self._idle.put(detector)
         self.failing = False
         return detection
+
+    def wait_until_ready(self, deadline: float = math.inf) -> None:
+        """Wait for all processes; raises what `Detector.wait_until_ready` raises."""
+        for detector in self._detectors:
+            detector.wait_until_ready(deadline)
 
     def close(self) -> None:
         """End all processes."""

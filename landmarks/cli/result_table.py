@@ -1,0 +1,53 @@
+"""Results as a table for people, a row each."""
+
+from typing import Final
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from landmarks.cli.terminal import STATUS_COLOURS
+from landmarks.result import LandmarkResult
+
+_NOTHING: Final = "-"
+
+
+def result_table(heading: str) -> Table:
+    """Return a table without rows.
+
+    Args:
+        heading: of the first column, which says whose result it is; the others are for
+            `result_cells`.
+    """
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table.add_column(heading, overflow="fold")
+    table.add_column("status", no_wrap=True)
+    table.add_column("found", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("ms", justify="right", no_wrap=True)
+    return table
+
+
+def result_cells(result: LandmarkResult) -> tuple[Text, ...]:
+    """Return the cells of one result, from the second column on."""
+    colour = STATUS_COLOURS[result.status]
+    score, took = result.pose_score, result.duration_ms
+    return (
+        Text(result.status, colour),
+        Text(result.error_code, colour) if result.error_code else Text(_found(result)),
+        Text(_NOTHING if score is None else f"{score:.2f}"),
+        Text(_NOTHING if took is None else f"{took.total:,}"),
+    )
+
+
+def _found(result: LandmarkResult) -> str:
+    left = result.left_hand_landmarks is not None
+    right = result.right_hand_landmarks is not None
+    groups = {
+        "pose": result.pose_landmarks is not None,
+        "face": result.face_landmarks is not None,
+        "both hands": left and right,
+        "left hand": left and not right,
+        "right hand": right and not left,
+    }
+    return " · ".join(name for name, found in groups.items() if found) or _NOTHING
