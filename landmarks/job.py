@@ -1,10 +1,10 @@
 """A job as producers write it, `{"key": …}`, and the checks that every field goes through."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import NoneType
-from typing import Final
+from typing import Final, NoReturn, TypeVar
 from urllib.parse import unquote_plus
 
 from landmarks.errors import MessageError
@@ -20,13 +20,22 @@ _MAX_TEXT_BYTES: Final = 1024  # S3's limit for keys and version ids, in UTF-8
 _MAX_JOB_ID_CHARACTERS: Final = 256
 _MAX_EXCERPT_CHARACTERS: Final = 100  # error messages travel as SQS message attributes
 
+# Everything that S3's API takes as a bucket, reserved prefixes and suffixes included: access point
+# aliases have them. Buckets made in us-east-1 before March 2018 may have upper case, underscores
+# and up to 255 characters.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-# Reserved prefixes and suffixes are allowed: access point aliases have them.
 _BUCKET_NAME: Final = re.compile(
     r"(?!.*\.\.)"  # no two dots in a row
     r"(?![0-9]+(\.[0-9]+){3}\Z)"  # no IP address
-    r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+    r"[A-Za-z0-9_][A-Za-z0-9._-]{1,253}[A-Za-z0-9_]"
 )
+# Multi-Region Access Points, whose ARNs have no region, need a signer that boto3 does not include.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+_ACCESS_POINT_ARN: Final = re.compile(
+    r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]+:[0-9]{12}:"
+    r"(outpost[/:][A-Za-z0-9-]{1,63}[/:])?accesspoint[/:][A-Za-z0-9.-]{1,63}"
+)
+
 _KINDS: Final = {
     NoneType: "nothing",
     bool: "a boolean",
@@ -34,6 +43,8 @@ _KINDS: Final = {
     list: "a list",
     dict: "an object",
 }
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +79,82 @@ class Job:
         return self.bucket, self.key
 
 
-def decode_direct(fields: Fields, *, default_bucket: str | None) -> Job:
+def refuse(error: MessageError) -> NoReturn:
+    """Raise what is wrong with an optional field."""
+    raise error
+
+
+def decode_direct(
+    fields: Fields,
+    *,
+    default_bucket: str | None,
+    malformed: Callable[[MessageError], None] = refuse,
+) -> Job:
     """Return the job of the direct form, `{"key": ..., "bucket": ...}`.
 
     Null fields count as absent. Fields with other names are the producer's own and ignored.
 
+    Args:
+        fields: the message.
+        default_bucket: the bucket of messages that name none.
+        malformed: is told what is wrong with an optional field. If it returns, the field is left
+            out. A wrong bucket is always refused: in another bucket is another object.
+
     Raises:
-        MessageError: the key is missing or a field is wrong.
+        MessageError: the key is missing, or the bucket is missing or wrong.
     """
     key = required_text(fields, "key")
     bucket = default_bucket if fields.get("bucket") is None else bucket_name(fields, "bucket")
     if not bucket:
         raise MessageError("bucket: missing, and the setting IMAGE_BUCKET is not set")
-    version_id = text(fields, "version_id")
+    return Job(
+        bucket,
+        key,
+        version_id=optional(_version_id, fields, "version_id", malformed),
+        job_id=optional(_job_id, fields, "job_id", malformed),
+        force=bool(optional(_boolean, fields, "force", malformed)),
+    )
+
+
+def optional(
+    read: Callable[[Fields, str], T | None],
+    fields: Fields,
+    name: str,
+    malformed: Callable[[MessageError], None],
+) -> T | None:
+    """Return a field that need not be there; None if it is absent or malformed."""
+    try:
+        return read(fields, name)
+    except MessageError as error:
+        malformed(error)
+        return None
+
+
+def _version_id(fields: Fields, name: str) -> str | None:
+    version_id = text(fields, name)
     if version_id == "":
-        raise MessageError("version_id: empty")
-    job_id = text(fields, "job_id")
+        raise MessageError(f"{name}: empty")
+    return version_id
+
+
+def _job_id(fields: Fields, name: str) -> str | None:
+    job_id = text(fields, name)
     if job_id and len(job_id) > _MAX_JOB_ID_CHARACTERS:
-        raise MessageError(f"job_id: more than {_MAX_JOB_ID_CHARACTERS} characters")
-    force = fields.get("force")
-    if not isinstance(force, bool | None):
-        raise MessageError(f"force: expected true or false, got {kind(force)}")
-    return Job(bucket, key, version_id=version_id, job_id=job_id, force=bool(force))
+        raise MessageError(f"{name}: more than {_MAX_JOB_ID_CHARACTERS} characters")
+    return job_id
+
+
+def _boolean(fields: Fields, name: str) -> bool | None:
+    value = fields.get(name)
+    if not isinstance(value, bool | None):
+        raise MessageError(f"{name}: expected true or false, got {kind(value)}")
+    return value
 
 
 def bucket_name(fields: Fields, name: str) -> str:
-    """Return a field that names a bucket."""
+    """Return a field that names a bucket, or an access point of one."""
     bucket = required_text(fields, name)
-    if not _BUCKET_NAME.fullmatch(bucket):
+    if not (_BUCKET_NAME.fullmatch(bucket) or _ACCESS_POINT_ARN.fullmatch(bucket)):
         raise MessageError(f"{name}: no S3 bucket name: {excerpt(bucket)}")
     return bucket
 

@@ -9,8 +9,11 @@ KeyError to AttributeError.
 """
 
 import json
+import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NoReturn
 
 from landmarks.errors import MessageError
@@ -21,11 +24,15 @@ from landmarks.job import (
     decode_direct,
     excerpt,
     kind,
+    optional,
     required_text,
     text,
 )
 
+_LOG = logging.getLogger(__name__)
+
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]+")
+_URL_READY: Final = re.compile(r"[!-~]+")
 
 # S3's events that give an object no new content. Any other name is an error rather than ignored,
 # so that a misspelt event does not lose jobs in silence.
@@ -87,7 +94,8 @@ def decode_message(body: str, *, default_bucket: str | None) -> tuple[Job, ...]:
 
     A message with several records is decoded as a whole: one unreadable record refuses it. An
     empty tuple means that there is nothing to do: S3's test event, or events that give an object
-    no new content (removed, tagged, expired).
+    no new content (removed, tagged, expired, folder markers). Optional fields that are malformed
+    are left out, with a warning in the log.
 
     Args:
         body: the SQS message's body.
@@ -98,7 +106,8 @@ def decode_message(body: str, *, default_bucket: str | None) -> tuple[Job, ...]:
     """
     envelope = _parse(body, "body")
     if "key" in envelope:
-        return (decode_direct(envelope, default_bucket=default_bucket),)
+        malformed = partial(_leave_out, envelope)
+        return (decode_direct(envelope, default_bucket=default_bucket, malformed=malformed),)
     if envelope.get("Type") == "Notification":
         return _notified_jobs(_parse(envelope.get("Message"), "Message"))
     if envelope.get("source") == "aws.s3":
@@ -120,10 +129,11 @@ def _notified_jobs(envelope: Fields) -> tuple[Job, ...]:
         raise MessageError("Records: expected a list of at least one record")
     created = filter(_notifies_content, (_object(record, "Records[]") for record in records))
     events = (_object(record.get("s3"), "s3") for record in created)
-    return tuple(
+    jobs = (
         _event_job(event, version_id="versionId", etag="eTag", form_encoded=True)
         for event in events
     )
+    return tuple(job for job in jobs if job)
 
 
 def _notifies_content(record: Fields) -> bool:
@@ -145,28 +155,48 @@ def _eventbridge_jobs(envelope: Fields) -> tuple[Job, ...]:
     if detail_type not in _CREATING_DETAIL_TYPES:
         raise MessageError(f"detail-type: no event of S3: {excerpt(detail_type)}")
     detail = _object(envelope.get("detail"), "detail")
-    return (_event_job(detail, version_id="version-id", etag="etag", form_encoded=False),)
+    job = _event_job(detail, version_id="version-id", etag="etag", form_encoded=False)
+    return (job,) if job else ()
 
 
-def _event_job(event: Fields, *, version_id: str, etag: str, form_encoded: bool) -> Job:
-    """Read what both kinds of event nest alike but spell differently."""
-    bucket = _object(event.get("bucket"), "bucket")
+def _event_job(event: Fields, *, version_id: str, etag: str, form_encoded: bool) -> Job | None:
+    """Read what both kinds of event nest alike but spell differently; None for a folder marker."""
+    bucket = bucket_name(_object(event.get("bucket"), "bucket"), "name")
     s3_object = _object(event.get("object"), "object")
+    key = required_text(s3_object, "key", form_encoded=form_encoded)
+    if key.endswith("/") and s3_object.get("size") == 0:
+        return None
+
+    def read(reader: Callable[[Fields, str], str | None], name: str) -> str | None:
+        return optional(reader, s3_object, name, partial(_leave_out, s3_object)) or None
+
     return Job(
-        bucket=bucket_name(bucket, "name"),
-        key=required_text(s3_object, "key", form_encoded=form_encoded),
-        version_id=text(s3_object, version_id) or None,
-        etag=(text(s3_object, etag) or "").strip('"') or None,
-        sequencer=_sequencer(s3_object),
+        bucket,
+        key,
+        version_id=read(_version_id, version_id),
+        etag=(read(text, etag) or "").strip('"') or None,
+        sequencer=read(_sequencer, "sequencer"),
     )
 
 
-def _sequencer(s3_object: Fields) -> str | None:
+def _version_id(s3_object: Fields, name: str) -> str | None:
+    """Return a version id as S3 makes them, which need no encoding in a URL."""
+    version_id = text(s3_object, name)
+    if version_id and not _URL_READY.fullmatch(version_id):
+        raise MessageError(f"{name}: no version id: {excerpt(version_id)}")
+    return version_id
+
+
+def _sequencer(s3_object: Fields, name: str) -> str | None:
     """Return the sequencer in upper case, so that two of them compare as text."""
-    sequencer = text(s3_object, "sequencer") or None
+    sequencer = text(s3_object, name)
     if sequencer and not _HEXADECIMAL.fullmatch(sequencer):
-        raise MessageError(f"sequencer: not hexadecimal: {excerpt(sequencer)}")
+        raise MessageError(f"{name}: not hexadecimal: {excerpt(sequencer)}")
     return sequencer and sequencer.upper()
+
+
+def _leave_out(fields: Fields, error: MessageError) -> None:
+    _LOG.warning("field left out", extra={"key": fields["key"], "error_message": str(error)})
 
 
 def _parse(value: object, name: str) -> Fields:

@@ -238,6 +238,24 @@ def test_results_are_stored_under_literal_keys(cloud: Cloud, handler: Handler) -
     assert {cloud.item(key)["bucket"]["S"] for key in AWKWARD_KEYS} == {bucket}
 
 
+def test_events_of_folders_and_old_buckets(cloud: Cloud, handler: Handler) -> None:
+    """A folder marker is no photograph; an odd sequencer, or an old bucket's name, costs no job."""
+    old = f"MyCompany_Photos.{cloud.stack.bucket}"
+    cloud.make_bucket(old)
+    cloud.put("odd.png", nobody())
+    cloud.put("old.png", nobody(), bucket=old)
+    cloud.put("folder/", b"")
+    folder = s3_notification("folder/", bucket=cloud.stack.bucket)
+    folder["Records"][0]["s3"]["object"]["size"] = 0
+    odd = s3_notification("odd.png", bucket=cloud.stack.bucket, sequencer="Happy Sequencer")
+
+    assert deliver(handler, folder, odd, s3_notification("old.png", bucket=old)) == []
+
+    assert cloud.statuses() == {"odd.png": "not_detected", "old.png": "not_detected"}
+    assert cloud.item("old.png")["bucket"] == {"S": old}
+    assert "sequencer" not in cloud.item("odd.png")
+
+
 def test_too_little_time_starts_nothing(cloud: Cloud, handler: Handler) -> None:
     """An invocation that is about to end reports all its messages, and the next one does them."""
     cloud.put("nobody.png", nobody())
