@@ -182,3 +182,47 @@ def sns_envelope(message: str | Mapping[str, object]) -> Event:
         "SigningCertURL": f"https://sns.{REGION}.amazonaws.com/SimpleNotificationService.pem",
         "UnsubscribeURL": f"https://sns.{REGION}.amazonaws.com/?Action=Unsubscribe",
     }
+
+
+def sns_event(*messages: str | Mapping[str, object]) -> Event:
+    """Return what an SNS topic hands to a function that is subscribed to it.
+
+    Args:
+        messages: one per record; AWS sends one at a time.
+    """
+    return {
+        "Records": [
+            {
+                "EventSource": "aws:sns",
+                "EventVersion": "1.0",
+                "EventSubscriptionArn": f"{TOPIC_ARN}:2bcfbf39-05c3-41de-beaa-fcfcc21c8f55",
+                "Sns": {**sns_envelope(message), "MessageAttributes": {}},
+            }
+            for message in messages
+        ]
+    }
+
+
+def custom_event(detail: object) -> Event:
+    """Return an EventBridge event that an application has put on a bus."""
+    return {
+        "version": "0",
+        "id": "b2d3f0a1-6c1e-4c0e-9d0c-3a7a0a4f1c55",
+        "detail-type": "Photograph uploaded",
+        "source": "com.example.photos",
+        "account": ACCOUNT,
+        "time": SENT_AT,
+        "region": REGION,
+        "resources": [],
+        "detail": detail,
+    }
+
+
+def payload_pointer(
+    bucket: str,
+    key: str,
+    *,
+    class_name: str = "software.amazon.payloadoffloading.PayloadS3Pointer",
+) -> str:
+    """Return the message body of an SQS extended client that left the real one in S3."""
+    return json.dumps([class_name, {"s3BucketName": bucket, "s3Key": key}])

@@ -1,20 +1,15 @@
-"""Queue message → jobs, in every envelope that producers use.
+"""Message or event → jobs, in every form that producers use.
 
 Nothing here knows what a job does. Whatever a message holds, the answer is jobs or one
 `MessageError`.
-
-Powertools' data classes can't read the envelopes: its EventBridge class form-decodes a key that is
-literal, undecodable keys become U+FFFD, and a shape that AWS would not send raises anything from
-KeyError to AttributeError.
 """
 
-import json
 import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, NoReturn
+from typing import Final
 
 from landmarks.errors import MessageError
 from landmarks.job import (
@@ -23,11 +18,11 @@ from landmarks.job import (
     bucket_name,
     decode_direct,
     excerpt,
-    kind,
     optional,
     required_text,
     text,
 )
+from worker.envelopes import ReadPayload, as_object, parse, unwrap
 
 _LOG = logging.getLogger(__name__)
 
@@ -89,30 +84,65 @@ class Buckets:
         return job
 
 
-def decode_message(body: str, *, default_bucket: str | None) -> tuple[Job, ...]:
-    """Return the jobs that a queue message asks for.
+def no_payload(bucket: str, key: str) -> str:
+    """Refuse to read a message body from S3."""
+    raise MessageError(f"payload: {excerpt(key)} in bucket {excerpt(bucket)} can't be read here")
 
-    A message with several records is decoded as a whole: one unreadable record refuses it. An
+
+def decode_message(
+    body: str, *, default_bucket: str | None, read_payload: ReadPayload = no_payload
+) -> tuple[Job, ...]:
+    """Return the jobs that a queue message asks for; see `decode_event`.
+
+    Args:
+        body: the SQS message's body.
+        default_bucket: the bucket of messages that name none.
+        read_payload: reads a body that its producer left in S3.
+
+    Raises:
+        MessageError: the body is none of the forms, or a field that it needs is wrong.
+        TransientError: the body in S3 could not be read.
+    """
+    value = parse(body, "body")
+    return _decode(value, "body", default_bucket=default_bucket, read_payload=read_payload)
+
+
+def decode_event(
+    event: object, *, default_bucket: str | None, read_payload: ReadPayload = no_payload
+) -> tuple[Job, ...]:
+    """Return the jobs that an event asks for.
+
+    An event with several records is decoded as a whole: one unreadable record refuses it. An
     empty tuple means that there is nothing to do: S3's test event, or events that give an object
     no new content (removed, tagged, expired, folder markers). Optional fields that are malformed
     are left out, with a warning in the log.
 
     Args:
-        body: the SQS message's body.
+        event: any JSON.
         default_bucket: the bucket of messages that name none.
+        read_payload: reads a message body that its producer left in S3.
 
     Raises:
-        MessageError: the body is none of the envelopes, or a field of it is wrong.
+        MessageError: the event is none of the forms, or a field that it needs is wrong.
+        TransientError: the body in S3 could not be read.
     """
-    envelope = _parse(body, "body")
-    if "key" in envelope:
-        malformed = partial(_leave_out, envelope)
-        return (decode_direct(envelope, default_bucket=default_bucket, malformed=malformed),)
-    if envelope.get("Type") == "Notification":
-        return _notified_jobs(_parse(envelope.get("Message"), "Message"))
-    if envelope.get("source") == "aws.s3":
-        return _eventbridge_jobs(envelope)
-    return _notified_jobs(envelope)
+    return _decode(event, "event", default_bucket=default_bucket, read_payload=read_payload)
+
+
+def _decode(
+    value: object, name: str, *, default_bucket: str | None, read_payload: ReadPayload
+) -> tuple[Job, ...]:
+    forms = unwrap(value, name, read_payload)
+    return tuple(job for form in forms for job in _jobs(form, default_bucket))
+
+
+def _jobs(form: Fields, default_bucket: str | None) -> tuple[Job, ...]:
+    if "key" in form:
+        malformed = partial(_leave_out, form)
+        return (decode_direct(form, default_bucket=default_bucket, malformed=malformed),)
+    if form.get("source") == "aws.s3":
+        return _eventbridge_jobs(form)
+    return _notified_jobs(form)
 
 
 def _notified_jobs(envelope: Fields) -> tuple[Job, ...]:
@@ -127,8 +157,8 @@ def _notified_jobs(envelope: Fields) -> tuple[Job, ...]:
     records = envelope["Records"]
     if not isinstance(records, list) or not records:
         raise MessageError("Records: expected a list of at least one record")
-    created = filter(_notifies_content, (_object(record, "Records[]") for record in records))
-    events = (_object(record.get("s3"), "s3") for record in created)
+    created = filter(_notifies_content, (as_object(record, "Records[]") for record in records))
+    events = (as_object(record.get("s3"), "s3") for record in created)
     jobs = (
         _event_job(event, version_id="versionId", etag="eTag", form_encoded=True)
         for event in events
@@ -154,15 +184,15 @@ def _eventbridge_jobs(envelope: Fields) -> tuple[Job, ...]:
         return ()
     if detail_type not in _CREATING_DETAIL_TYPES:
         raise MessageError(f"detail-type: no event of S3: {excerpt(detail_type)}")
-    detail = _object(envelope.get("detail"), "detail")
+    detail = as_object(envelope.get("detail"), "detail")
     job = _event_job(detail, version_id="version-id", etag="etag", form_encoded=False)
     return (job,) if job else ()
 
 
 def _event_job(event: Fields, *, version_id: str, etag: str, form_encoded: bool) -> Job | None:
     """Read what both kinds of event nest alike but spell differently; None for a folder marker."""
-    bucket = bucket_name(_object(event.get("bucket"), "bucket"), "name")
-    s3_object = _object(event.get("object"), "object")
+    bucket = bucket_name(as_object(event.get("bucket"), "bucket"), "name")
+    s3_object = as_object(event.get("object"), "object")
     key = required_text(s3_object, "key", form_encoded=form_encoded)
     if key.endswith("/") and s3_object.get("size") == 0:
         return None
@@ -197,35 +227,3 @@ def _sequencer(s3_object: Fields, name: str) -> str | None:
 
 def _leave_out(fields: Fields, error: MessageError) -> None:
     _LOG.warning("field left out", extra={"key": fields["key"], "error_message": str(error)})
-
-
-def _parse(value: object, name: str) -> Fields:
-    """Read text as one JSON object."""
-    if not isinstance(value, str):
-        raise MessageError(f"{name}: expected a string of JSON, got {kind(value)}")
-    try:
-        parsed = _JSON.decode(value)
-    except (ValueError, RecursionError) as error:
-        raise MessageError(f"{name}: not JSON ({error}): {excerpt(value)}") from error
-    return _object(parsed, name)
-
-
-def _object(value: object, name: str) -> Fields:
-    if not isinstance(value, dict):
-        raise MessageError(f"{name}: expected an object, got {kind(value)}")
-    return value
-
-
-def _unique_fields(pairs: list[tuple[str, object]]) -> Fields:
-    """Refuse what JSON leaves open: of two equal keys in one object, one would be lost."""
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise ValueError("a field stands twice in one object")
-    return fields
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique_fields, parse_constant=_refuse_constant)

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from landmarks.errors import MessageError
-from tests.events import eventbridge_created, s3_notification, s3_test_event, sns_envelope
+from tests.events import (
+    custom_event,
+    eventbridge_created,
+    payload_pointer,
+    s3_notification,
+    s3_test_event,
+    sns_envelope,
+    sns_event,
+    sqs_event,
+)
 from worker.jobs import decode_message
 
 Json = dict[str, Any] | list[Any]
@@ -47,8 +56,12 @@ def seeds() -> list[str]:
         s3_test_event(),
         eventbridge_created("a+b.jpg"),
         sns_envelope(notification),
+        sns_event(custom_event(direct)),
+        sqs_event(sns_envelope(sns_envelope(direct))),
+        json.dumps(eventbridge_created("a+b.jpg")),
     ]
-    return [json.dumps(envelope) for envelope in envelopes]
+    texts = [json.dumps(envelope) for envelope in envelopes]
+    return [*texts, "\ufeff" + texts[0], payload_pointer("payloads", "k")]
 
 
 def mutants(seed: int) -> Iterator[str]:
@@ -58,13 +71,16 @@ def mutants(seed: int) -> Iterator[str]:
     while True:
         text = rng.choice(sound)
         if rng.random() < 0.7:
-            text = _exchange(rng, json.loads(text))
+            text = _exchange(rng, text)
         for _ in range(rng.randrange(3)):
             text = _damage(rng, text)
         yield text
 
 
-def _exchange(rng: random.Random, value: Json) -> str:
+def _exchange(rng: random.Random, text: str) -> str:
+    value = json.loads(text.removeprefix("\ufeff"))
+    if isinstance(value, str):
+        return json.dumps(_exchange(rng, value))
     holder, name = rng.choice(list(_places(value)))
     if rng.random() < 0.3 and isinstance(holder, dict):
         del holder[name]
@@ -97,6 +113,10 @@ def _damage(rng: random.Random, text: str) -> str:
             return text[:at] + rng.choice(_ODD_TEXTS) + text[at + size :]
 
 
+def _payload(_bucket: str, key: str) -> str:
+    return json.dumps({"key": key})
+
+
 def judge(text: str) -> str:
     """Name what the decoder does.
 
@@ -104,7 +124,7 @@ def judge(text: str) -> str:
         Exception: the decoder raised something else, or returned invalid jobs.
     """
     try:
-        jobs = decode_message(text, default_bucket=BUCKET)
+        jobs = decode_message(text, default_bucket=BUCKET, read_payload=_payload)
     except MessageError as error:
         if len(str(error)) > 300 or not str(error).isprintable():
             raise AssertionError(f"an error that cannot be an attribute: {error!r}") from error

@@ -17,10 +17,13 @@ from tests.events import (
     ETAG,
     SEQUENCER,
     Event,
+    custom_event,
     eventbridge_created,
+    payload_pointer,
     s3_notification,
     s3_test_event,
     sns_envelope,
+    sns_event,
     sqs_event,
 )
 from worker.jobs import decode_message
@@ -436,9 +439,12 @@ class TestS3Notification:
         """A value of another type anywhere on the way to the key is refused by name."""
         assert refusal(json.dumps(set_in(s3_notification("k"), path, value))) == reason
 
-    def test_an_sqs_event_is_no_notification(self) -> None:
-        """Records of another service are refused, also if S3's event is inside."""
-        assert refusal(json.dumps(sqs_event(s3_notification("k")))) == "eventName: missing"
+    def test_records_of_another_service_are_refused(self) -> None:
+        """A stream's records are no events of S3."""
+        body = json.dumps(
+            {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "e30="}}]}
+        )
+        assert refusal(body) == "eventName: missing"
 
 
 class TestEventBridge:
@@ -489,12 +495,12 @@ class TestSns:
             ("not JSON", "Message: not JSON"),
             ("[]", "Message: expected an object, got a list"),
             ("{}", "expected `key`, S3's `Records`"),
-            (json.dumps(direct("k")), "expected `key`, S3's `Records`"),
-            (json.dumps(sns("k")), "expected `key`, S3's `Records`"),
+            ('{"photo": "a.jpg"}', "got fields 'photo'"),
+            ('{"key": ""}', "key: empty"),
         ],
     )
-    def test_only_a_notification_may_be_inside(self, message: str, reason: str) -> None:
-        """The topic carries S3's notifications and nothing else."""
+    def test_what_is_inside_has_to_be_a_job(self, message: str, reason: str) -> None:
+        """The reason names what is wrong with the message that the topic carried."""
         assert reason in refusal(json.dumps(sns_envelope(message)))
 
     @pytest.mark.parametrize("message", [..., None, {"Records": []}, 1])
@@ -507,6 +513,136 @@ class TestSns:
         """A request to confirm a subscription needs a person, so it is no job and not ignored."""
         envelope = set_in(sns("k"), "Type", "SubscriptionConfirmation")
         assert "got fields 'Type, MessageId" in refusal(json.dumps(envelope))
+
+
+# What a message may be wrapped in.
+WRAPPINGS: dict[str, Callable[[Any], object]] = {
+    "sns": sns_envelope,
+    "sns to lambda": sns_event,
+    "custom event": custom_event,
+    "string": json.dumps,
+    "sqs": sqs_event,
+}
+
+
+class TestEnvelopesInEnvelopes:
+    """Whatever a message came through, what is inside it is the job."""
+
+    @every_envelope
+    @pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS.keys())
+    def test_every_form_in_every_envelope(
+        self, wrap: Callable[[Any], object], envelope: Callable[[str], Event]
+    ) -> None:
+        """One form, one envelope around it: the job is the same as without."""
+        assert decode(wrap(envelope("a b+c.jpg"))) == decode(envelope("a b+c.jpg"))
+
+    @given(st.lists(st.sampled_from(list(WRAPPINGS)), max_size=4))
+    def test_any_four_envelopes(self, names: list[str]) -> None:
+        """In any order, up to four of them."""
+        message: object = s3_notification("a b.jpg", "c.jpg")
+        for name in names:
+            message = WRAPPINGS[name](message)
+        assert [job.key for job in decode(message)] == ["a b.jpg", "c.jpg"]
+
+    @pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS.keys())
+    def test_five_envelopes_are_too_many(self, wrap: Callable[[Any], object]) -> None:
+        """The depth is bounded, and the reason says so."""
+        message: object = direct("k")
+        for _ in range(4):
+            message = wrap(message)
+        assert decode(message) == (Job(BUCKET, "k"),)
+        assert "in more than 4 envelopes" in refusal(json.dumps(wrap(message)))
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "\ufeff" + json.dumps(direct("k")),
+            json.dumps(sns_envelope("\ufeff" + json.dumps(direct("k")))),
+            "\ufeff" + json.dumps(json.dumps(direct("k"))),
+            json.dumps(custom_event("\ufeff" + json.dumps(direct("k")))),
+        ],
+    )
+    def test_a_byte_order_mark_is_no_fault(self, body: str) -> None:
+        """Windows writes one in front of UTF-8."""
+        assert decode_message(body, default_bucket=None) == (Job(BUCKET, "k"),)
+
+    @pytest.mark.parametrize(
+        ("message", "reason"),
+        [
+            (sns_envelope(direct("")), "key: empty"),
+            (sns_envelope({"bucket": "b", "photo": "k"}), "got fields 'bucket, photo'"),
+            (sns_envelope(sns_envelope("alarm")), "Message: not JSON (Expecting value"),
+            (custom_event({"bucket": "b"}), "got fields 'bucket'"),
+            (custom_event(None), "detail: expected an object, got nothing"),
+            (custom_event("photo.jpg"), "detail: not JSON"),
+            (sns_event("alarm"), "Message: not JSON"),
+            (sns_event(eventbridge_created("k", bucket="a/b")), "name: no S3 bucket name: 'a/b'"),
+            ({"Records": [{"EventSource": "aws:sns", "Sns": None}]}, "Sns: expected an object"),
+            ({"Records": [{"eventSource": "aws:sqs"}]}, "body: expected a string of JSON"),
+        ],
+    )
+    def test_the_reason_is_the_inner_fault(self, message: Event, reason: str) -> None:
+        """It says what is wrong inside, not that there is an envelope around it."""
+        assert reason in refusal(json.dumps(message))
+
+    def test_fields_like_an_envelopes_do_not_hide_a_key(self) -> None:
+        """A message with a key is of the direct form, whatever else is in it."""
+        message = direct("k") | {"Type": "Notification", "detail-type": "x", "source": "y"}
+        assert decode(message) == (Job(BUCKET, "k"),)
+
+    def test_records_of_several_kinds_are_read_each_by_its_own(self) -> None:
+        """An event with SNS's and S3's records is the jobs of both."""
+        records = [*sns_event(direct("a"))["Records"], *s3_notification("b", "c")["Records"]]
+        assert [job.key for job in decode({"Records": records})] == ["a", "b", "c"]
+
+
+class TestPayloadInS3:
+    """The SQS extended client's pointers."""
+
+    @pytest.mark.parametrize(
+        "class_name",
+        [
+            "software.amazon.payloadoffloading.PayloadS3Pointer",
+            "com.amazon.sqs.javamessaging.MessageS3Pointer",
+        ],
+    )
+    @pytest.mark.parametrize("wrap", [str, sns_envelope], ids=["plain", "sns"])
+    def test_the_body_is_read_from_s3(
+        self, class_name: str, wrap: Callable[[str], str | Event]
+    ) -> None:
+        """The object that the pointer names is read as if it were the message."""
+        pointer = wrap(payload_pointer("payloads", "a b", class_name=class_name))
+        body = pointer if isinstance(pointer, str) else json.dumps(pointer)
+        payloads = {("payloads", "a b"): json.dumps(s3_notification("k", "l"))}
+
+        jobs = decode_message(
+            body, default_bucket=None, read_payload=lambda bucket, key: payloads[bucket, key]
+        )
+
+        assert [job.key for job in jobs] == ["k", "l"]
+
+    @pytest.mark.parametrize(
+        ("body", "reason"),
+        [
+            (payload_pointer("payloads", ""), "s3Key: empty"),
+            (payload_pointer("payloads", "k", class_name="java.lang.Runtime"), "got a list"),
+            (json.dumps([json.loads(payload_pointer("b", "k"))[0], "k"]), "pointer: expected an"),
+            (payload_pointer("payloads", "not json"), "payload: not JSON"),
+            (payload_pointer("payloads", "pointer"), "pointer: more than one in a message"),
+        ],
+    )
+    def test_a_wrong_pointer_is_refused(self, body: str, reason: str) -> None:
+        """The reason names the fault; one pointer leads to a message, never to another pointer."""
+        payloads = {"not json": "k", "pointer": payload_pointer("payloads", "pointer")}
+        with pytest.raises(MessageError) as caught:
+            decode_message(
+                body, default_bucket=None, read_payload=lambda _bucket, key: payloads[key]
+            )
+        assert reason in str(caught.value)
+
+    def test_without_a_reader_a_pointer_is_refused(self) -> None:
+        """Whoever decodes a message without S3 is told where its body is."""
+        assert "'k' in bucket 'payloads'" in refusal(payload_pointer("payloads", "k"))
 
 
 class TestNoEnvelope:
@@ -523,7 +659,7 @@ class TestNoEnvelope:
             ("[]", "body: expected an object, got a list"),
             ("5", "body: expected an object, got a number"),
             ("null", "body: expected an object, got nothing"),
-            ('"key"', "body: expected an object, got a string"),
+            ('"key"', "body: not JSON (Expecting value"),
             ("{}", "expected `key`, S3's `Records`"),
             ('{"Key": "k"}', "got fields 'Key'"),
             ('{"key": "a", "key": "b"}', "a field stands twice"),
@@ -602,6 +738,9 @@ near_misses: st.SearchStrategy[object] = st.sampled_from(
 valid_messages = st.sampled_from(
     [
         {"key": "k", "bucket": BUCKET, "version_id": "v", "job_id": "j", "force": True},
+        custom_event(direct("k")),
+        sns_event(direct("k")),
+        [*json.loads(payload_pointer("payloads", "k"))],
         s3_notification("a", "b", version_id="v"),
         eventbridge_created("k", version_id="v"),
         sns("k"),
@@ -684,7 +823,7 @@ class TestAnything:
 
     @settings(max_examples=100, deadline=None)
     @given(valid_messages, st.data())
-    def test_any_cut_message_is_refused(self, message: Event, data: st.DataObject) -> None:
+    def test_any_cut_message_is_refused(self, message: object, data: st.DataObject) -> None:
         """A message that lost its end names no job."""
         body = json.dumps(message)
         assert "not JSON" in refusal(body[: data.draw(st.integers(0, len(body) - 1))])

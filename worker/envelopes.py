@@ -1,0 +1,133 @@
+"""What a message or an event is wrapped in, opened one layer at a time.
+
+Nothing here knows what a job is: `jobs.py` reads what comes out.
+
+Powertools' data classes can't do this: their EventBridge class form-decodes a key that is literal,
+and a shape that AWS would not send raises anything from KeyError to AttributeError.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NoReturn
+
+from landmarks.errors import MessageError
+from landmarks.job import Fields, excerpt, kind, required_text
+
+# Bucket and key of a message body that its producer left in S3 → the body.
+ReadPayload = Callable[[str, str], str]
+
+_MAX_DEPTH: Final = 4
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+# The SQS extended client's libraries: today's, and the first one.
+_POINTERS: Final = (
+    "software.amazon.payloadoffloading.PayloadS3Pointer",
+    "com.amazon.sqs.javamessaging.MessageS3Pointer",
+)
+
+
+def unwrap(value: object, name: str, read_payload: ReadPayload) -> Iterator[Fields]:
+    """Yield the forms in a JSON value, each out of all of its envelopes.
+
+    Args:
+        value: a message or an event; itself, if it is in no envelope.
+        name: what error messages call it.
+        read_payload: reads a body that was left in S3; called once at most.
+
+    Raises:
+        MessageError: an envelope holds something else than it should, or there are too many.
+        TransientError: the body could not be read.
+    """
+    return _Unwrapping(read_payload).forms(value, name, _MAX_DEPTH)
+
+
+class _Unwrapping:
+    def __init__(self, read_payload: ReadPayload) -> None:
+        self._read_payload: ReadPayload | None = read_payload
+
+    def forms(self, value: object, name: str, envelopes_left: int) -> Iterator[Fields]:
+        contents = self._contents(value, name)
+        if contents is None:
+            yield as_object(value, name)
+            return
+        if not envelopes_left:
+            raise MessageError(f"{name}: in more than {_MAX_DEPTH} envelopes")
+        for inner_name, inner in contents:
+            yield from self.forms(inner, inner_name, envelopes_left - 1)
+
+    def _contents(self, value: object, name: str) -> Sequence[tuple[str, object]] | None:
+        """What an envelope holds, with names; None if it is no envelope."""
+        match value:
+            case str():
+                return [(name, parse(value, name))]
+            case [pointer, place] if pointer in _POINTERS:
+                return [("payload", parse(self._payload(as_object(place, "pointer")), "payload"))]
+            case {"key": _}:
+                pass  # the direct form, whatever else its producer wrote into it
+            case {"Type": "Notification", **fields}:
+                return [("Message", parse(fields.get("Message"), "Message"))]
+            case {"detail-type": _, "source": source, **fields} if source != "aws.s3":
+                return [("detail", fields.get("detail"))]
+            case {"Records": [*records]} if any(map(_is_envelope, records)):
+                return [_record_contents(as_object(record, "Records[]")) for record in records]
+        return None
+
+    def _payload(self, place: Fields) -> str:
+        # Otherwise one message of pointers could have the worker read without end.
+        if self._read_payload is None:
+            raise MessageError("pointer: more than one in a message")
+        read, self._read_payload = self._read_payload, None
+        return read(required_text(place, "s3BucketName"), required_text(place, "s3Key"))
+
+
+def _is_envelope(record: object) -> bool:
+    """Tell SNS's and SQS's records, as Lambda gets them, from S3's."""
+    return isinstance(record, dict) and ("Sns" in record or record.get("eventSource") == "aws:sqs")
+
+
+def _record_contents(record: Fields) -> tuple[str, object]:
+    if "Sns" in record:
+        return "Message", parse(as_object(record["Sns"], "Sns").get("Message"), "Message")
+    if _is_envelope(record):
+        return "body", parse(record.get("body"), "body")
+    return "Records", {"Records": [record]}
+
+
+def parse(value: object, name: str) -> object:
+    """Read text as JSON.
+
+    Raises:
+        MessageError: it is no text, or not JSON.
+    """
+    if not isinstance(value, str):
+        raise MessageError(f"{name}: expected a string of JSON, got {kind(value)}")
+    try:
+        return _JSON.decode(value.removeprefix(_BYTE_ORDER_MARK))
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"{name}: not JSON ({error}): {excerpt(value)}") from error
+
+
+def as_object(value: object, name: str) -> Fields:
+    """Return a JSON value that has to be an object.
+
+    Raises:
+        MessageError: it is none.
+    """
+    if not isinstance(value, dict):
+        raise MessageError(f"{name}: expected an object, got {kind(value)}")
+    return value
+
+
+def _unique_fields(pairs: list[tuple[str, object]]) -> Fields:
+    """Refuse what JSON leaves open: of two equal keys in one object, one would be lost."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a field stands twice in one object")
+    return fields
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique_fields, parse_constant=_refuse_constant)
