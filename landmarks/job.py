@@ -12,6 +12,8 @@ from landmarks.errors import MessageError
 Fields = Mapping[str, object]
 ObjectName = tuple[str, str]  # bucket and key: what a result is stored under
 
+DIRECT_FIELDS: Final = frozenset({"key", "bucket", "version_id", "job_id", "force"})
+
 # The message attributes that say why a message became a dead letter. A producer's own
 # attributes of these names are lost.
 REASON_ATTRIBUTES: Final = ("error_code", "error_message", "receive_count", "original_message_id")

@@ -8,6 +8,7 @@ from botocore.config import Config
 from worker.batch import BatchHandler
 from worker.detector.pool import DetectorPool
 from worker.direct import DirectHandler
+from worker.events import EventHandler
 from worker.handler import Handler
 from worker.jobs import Buckets
 from worker.pipeline import Pipeline
@@ -46,5 +47,6 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
         buckets=buckets,
         max_receive_count=settings.max_receive_count,
     )
-    direct = DirectHandler(pipeline, results, buckets=buckets)
-    return Handler(batch, direct, pipeline, detectors, telemetry)
+    direct = DirectHandler(pipeline, results, telemetry, buckets=buckets)
+    events = EventHandler(pipeline, telemetry, buckets=buckets)
+    return Handler(batch, direct, events, pipeline, detectors, telemetry)

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeGuard
 
 from landmarks.errors import LandmarkError, MessageError, ObjectNotFoundError, error_code
 from landmarks.groups import Landmarks
 from landmarks.item import landmarks_as_json, landmarks_of
-from landmarks.job import Job, decode_direct
+from landmarks.job import DIRECT_FIELDS, Fields, Job, decode_direct
 from worker.jobs import Buckets
 from worker.pipeline import Pipeline
 from worker.result import Result
 from worker.table import ResultsTable
+from worker.telemetry import Telemetry
 from worker.verdict import Verdict
 
 Answer = Mapping[str, Any]
@@ -23,21 +24,33 @@ class DirectHandler:
     Args:
         pipeline: does the job.
         results: has the landmarks of objects that are already done.
+        telemetry: is told about requests that are refused.
         buckets: which ones may be named.
     """
 
-    def __init__(self, pipeline: Pipeline, results: ResultsTable, *, buckets: Buckets) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        results: ResultsTable,
+        telemetry: Telemetry,
+        *,
+        buckets: Buckets,
+    ) -> None:
         self._pipeline = pipeline
         self._results = results
+        self._telemetry = telemetry
         self._buckets = buckets
 
-    def handle(self, event: object, deadline: float) -> Answer:
+    def handle(self, event: Fields, deadline: float) -> Answer:
         """Answer with landmarks, or with what is wrong."""
         try:
-            if not isinstance(event, Mapping):
-                raise MessageError("expected an object with a key")
             job = decode_direct(event, default_bucket=self._buckets.default)
-            (outcome,) = self._pipeline.run([self._buckets.check(job)], deadline)
+            self._buckets.check(job)
+        except MessageError as error:
+            self._telemetry.refused(error)
+            return _answer(HTTPStatus.BAD_REQUEST, str(error))
+        try:
+            (outcome,) = self._pipeline.run([job], deadline)
             return self._answer_outcome(job, outcome)
         except LandmarkError as error:
             return _answer_error(error)
@@ -56,6 +69,11 @@ class DirectHandler:
         return _answer_landmarks(found.landmarks)
 
 
+def is_direct(event: object) -> TypeGuard[Fields]:
+    """Whether an event is, or was meant to be, of the direct form."""
+    return isinstance(event, Mapping) and (not event or not DIRECT_FIELDS.isdisjoint(event))
+
+
 def _answer_landmarks(landmarks: Landmarks) -> Answer:
     if not landmarks.person_found:
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "no person found in the image")
@@ -63,8 +81,6 @@ def _answer_landmarks(landmarks: Landmarks) -> Answer:
 
 
 def _answer_error(error: Exception) -> Answer:
-    if isinstance(error, MessageError):
-        return _answer(HTTPStatus.BAD_REQUEST, str(error))
     missing = isinstance(error, ObjectNotFoundError)
     status = HTTPStatus.NOT_FOUND if missing else HTTPStatus.INTERNAL_SERVER_ERROR
     return _answer(status, f"{error_code(error)}: {error}")

@@ -6,7 +6,8 @@ from typing import Any, Final, Protocol
 
 from worker.batch import BatchHandler, BeforeRetry
 from worker.detector.pool import DetectorPool
-from worker.direct import DirectHandler
+from worker.direct import DirectHandler, is_direct
+from worker.events import EventHandler
 from worker.pipeline import Pipeline
 from worker.telemetry import Telemetry
 
@@ -25,18 +26,20 @@ class InvocationContext(Protocol):
 
 
 class Handler:
-    """Answers invocations: batches of SQS messages, or one image directly."""
+    """Answers invocations: batches of SQS messages, one image directly, or events."""
 
     def __init__(
         self,
         batch: BatchHandler,
         direct: DirectHandler,
+        events: EventHandler,
         pipeline: Pipeline,
         detectors: DetectorPool,
         telemetry: Telemetry,
     ) -> None:
         self._batch = batch
         self._direct = direct
+        self._events = events
         self._pipeline = pipeline
         self._detectors = detectors
         self._telemetry = telemetry
@@ -55,6 +58,9 @@ class Handler:
             context: knows how much time is left.
             before_retry: called with the receipt handles of the messages that failed, before their
                 visibility timeout is changed.
+
+        Raises:
+            Exception: an event that came without a queue is not done.
         """
         seconds = context.get_remaining_time_in_millis() / 1000
         deadline = time.monotonic() + seconds - min(_RESERVE_SECONDS, seconds * _RESERVE_SHARE)
@@ -62,7 +68,9 @@ class Handler:
             records = _sqs_records(event)
             if records is not None:
                 return self._batch.handle(records, deadline, before_retry)
-            return self._direct.handle(event, deadline)
+            if is_direct(event):
+                return self._direct.handle(event, deadline)
+            return self._events.handle(event, deadline)
         finally:
             self._telemetry.end_invocation(self._detectors.restarts)
 
@@ -78,8 +86,8 @@ class Handler:
 
 
 def _sqs_records(event: object) -> list[dict[str, Any]] | None:
-    """The messages of an SQS event; None if it is another event."""
-    records = event.get("Records") if isinstance(event, Mapping) else None
+    """The messages of an SQS event, or of an EventBridge Pipe; None if it is another event."""
+    records = event.get("Records") if isinstance(event, Mapping) else event or None
     if not isinstance(records, list):
         return None
     from_sqs = (isinstance(r, dict) and r.get("eventSource") == "aws:sqs" for r in records)

@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 _handler = start_worker(Settings.from_environment())
 
 
-def lambda_handler(event: Mapping[str, Any], context: "InvocationContext") -> Mapping[str, Any]:
-    """Answer one invocation: a batch of SQS messages, or one image directly."""
+def lambda_handler(event: object, context: "InvocationContext") -> Mapping[str, Any]:
+    """Answer one invocation: a batch of SQS messages, one image directly, or another event."""
     return _handler.handle(event, context)

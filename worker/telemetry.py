@@ -91,6 +91,11 @@ class Telemetry:
         fields = {"message_id": message_id, "reason": str(reason), **_error_fields(error)}
         _LOG.warning("message not given up", extra=fields)
 
+    def refused(self, error: Exception) -> None:
+        """An event straight to the function that asks for no job."""
+        self._count("Rejected")
+        _LOG.warning("event refused", extra=_error_fields(error))
+
     def end_invocation(self, detector_restarts: int) -> None:
         """Write the metrics of this invocation.
 

@@ -15,6 +15,7 @@ from tests.fakes import (
     Context,
     RiggedDetectors,
     closed_port,
+    metrics,
     never,
     nobody,
     person,
@@ -142,20 +143,24 @@ def test_bucket_and_job_id_may_be_named(cloud: Cloud, handler: Handler) -> None:
         ({"key": ""}, "key: empty"),
         ({"key": 7}, "key: expected a string, got a number"),
         ({"key": "a.jpg", "bucket": "No Bucket"}, "bucket: no S3 bucket name: 'No Bucket'"),
-        ({"Records": [{"eventSource": "aws:s3"}]}, "key: missing"),
-        ([], "expected an object with a key"),
-        ("photo.jpg", "expected an object with a key"),
+        ({"key": "a.jpg", "job_id": 7}, "job_id: expected a string, got a number"),
     ],
 )
 def test_request_without_a_key_is_400(
-    event: Any,  # noqa: ANN401, any JSON
+    event: Mapping[str, object],
     message: str,
     cloud: Cloud,
     handler: Handler,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The message says which field is wrong."""
+    """The answer says which field is wrong, and so does the log; the metrics count it."""
     assert ask(handler, event) == (400, message, None)
     assert cloud.statuses() == {}
+    (record,) = caplog.records
+    assert record.getMessage() == "event refused"
+    assert record.__dict__["error_message"] == message
+    assert metrics(capsys.readouterr().out)["Rejected"] == [1]
 
 
 def test_request_without_a_bucket_is_400_if_there_is_no_default(
