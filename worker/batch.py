@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from landmarks.errors import MessageError, ServiceError
+from landmarks.errors import LandmarkError, MessageError, ServiceError, TransientError
 from landmarks.job import Job
 from worker.jobs import Buckets, decode_message
+from worker.payloads import PayloadReader
 from worker.pipeline import Pipeline
 from worker.queue import DeadLetterQueue, ReceivedMessage, Retries
 from worker.telemetry import Telemetry
@@ -30,6 +32,7 @@ class BatchHandler:
         dead_letters: takes the messages that are given up.
         retries: delays the ones that are retried.
         telemetry: is told about messages that are given up.
+        payloads: reads bodies that producers left in S3.
         buckets: which ones jobs may name.
         max_receive_count: a message that fails this often is given up; None leaves that to the
             queue.
@@ -42,6 +45,7 @@ class BatchHandler:
         retries: Retries,
         telemetry: Telemetry,
         *,
+        payloads: PayloadReader,
         buckets: Buckets,
         max_receive_count: int | None,
     ) -> None:
@@ -49,6 +53,7 @@ class BatchHandler:
         self._dead_letters = dead_letters
         self._retries = retries
         self._telemetry = telemetry
+        self._payloads = payloads
         self._buckets = buckets
         self._max_receive_count = max_receive_count
 
@@ -60,7 +65,7 @@ class BatchHandler:
     ) -> "PartialItemFailureResponse":
         """Do everything that the messages ask for, and report the ones to be retried."""
         messages = [ReceivedMessage.from_record(record) for record in records]
-        decoded = [self._decode(message) for message in messages]
+        decoded = [self._decode(message, deadline) for message in messages]
         outcomes = self._pipeline.run([job for jobs, _ in decoded for job in jobs], deadline)
         failed: list[tuple[ReceivedMessage, Exception]] = []
         for message, (jobs, error) in zip(messages, decoded, strict=True):
@@ -74,12 +79,21 @@ class BatchHandler:
         message_ids = dict.fromkeys(message.message_id for message, _ in failed)
         return {"batchItemFailures": [{"itemIdentifier": each} for each in message_ids]}
 
-    def _decode(self, message: ReceivedMessage) -> tuple[Sequence[Job], MessageError | None]:
+    def _decode(
+        self, message: ReceivedMessage, deadline: float
+    ) -> tuple[Sequence[Job], LandmarkError | None]:
         """The jobs that a message asks for, or why it asks for none."""
         try:
-            jobs = decode_message(message.body, default_bucket=self._buckets.default)
+            jobs = decode_message(
+                message.body,
+                default_bucket=self._buckets.default,
+                read_payload=partial(self._payloads.read, deadline=deadline),
+            )
             jobs = tuple(map(self._buckets.check, jobs))
         except MessageError as error:
+            return (), error
+        except TransientError as error:
+            self._telemetry.unread(message.message_id, error)
             return (), error
         return [
             replace(job, message_id=message.message_id, attempts=message.attempts) for job in jobs

@@ -11,6 +11,7 @@ from worker.direct import DirectHandler
 from worker.events import EventHandler
 from worker.handler import Handler
 from worker.jobs import Buckets
+from worker.payloads import MAX_PAYLOAD_BYTES, PayloadReader
 from worker.pipeline import Pipeline
 from worker.queue import DeadLetterQueue, Retries
 from worker.s3 import CLIENT_CONFIG, MaskStore, ObjectReader
@@ -37,6 +38,7 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
     )
     results.connect()
     buckets = Buckets(settings.image_bucket, settings.allowed_buckets, settings.segmentation_bucket)
+    payloads = PayloadReader(ObjectReader(s3, MAX_PAYLOAD_BYTES), buckets)
     telemetry = Telemetry()
     pipeline = Pipeline(objects, detectors, results, telemetry, masks)
     batch = BatchHandler(
@@ -44,9 +46,10 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
         DeadLetterQueue(sqs, settings.dead_letter_queue_url),
         Retries(sqs, settings.queue_url, settings.retry_base_seconds),
         telemetry,
+        payloads=payloads,
         buckets=buckets,
         max_receive_count=settings.max_receive_count,
     )
     direct = DirectHandler(pipeline, results, telemetry, buckets=buckets)
-    events = EventHandler(pipeline, telemetry, buckets=buckets)
+    events = EventHandler(pipeline, telemetry, payloads=payloads, buckets=buckets)
     return Handler(batch, direct, events, pipeline, detectors, telemetry)

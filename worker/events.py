@@ -5,10 +5,13 @@ can't be read, ends in an exception, and Lambda's own retries and failure destin
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from landmarks.errors import LandmarkError
+from landmarks.errors import MessageError, TransientError
+from landmarks.job import Job
 from worker.jobs import Buckets, decode_event
+from worker.payloads import PayloadReader
 from worker.pipeline import Pipeline
 from worker.telemetry import Telemetry
 
@@ -19,12 +22,21 @@ class EventHandler:
     Args:
         pipeline: does the jobs.
         telemetry: is told about events that can't be read.
+        payloads: reads message bodies that producers left in S3.
         buckets: which ones jobs may name.
     """
 
-    def __init__(self, pipeline: Pipeline, telemetry: Telemetry, *, buckets: Buckets) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        telemetry: Telemetry,
+        *,
+        payloads: PayloadReader,
+        buckets: Buckets,
+    ) -> None:
         self._pipeline = pipeline
         self._telemetry = telemetry
+        self._payloads = payloads
         self._buckets = buckets
 
     def handle(self, event: object, deadline: float) -> Mapping[str, Any]:
@@ -34,13 +46,23 @@ class EventHandler:
             MessageError: the event is in no known form.
             Exception: why a job has to be tried again; the others are done.
         """
-        try:
-            jobs = decode_event(event, default_bucket=self._buckets.default)
-            jobs = tuple(map(self._buckets.check, jobs))
-        except LandmarkError as error:
-            self._telemetry.refused(error)
-            raise
+        jobs = self._decode(event, deadline)
         for outcome in list(self._pipeline.run(jobs, deadline)):
             if isinstance(outcome, Exception):
                 raise outcome
         return {"jobs": len(jobs)}
+
+    def _decode(self, event: object, deadline: float) -> tuple[Job, ...]:
+        try:
+            jobs = decode_event(
+                event,
+                default_bucket=self._buckets.default,
+                read_payload=partial(self._payloads.read, deadline=deadline),
+            )
+            return tuple(map(self._buckets.check, jobs))
+        except MessageError as error:
+            self._telemetry.refused(error)
+            raise
+        except TransientError as error:
+            self._telemetry.unread(None, error)
+            raise

@@ -80,6 +80,11 @@ class Telemetry:
         fields = _job_fields(job) | _error_fields(error)
         _LOG.log(level, "job postponed", extra=fields, exc_info=error if unexpected else None)
 
+    def unread(self, message_id: str | None, error: TransientError) -> None:
+        """A message or event that can't be read yet, because its body in S3 can't."""
+        self._count("Retried")
+        _LOG.warning("message postponed", extra={"message_id": message_id, **_error_fields(error)})
+
     def given_up(self, message_id: str, error: Exception) -> None:
         """A message that went to the dead-letter queue."""
         self._count("Rejected" if isinstance(error, MessageError) else "GivenUp")
@@ -91,7 +96,7 @@ class Telemetry:
         fields = {"message_id": message_id, "reason": str(reason), **_error_fields(error)}
         _LOG.warning("message not given up", extra=fields)
 
-    def refused(self, error: Exception) -> None:
+    def refused(self, error: MessageError) -> None:
         """An event straight to the function that asks for no job."""
         self._count("Rejected")
         _LOG.warning("event refused", extra=_error_fields(error))
