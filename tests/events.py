@@ -218,6 +218,41 @@ def custom_event(detail: object) -> Event:
     }
 
 
+def batch_operation(
+    *keys: str,
+    bucket: str = BUCKET,
+    schema: str = "1.0",
+    version_id: str | None = None,
+    arguments: Mapping[str, str] | None = None,
+) -> Event:
+    """Return what S3 Batch Operations hands to a function.
+
+    Args:
+        keys: literal object keys, one per task; AWS sends one at a time. The n-th task's id ends
+            in n, from 0.
+        bucket: the bucket of all of them.
+        schema: "1.0" names the bucket by its ARN, "2.0" by its name.
+        version_id: of all of them, if the manifest has versions.
+        arguments: the user's, with schema "2.0".
+    """
+    names = {"s3BucketArn": f"arn:aws:s3:::{bucket}"} if schema == "1.0" else {"s3Bucket": bucket}
+    job = {"id": "f3cc4f60-61f6-4a2b-8a21-d07600c373ce"}
+    return {
+        "invocationSchemaVersion": schema,
+        "invocationId": "YXNkbGZqYWRmaiBhc2RmdW9hZHNmZGpmaGFzbGtkaGZza2RmaAo",
+        "job": job if arguments is None else {**job, "userArguments": dict(arguments)},
+        "tasks": [
+            {
+                "taskId": f"dGFza2lkZ29lc2hlcmUK{number}",
+                "s3Key": quote_plus(key, safe="/"),
+                "s3VersionId": version_id,
+                **names,
+            }
+            for number, key in enumerate(keys)
+        ],
+    }
+
+
 def payload_pointer(
     bucket: str,
     key: str,

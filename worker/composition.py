@@ -6,6 +6,7 @@ import boto3
 from botocore.config import Config
 
 from worker.batch import BatchHandler
+from worker.batch_operations import BatchOperationsHandler
 from worker.detector.pool import DetectorPool
 from worker.direct import DirectHandler
 from worker.events import EventHandler
@@ -52,4 +53,5 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
     )
     direct = DirectHandler(pipeline, results, telemetry, buckets=buckets)
     events = EventHandler(pipeline, telemetry, payloads=payloads, buckets=buckets)
-    return Handler(batch, direct, events, pipeline, detectors, telemetry)
+    batch_operations = BatchOperationsHandler(pipeline, telemetry, buckets=buckets)
+    return Handler(batch, direct, events, batch_operations, pipeline, detectors, telemetry)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from worker.batch import BatchHandler, BeforeRetry
+from worker.batch_operations import BatchOperationsHandler, is_batch_operation
 from worker.detector.pool import DetectorPool
 from worker.direct import DirectHandler, is_direct
 from worker.events import EventHandler
@@ -33,6 +34,7 @@ class Handler:
         batch: BatchHandler,
         direct: DirectHandler,
         events: EventHandler,
+        batch_operations: BatchOperationsHandler,
         pipeline: Pipeline,
         detectors: DetectorPool,
         telemetry: Telemetry,
@@ -40,6 +42,7 @@ class Handler:
         self._batch = batch
         self._direct = direct
         self._events = events
+        self._batch_operations = batch_operations
         self._pipeline = pipeline
         self._detectors = detectors
         self._telemetry = telemetry
@@ -68,6 +71,8 @@ class Handler:
             records = _sqs_records(event)
             if records is not None:
                 return self._batch.handle(records, deadline, before_retry)
+            if is_batch_operation(event):
+                return self._batch_operations.handle(event, deadline)
             if is_direct(event):
                 return self._direct.handle(event, deadline)
             return self._events.handle(event, deadline)
