@@ -63,16 +63,28 @@ class BatchHandler:
         deadline: float,
         before_retry: BeforeRetry | None = None,
     ) -> "PartialItemFailureResponse":
-        """Do everything that the messages ask for, and report the ones to be retried."""
+        """Do everything that the messages ask for, and report the ones to be retried.
+
+        A message group of a FIFO queue keeps its order: behind a message to be retried, all others
+        of its group are, too.
+        """
         messages = [ReceivedMessage.from_record(record) for record in records]
         decoded = [self._decode(message, deadline) for message in messages]
         outcomes = self._pipeline.run([job for jobs, _ in decoded for job in jobs], deadline)
         failed: list[tuple[ReceivedMessage, Exception]] = []
+        stopped: dict[str | None, Exception] = {}
         for message, (jobs, error) in zip(messages, decoded, strict=True):
             errors = [each for each in islice(outcomes, len(jobs)) if isinstance(each, Exception)]
-            reason = self._finish(message, error or next(iter(errors), None), deadline)
-            if reason is not None:
-                failed.append((message, reason))
+            reason = stopped.get(message.group)
+            if reason is None:
+                reason = self._finish(message, error or next(iter(errors), None), deadline)
+            else:
+                self._telemetry.held_back(message.message_id)
+            if reason is None:
+                continue
+            failed.append((message, reason))
+            if message.group is not None:
+                stopped[message.group] = reason
         if before_retry:
             before_retry([message.receipt_handle for message, _ in failed])
         self._retries.delay(failed, deadline + _FINAL_CALL_SECONDS)

@@ -6,7 +6,7 @@ import time
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NotRequired, Self, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -32,6 +32,8 @@ _UNSTARTED_DELAY_SECONDS: Final = 5
 # Delays are spread from this share of their full length up to it.
 _SPREAD_FROM: Final = 0.5
 
+_FIFO: Final = ".fifo"  # ends every FIFO queue's name, and no other's
+
 _MAX_BATCH: Final = 10  # SQS's limit
 _MAX_ATTRIBUTES: Final = 10  # SQS's limit
 
@@ -49,6 +51,7 @@ class ReceivedMessage:
         body: as it was sent.
         attempts: how often it has been received.
         attributes: the producer's message attributes, in the form that Lambda gives them.
+        group: the message group whose order a FIFO queue keeps; None in a standard queue.
     """
 
     message_id: str
@@ -56,16 +59,20 @@ class ReceivedMessage:
     body: str
     attempts: int
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    group: str | None = None
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """The message in a record of Lambda's event."""
+        # Standard queues have groups as well, without an order.
+        in_order = record.get("eventSourceARN", "").endswith(_FIFO)
         return cls(
             message_id=record["messageId"],
             receipt_handle=record["receiptHandle"],
             body=record["body"],
             attempts=int(record["attributes"]["ApproximateReceiveCount"]),
             attributes=record.get("messageAttributes") or {},
+            group=record["attributes"].get("MessageGroupId") if in_order else None,
         )
 
 
@@ -138,8 +145,8 @@ class DeadLetterQueue:
     def put(self, message: ReceivedMessage, error: Exception, deadline: float) -> None:
         """Keep a message as it came, with the reason as message attributes.
 
-        The producer's own attributes are kept. Those that do not fit beside the reason are named in
-        `error_message`.
+        The producer's own attributes are kept, and so is the message group if this is a FIFO queue.
+        Attributes that do not fit beside the reason are named in `error_message`.
 
         Args:
             message: what is given up.
@@ -182,7 +189,23 @@ class DeadLetterQueue:
             QueueUrl=url,
             MessageBody=message.body,
             MessageAttributes={**kept, **dict(zip(REASON_ATTRIBUTES, reason, strict=True))},
+            **_place_in_group(url, message),
         )
+
+
+class _Group(TypedDict):
+    MessageGroupId: NotRequired[str]
+    MessageDeduplicationId: NotRequired[str]
+
+
+def _place_in_group(url: str, message: ReceivedMessage) -> _Group:
+    """What a FIFO queue wants to know; a message that is sent twice is there once."""
+    if not url.endswith(_FIFO):
+        return {}
+    return {
+        "MessageGroupId": message.group or message.message_id,
+        "MessageDeduplicationId": message.message_id,
+    }
 
 
 def _kept(message: ReceivedMessage) -> "Attributes":

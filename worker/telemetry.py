@@ -96,6 +96,10 @@ class Telemetry:
         fields = {"message_id": message_id, "reason": str(reason), **_error_fields(error)}
         _LOG.warning("message not given up", extra=fields)
 
+    def held_back(self, message_id: str) -> None:
+        """A message that is retried only because an earlier one of its group is."""
+        _LOG.info("message held back", extra={"message_id": message_id})
+
     def refused(self, error: MessageError) -> None:
         """An event straight to the function that asks for no job."""
         self._count("Rejected")

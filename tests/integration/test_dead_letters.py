@@ -37,7 +37,7 @@ def letter_attributes(cloud: Cloud) -> dict[str, Any]:
 
 def test_dead_letter_has_the_body_and_the_reason(cloud: Cloud, handler: Handler) -> None:
     """The body is unchanged, and the reason is in message attributes."""
-    body = '{"key": "bell\\u0007.jpg", "force": "yes", "note": "  ünïcode & <tags> "}'
+    body = '{"key": "bell\\u0007.jpg", "bucket": 7, "note": "  ünïcode & <tags> "}'
 
     assert deliver(handler, body, receive_count=3) == []
 
@@ -48,7 +48,7 @@ def test_dead_letter_has_the_body_and_the_reason(cloud: Cloud, handler: Handler)
     types = {name: attribute["DataType"] for name, attribute in attributes.items()}
     assert values == {
         "error_code": "INVALID_MESSAGE",
-        "error_message": "force: expected true or false, got a string",
+        "error_message": "bucket: expected a string, got a number",
         "receive_count": "3",
         "original_message_id": "00000000-0000-4000-8000-000000000000",
     }
