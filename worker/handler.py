@@ -68,7 +68,7 @@ class Handler:
         seconds = context.get_remaining_time_in_millis() / 1000
         deadline = time.monotonic() + seconds - min(_RESERVE_SECONDS, seconds * _RESERVE_SHARE)
         try:
-            records = _sqs_records(event)
+            records = sqs_records(event)
             if records is not None:
                 return self._batch.handle(records, deadline, before_retry)
             if is_batch_operation(event):
@@ -90,7 +90,7 @@ class Handler:
         self._detectors.close()
 
 
-def _sqs_records(event: object) -> list[dict[str, Any]] | None:
+def sqs_records(event: object) -> list[dict[str, Any]] | None:
     """The messages of an SQS event, or of an EventBridge Pipe; None if it is another event."""
     records = event.get("Records") if isinstance(event, Mapping) else event or None
     if not isinstance(records, list):

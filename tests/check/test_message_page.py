@@ -17,6 +17,9 @@ CAFE = Job(
     etag="5d41402abc4b2a76b9719d911017c592",
     sequencer="0055AED6DCD90281E5",
 )
+PAYLOADS = {
+    ("my-photos", "payloads/7c9e6679-7425-40de-944b-e07fc1f90ae7"): '{"key": "k", "bucket": "b-1"}'
+}
 EXAMPLES = {
     "Direct": Job(
         bucket="my-photos",
@@ -28,6 +31,7 @@ EXAMPLES = {
     "S3 event notification": CAFE,
     "EventBridge": CAFE,
     "SNS": Job(bucket="my-photos", key="photos/a b.jpg"),
+    "Body in S3": Job(bucket="b-1", key="k"),
 }
 
 
@@ -42,13 +46,25 @@ def example(heading: str) -> str:
 @pytest.mark.parametrize("heading", EXAMPLES)
 def test_an_example_is_the_job_that_it_looks_like(heading: str) -> None:
     """Each form is the job that the page describes."""
-    assert decode_message(example(heading), default_bucket=None) == (EXAMPLES[heading],)
+    jobs = decode_message(
+        example(heading),
+        default_bucket=None,
+        read_payload=lambda bucket, key: PAYLOADS[bucket, key],
+    )
+    assert jobs == (EXAMPLES[heading],)
 
 
 def test_every_field_of_the_direct_form_is_there() -> None:
     """The table has a row for each field of the example, and no other."""
     rows = re.findall(r"^\| `(\w+)` \| .* \| .* ?\|$", PAGE.split("## S3 event")[0], re.MULTILINE)
     assert rows == list(json.loads(example("Direct")))
+
+
+def test_every_sample_event_is_linked() -> None:
+    """The tables of senders have the samples of infra-sam/events, but for the mixed batch."""
+    linked = set(re.findall(r"\(\.\./infra-sam/events/([^)]+)\.json\)", PAGE))
+    folder = Path(__file__).parents[2] / "infra-sam" / "events"
+    assert linked | {"batch"} == {path.stem for path in folder.iterdir()}
 
 
 def test_every_code_has_a_row() -> None:

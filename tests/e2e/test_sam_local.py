@@ -4,15 +4,16 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
 from lambda_like import gateway
 from landmarks.errors import MessageError
-from landmarks.job import Job, decode_direct
 from landmarks.local.stack import create_stack
 from tests.e2e.sam import ROOT, sam
 from tests.fakes import Cloud, person
+from worker.handler import sqs_records
 from worker.jobs import decode_message
 
 EVENTS = sorted((ROOT / "infra-sam" / "events").glob("*.json"))
@@ -53,18 +54,31 @@ def forget_results(cloud: Cloud) -> None:
         client.delete_item(TableName=table, Key=key)
 
 
-def jobs_of(event: dict[str, Any], bucket: str) -> tuple[list[Job], int]:
-    """The jobs of an event, and the number of unreadable messages."""
-    if "Records" not in event:
-        return [decode_direct(event, default_bucket=bucket)], 0
-    jobs: list[Job] = []
+# The body of the sample whose body is in S3.
+PAYLOAD = json.dumps({"key": "photos/astronaut.jpg"})
+
+
+def keys_of(event: Any, cloud: Cloud) -> tuple[list[str], int]:  # noqa: ANN401, any JSON
+    """The keys of an event's objects, and the number of unreadable messages."""
+
+    def payload(bucket: str, key: str) -> str:
+        cloud.put(key, PAYLOAD.encode(), bucket=bucket)
+        return PAYLOAD
+
+    if "tasks" in event:
+        return [unquote_plus(task["s3Key"]) for task in event["tasks"]], 0
+    keys: list[str] = []
     unreadable = 0
-    for record in event["Records"]:
+    for message in sqs_records(event) or [{"body": json.dumps(event)}]:
         try:
-            jobs += decode_message(record["body"], default_bucket=bucket)
+            jobs = decode_message(
+                message["body"], default_bucket=cloud.stack.bucket, read_payload=payload
+            )
         except MessageError:
             unreadable += 1
-    return jobs, unreadable
+        else:
+            keys += [job.key for job in jobs]
+    return keys, unreadable
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
@@ -73,10 +87,10 @@ def test_sample_event(
 ) -> None:
     """The worker does the jobs of the sample, and logs no error of a detector."""
     event = json.loads(path.read_text(encoding="utf-8"))
-    jobs, unreadable = jobs_of(event, local_cloud.stack.bucket)
+    keys, unreadable = keys_of(event, local_cloud)
     forget_results(local_cloud)
-    for job in jobs:
-        local_cloud.put(job.key, person())
+    for key in keys:
+        local_cloud.put(key, person())
 
     printed, log = sam(
         *("local", "invoke", "Worker", *built, f"--config-file={ROOT / 'samconfig.toml'}"),
@@ -87,11 +101,15 @@ def test_sample_event(
 
     # SAM prints progress to the same stream.
     answer = json.loads(printed.splitlines()[-1])
-    if "Records" in event:
+    if sqs_records(event) is not None:
         assert answer == {"batchItemFailures": []}
-    else:
+    elif "tasks" in event:
+        assert {result["resultCode"] for result in answer["results"]} == {"Succeeded"}
+    elif "key" in event:
         assert answer["statusCode"] == 200
-    assert local_cloud.statuses() == {job.key: "detected" for job in jobs}
+    else:
+        assert answer == {"jobs": len(keys)}
+    assert local_cloud.statuses() == dict.fromkeys(keys, "detected")
     assert take_dead_letters(local_cloud) == unreadable
     assert '"ColdStart":[1.0]' in log
     assert "detector said" not in log

@@ -11,8 +11,9 @@ import pytest
 from landmarks.errors import MessageError
 from landmarks.job import Job, decode_direct
 from landmarks.local.stack import create_stack
+from tests.events import batch_operation
 from tests.infra.cloudformation import ROOT, Node, load_template
-from worker.jobs import decode_message
+from worker.jobs import decode_event, decode_message
 from worker.settings import Settings
 
 EVENTS = ROOT / "infra-sam" / "events"
@@ -24,16 +25,27 @@ NOTIFIED_PLAIN, NOTIFIED_ACCENTED = (
     replace(job, etag="5d41402abc4b2a76b9719d911017c592", sequencer="0055AED6DCD90281E5")
     for job in (PLAIN, ACCENTED)
 )
+ACCENTED_NOTIFIED = (NOTIFIED_ACCENTED,)
 UNREADABLE = "unreadable"
 
-# The jobs of each message, by file.
+# What the body says that the extended client's sample points to.
+PAYLOAD = '{"key": "photos/astronaut.jpg"}'
+
+# Per file of SQS messages, what they ask for, in order.
 MESSAGES: dict[str, list[tuple[Job, ...] | str]] = {
     "direct": [(PLAIN,)],
-    "s3-notification": [(NOTIFIED_ACCENTED,)],
+    "s3-notification": [ACCENTED_NOTIFIED],
     "s3-test-event": [()],
     "s3-object-removed": [()],
-    "eventbridge": [(NOTIFIED_ACCENTED,)],
-    "sns": [(NOTIFIED_ACCENTED,)],
+    "s3-folder-marker": [()],
+    "eventbridge": [ACCENTED_NOTIFIED],
+    "custom-event": [(ACCENTED,)],
+    "sns": [ACCENTED_NOTIFIED],
+    "sns-direct": [(ACCENTED,)],
+    "nested": [ACCENTED_NOTIFIED],
+    "extended-client": [(PLAIN,)],
+    "fifo": [(PLAIN,), (ACCENTED,)],
+    "pipe": [(PLAIN,), ACCENTED_NOTIFIED],
     "unreadable": [UNREADABLE],
     "batch": [
         (PLAIN,),
@@ -43,6 +55,15 @@ MESSAGES: dict[str, list[tuple[Job, ...] | str]] = {
         UNREADABLE,
     ],
 }
+
+# Per event straight to the function, its job.
+EVENTS_WITHOUT_QUEUE: dict[str, Job] = {
+    "function-s3": NOTIFIED_ACCENTED,
+    "function-sns": NOTIFIED_ACCENTED,
+    "function-eventbridge": NOTIFIED_ACCENTED,
+    "function-custom-event": ACCENTED,
+}
+BATCH_OPERATIONS = {"batch-operations-1.0": "1.0", "batch-operations-2.0": "2.0"}
 DIRECT_INVOCATION = "direct-invocation"
 
 
@@ -51,20 +72,45 @@ def load_event(name: str) -> Node:
     return json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
 
 
+def load_records(name: str) -> list[Node]:
+    """The SQS messages of a sample; a Pipe's are a list and nothing else."""
+    event = load_event(name)
+    records: list[Node] = event if isinstance(event, list) else event["Records"]
+    return records
+
+
 def decode(body: str) -> tuple[Job, ...] | str:
-    """The jobs that the worker reads in a message."""
+    """The jobs of a message, as the worker reads it."""
     try:
-        return decode_message(body, default_bucket=BUCKET)
+        return decode_message(
+            body, default_bucket=BUCKET, read_payload=lambda _bucket, _key: PAYLOAD
+        )
     except MessageError:
         return UNREADABLE
 
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_sample_events_are_what_they_are_called(name: str) -> None:
-    """The worker reads the jobs that the name of the sample promises."""
+    """Every sample is SQS messages that ask for the jobs that its name promises."""
+    records = load_records(name)
+    assert {record["eventSource"] for record in records} == {"aws:sqs"}
+    assert [decode(record["body"]) for record in records] == MESSAGES[name]
+
+
+@pytest.mark.parametrize("name", EVENTS_WITHOUT_QUEUE)
+def test_events_without_a_queue_are_what_they_are_called(name: str) -> None:
+    """Every sample asks for one photograph."""
+    assert decode_event(load_event(name), default_bucket=None) == (EVENTS_WITHOUT_QUEUE[name],)
+
+
+@pytest.mark.parametrize("name", BATCH_OPERATIONS)
+def test_batch_operations_are_of_both_schemas(name: str) -> None:
+    """Every sample is a task as S3 writes it."""
     event = load_event(name)
-    assert {record["eventSource"] for record in event["Records"]} == {"aws:sqs"}
-    assert [decode(record["body"]) for record in event["Records"]] == MESSAGES[name]
+    schema = BATCH_OPERATIONS[name]
+    arguments = event["job"].get("userArguments")
+    expected = batch_operation(ACCENTED.key, bucket=BUCKET, schema=schema, arguments=arguments)
+    assert event == expected
 
 
 def test_the_direct_invocation_is_a_job() -> None:
@@ -77,7 +123,7 @@ def test_the_direct_invocation_is_a_job() -> None:
 def test_no_sample_is_left_untested() -> None:
     """Every file of the folder is listed above."""
     names = {path.stem for path in EVENTS.iterdir()}
-    assert names == {*MESSAGES, DIRECT_INVOCATION}
+    assert names == {*MESSAGES, *EVENTS_WITHOUT_QUEUE, *BATCH_OPERATIONS, DIRECT_INVOCATION}
 
 
 # sam local invoke
