@@ -1,6 +1,7 @@
 """Damaged messages: the decoder has to return jobs or raise `MessageError`."""
 
 import json
+import logging
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,9 @@ from worker.jobs import decode_message
 Json = dict[str, Any] | list[Any]
 
 BUCKET = "fuzzed-bucket"
+
+# Without a handler, Python prints each warning about a field that is left out.
+logging.getLogger("worker.jobs").addHandler(logging.NullHandler())
 
 _ODD_VALUES: tuple[Any, ...] = (
     None,
