@@ -1,7 +1,7 @@
-"""Body, face and hand landmarks of photographs: read a results table from an application.
+"""Read body, face and hand landmarks from the results table.
 
-`from landmarks import LandmarkTable` needs boto3, NumPy and PynamoDB. Names are imported on first
-use: the worker and the command import modules of this package, and need few of them.
+`from landmarks import LandmarkTable` needs only boto3, NumPy and PynamoDB. Names are imported
+lazily, so the worker and the command-line tool don't pay for modules they don't use.
 """
 
 from importlib import import_module
@@ -64,7 +64,7 @@ _NAMES: Final = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401, any of the names
+def __getattr__(name: str) -> Any:  # noqa: ANN401, classes and tuples
     for module, names in _NAMES.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{module}"), name)

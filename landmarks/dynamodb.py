@@ -1,4 +1,4 @@
-"""PynamoDB's errors as ours, for everything that reads or writes the table."""
+"""Translates PynamoDB's errors into this project's own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +20,11 @@ _DENIED_CODES: Final = {
 
 @contextmanager
 def service_errors() -> Iterator[None]:
-    """Raise PynamoDB's errors as ours.
+    """Translate PynamoDB's errors.
 
     Raises:
-        TableNotFoundError: there is no such table.
-        AccessDeniedError: these credentials may not do this.
+        TableNotFoundError: the table does not exist.
+        AccessDeniedError: the credentials are not sufficient.
         ServiceError: DynamoDB fails or can't be reached.
     """
     try:
@@ -34,20 +34,20 @@ def service_errors() -> Iterator[None]:
 
 
 def fault_code(error: PynamoDBException) -> str | None:
-    """DynamoDB's own code, or None if DynamoDB did not answer.
+    """Return DynamoDB's error code, or None if DynamoDB did not answer.
 
-    PynamoDB's `cause_response_code` fails on errors of the connection.
+    PynamoDB's `cause_response_code` fails on connection errors.
     """
     cause = error.cause
     return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else None
 
 
 def lacks_index(error: PynamoDBException) -> bool:
-    """Whether the table has no such index, or is still filling it.
+    """Return whether the index does not exist or is still being backfilled.
 
-    DynamoDB has no code for either, only a ValidationException: "The table does not have the
-    specified index: …" or "Cannot read from backfilling global secondary index: …". Moto raises a
-    ResourceNotFoundException, "Invalid index: …".
+    DynamoDB has no error code for either. It raises a ValidationException with the message "The
+    table does not have the specified index: …" or "Cannot read from backfilling global secondary
+    index: …"; Moto raises a ResourceNotFoundException, "Invalid index: …".
     """
     return fault_code(error) in _INDEX_CODES and "index" in str(error.cause)
 
@@ -55,7 +55,7 @@ def lacks_index(error: PynamoDBException) -> bool:
 def _translate(error: PynamoDBException) -> LandmarkError:
     code = fault_code(error)
     if code == _NOT_FOUND:
-        return TableNotFoundError("there is no such table: check its name and the region")
+        return TableNotFoundError("no such table: check its name and the region")
     if code in _DENIED_CODES:
-        return AccessDeniedError(f"DynamoDB refuses: {error.cause}")
+        return AccessDeniedError(f"DynamoDB denied access: {error.cause}")
     return ServiceError(f"DynamoDB: {error.cause or error}")

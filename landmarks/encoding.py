@@ -1,4 +1,4 @@
-"""Python values as attributes of the results table: groups of landmarks, and named tuples."""
+"""PynamoDB attributes for groups of landmarks and for named tuples."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,19 +11,19 @@ from pynamodb.constants import BINARY, BOOLEAN, LIST, MAP, NUMBER, STRING
 from landmarks.enums import LandmarkEncoding
 from landmarks.groups import FloatArray
 
-# At 10,000 pixels, six decimals are a hundredth of a pixel.
+# In an image of 10,000 pixels, six decimals are a hundredth of a pixel.
 DECIMALS: Final = 6
 
-# From here on float32 has no decimals, and would soon need more than DynamoDB's 38 digits.
+# From here on, float32 has no decimals, and six of them could exceed DynamoDB's 38 digits.
 _WHOLE: Final = float(2**23)
 
 Fields = TypeVar("Fields", bound=tuple[object, ...])
 
 
 class LandmarksAttribute(Attribute[FloatArray]):
-    """A group of landmarks. Reads bytes and lists of maps, writes bytes.
+    """A group of landmarks. Reads bytes and lists of maps; writes bytes.
 
-    The bytes are float32, little-endian, row by row.
+    The bytes are little-endian float32 values, row by row.
     """
 
     attr_type = BINARY
@@ -33,7 +33,7 @@ class LandmarksAttribute(Attribute[FloatArray]):
         self._columns = columns
 
     def get_value(self, value: dict[str, Any]) -> Any:  # noqa: ANN401, bytes or a list
-        """Return the stored value, whichever of the two types it has.
+        """Return the stored value, which is bytes or a list.
 
         Raises:
             AttributeDeserializationError: it is neither bytes nor a list.
@@ -58,7 +58,7 @@ class LandmarksAttribute(Attribute[FloatArray]):
 
 
 class LandmarkMapsAttribute(LandmarksAttribute):
-    """A group of landmarks. Reads bytes and lists of maps, writes a list of maps."""
+    """A group of landmarks. Reads bytes and lists of maps; writes a list of maps."""
 
     attr_type = LIST
 
@@ -77,7 +77,7 @@ ATTRIBUTES: Final[Mapping[LandmarkEncoding, type[LandmarksAttribute]]] = {
 
 
 def _number(number: float) -> Mapping[str, str]:
-    """Return a float32 as DynamoDB's number: no exponent, no trailing zeros, no negative zero."""
+    """Format a float32 for DynamoDB: no exponent, no trailing zeros, no negative zero."""
     if abs(number) >= _WHOLE:
         return {NUMBER: np.format_float_positional(np.float32(number), trim="-")}
     text = f"{number:.{DECIMALS}f}".rstrip("0").rstrip(".")
@@ -85,7 +85,7 @@ def _number(number: float) -> Mapping[str, str]:
 
 
 class TupleAttribute(Attribute[Fields]):
-    """A named tuple of texts, numbers and booleans, as a map. Fields that are None are left out."""
+    """A named tuple of strings, numbers and booleans, stored as a map without its None fields."""
 
     attr_type = MAP
 
@@ -94,12 +94,12 @@ class TupleAttribute(Attribute[Fields]):
         self._kind = kind
 
     def serialize(self, value: Fields) -> dict[str, dict[str, Any]]:
-        """Return the map."""
+        """Return the named tuple as a map."""
         fields: dict[str, object] = value._asdict()  # type: ignore[attr-defined]
         return {name: _typed(field) for name, field in fields.items() if field is not None}
 
     def deserialize(self, value: Mapping[str, Mapping[str, Any]]) -> Fields:
-        """Return the named tuple. Fields that the map lacks are None, and others are ignored."""
+        """Return the named tuple. Missing fields are None; unknown ones are ignored."""
         kinds = self._kind.__annotations__
         return self._kind(
             **{

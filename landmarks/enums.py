@@ -1,4 +1,4 @@
-"""The table's fixed words, as plain strings that need neither PynamoDB nor NumPy."""
+"""Fixed values in the results table. Needs neither PynamoDB nor NumPy."""
 
 from enum import StrEnum
 from typing import Final
@@ -12,9 +12,9 @@ class LandmarkEncoding(StrEnum):
     """How groups of landmarks are written. Readers understand every encoding.
 
     Attributes:
-        BINARY: the numbers' bytes: small, and exact to the last bit.
-        MAPS: a list of maps, `{"x": …, "y": …, "z": …}`, with six decimals: every number is
-            within reach of DynamoDB's own expressions.
+        BINARY: raw float32 bytes, small and exact.
+        MAPS: a list of maps, `{"x": …, "y": …, "z": …}`, rounded to six decimals. DynamoDB
+            expressions can use every number.
     """
 
     BINARY = "binary"

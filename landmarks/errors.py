@@ -1,8 +1,8 @@
-"""Every error that both packages raise on purpose, as one tree.
+"""All errors that both packages raise on purpose.
 
     LandmarkError
     ├── SettingsError                an environment variable is wrong; the worker does not start
-    ├── PermanentError               trying again would fail the same way
+    ├── PermanentError               a retry would fail the same way
     │   ├── MessageError             INVALID_MESSAGE: goes to the dead-letter queue
     │   └── ImageError               stored with the status `failed`
     │       ├── ObjectArchivedError        OBJECT_ARCHIVED
@@ -13,7 +13,7 @@
     │       ├── TooManyBytesError          TOO_MANY_BYTES
     │       ├── TooManyPixelsError         TOO_MANY_PIXELS
     │       ├── TooSmallError              TOO_SMALL
-    │       └── DetectorError              the image took a detector process down with it
+    │       └── DetectorError              the image made a detector process fail
     │           ├── DetectorCrashedError   DETECTOR_CRASHED
     │           ├── DetectorTimeoutError   DETECTOR_TIMEOUT
     │           ├── DetectorMemoryError    DETECTOR_OUT_OF_MEMORY
@@ -24,8 +24,8 @@
     │   ├── ServiceError             SERVICE_UNAVAILABLE
     │   ├── DetectorStartError       DETECTOR_UNAVAILABLE
     │   └── DeadlineError            DEADLINE_EXCEEDED
-    ├── TableNotFoundError           TABLE_NOT_FOUND: only for readers of the table
-    └── SeveralResultsError          SEVERAL_RESULTS: only for readers of the table
+    ├── TableNotFoundError           TABLE_NOT_FOUND: only when reading the table
+    └── SeveralResultsError          SEVERAL_RESULTS: only when reading the table
 
 Codes are stable: they appear in the table, in logs and on dead letters.
 """
@@ -41,13 +41,13 @@ class LandmarkError(Exception):
 
 
 class SettingsError(LandmarkError):
-    """Raised when an environment variable is missing or has a value that is not allowed."""
+    """Raised when an environment variable is missing or invalid."""
 
     code = "INVALID_SETTINGS"
 
 
 class PermanentError(LandmarkError):
-    """Raised when doing the same job again would fail the same way."""
+    """Raised when a retry would fail the same way."""
 
 
 class MessageError(PermanentError):
@@ -63,19 +63,19 @@ class ImageError(PermanentError):
 
 
 class ObjectArchivedError(ImageError):
-    """Raised when the object is archived and has to be restored before it can be read."""
+    """Raised when the object is archived and must be restored before it can be read."""
 
     code = "OBJECT_ARCHIVED"
 
 
 class KeyUnavailableError(ImageError):
-    """Raised when S3 can't decrypt the object: its key is disabled, deleted or the customer's."""
+    """Raised when S3 can't decrypt the object: key disabled, deleted or customer-provided."""
 
     code = "KEY_UNAVAILABLE"
 
 
 class NotAnImageError(ImageError):
-    """Raised when the bytes are not in any image format."""
+    """Raised when the object is not in a known image format."""
 
     code = "NOT_AN_IMAGE"
 
@@ -111,13 +111,13 @@ class TooSmallError(ImageError):
 
 
 class DetectorError(ImageError):
-    """Raised when an image took its detector process down; stored only if it does so twice."""
+    """Raised when an image made its detector process fail. Stored only if it happens twice."""
 
     code = "DETECTOR_ERROR"
 
 
 class DetectorCrashedError(DetectorError):
-    """Raised when the detector process died while working on the image."""
+    """Raised when the detector process died while processing the image."""
 
     code = "DETECTOR_CRASHED"
 
@@ -135,7 +135,7 @@ class DetectorMemoryError(DetectorError):
 
 
 class DetectorAnswerError(DetectorError):
-    """Raised when a detector process answers something that cannot be landmarks."""
+    """Raised when a detector process returns something that can't be landmarks."""
 
     code = "DETECTOR_INVALID_ANSWER"
 
@@ -151,7 +151,7 @@ class ObjectNotFoundError(TransientError):
 
 
 class AccessDeniedError(TransientError):
-    """Raised when a service refuses these credentials."""
+    """Raised when a service denies access with these credentials."""
 
     code = "ACCESS_DENIED"
 
@@ -163,25 +163,25 @@ class ServiceError(TransientError):
 
 
 class DetectorStartError(TransientError):
-    """Raised when detector processes do not start, whatever the image."""
+    """Raised when detector processes fail to start, regardless of the image."""
 
     code = "DETECTOR_UNAVAILABLE"
 
 
 class DeadlineError(TransientError):
-    """Raised when there is not enough time left for the job."""
+    """Raised when too little time is left for the job."""
 
     code = "DEADLINE_EXCEEDED"
 
 
 class TableNotFoundError(LandmarkError):
-    """Raised when there is no such table in this account and region."""
+    """Raised when the table does not exist in this account and region."""
 
     code = "TABLE_NOT_FOUND"
 
 
 class SeveralResultsError(LandmarkError):
-    """Raised when a key has results in several buckets and none was named.
+    """Raised when a key has results in several buckets and no bucket was given.
 
     Attributes:
         key: the object's key.
@@ -191,7 +191,9 @@ class SeveralResultsError(LandmarkError):
     code = "SEVERAL_RESULTS"
 
     def __init__(self, key: str, buckets: Sequence[str]) -> None:
-        super().__init__(f"{key!r} is in several buckets, name one: {', '.join(buckets)}")
+        super().__init__(
+            f"{key!r} has results in several buckets, choose one: {', '.join(buckets)}"
+        )
         self.key = key
         self.buckets = tuple(buckets)
 
@@ -203,5 +205,5 @@ def error_codes(kind: type[LandmarkError]) -> list[str]:
 
 
 def error_code(error: Exception) -> str:
-    """An error's stable code, or the class name of one that is not in the tree."""
+    """Return the error's stable code, or its class name if it is not one of these errors."""
     return error.code if isinstance(error, LandmarkError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""What is known about a photograph, as plain data: landmarks in groups, and the facts beside them.
+"""Plain data about a photograph: groups of landmarks, the image, the model and durations.
 
 x and y are normalised by the width and height of the upright image, unless stated otherwise.
 """
@@ -14,12 +14,12 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class Group(NamedTuple):
-    """A set of landmarks that is found, or not, as a whole.
+    """A set of landmarks that is found or missing as a whole.
 
     Attributes:
         name: attribute name in the results table and field name of `Landmarks`.
-        points: how many landmarks it can have.
-        columns: the numbers of each landmark, in order.
+        points: the possible numbers of landmarks.
+        columns: names of each landmark's values, in order.
     """
 
     name: str
@@ -39,7 +39,7 @@ GROUPS: Final = (
     Group("right_hand_landmarks", (21,), XYZ),
 )
 
-# A pose landmark counts as visible from this visibility on.
+# Pose landmarks with at least this visibility count as visible.
 VISIBLE: Final = 0.5
 
 
@@ -53,7 +53,7 @@ class BoundingBox(NamedTuple):
 
 
 class ImageInfo(NamedTuple):
-    """The image. Of one that could not be read, only the size in bytes is known.
+    """The image file. If it could not be read, only its size in bytes is known.
 
     Attributes:
         width: in pixels, upright; None if the image could not be read.
@@ -69,21 +69,21 @@ class ImageInfo(NamedTuple):
 
 
 class MaskPlace(NamedTuple):
-    """Where in S3 a photograph's segmentation mask is."""
+    """Where a photograph's segmentation mask is stored in S3."""
 
     bucket: str
     key: str
 
 
 class ModelInfo(NamedTuple):
-    """What computed the landmarks.
+    """The model and options that computed the landmarks.
 
     Attributes:
         mediapipe_version: such as "0.10.21".
-        model_complexity: of the pose model: 0 (lite), 1 (full) or 2 (heavy).
-        refine_face_landmarks: whether eyes and lips were refined, and irises added.
-        min_detection_confidence: of the person detector, 0 to 1.
-        min_landmark_confidence: of the pose model, 0 to 1.
+        model_complexity: 0 (lite), 1 (full) or 2 (heavy pose model).
+        refine_face_landmarks: whether eyes and lips were refined and irises added.
+        min_detection_confidence: threshold of the person detector, 0 to 1.
+        min_landmark_confidence: threshold of the pose model, 0 to 1.
     """
 
     mediapipe_version: str
@@ -94,7 +94,7 @@ class ModelInfo(NamedTuple):
 
 
 class Durations(NamedTuple):
-    """How long the parts of a job took, in milliseconds."""
+    """Durations of a job and its parts, in milliseconds."""
 
     fetch: int
     detect: int
@@ -133,7 +133,7 @@ class Landmarks:
 
     @property
     def person_found(self) -> bool:
-        """Whether there is a person: without a pose there are no other groups."""
+        """Whether a person was found. Without a pose there are no other groups."""
         return self.pose_landmarks is not None
 
     def bounding_box(self) -> BoundingBox | None:

@@ -1,4 +1,4 @@
-"""The results table's item: its attributes, its keys, and its index by folder."""
+"""The results table's schema: attributes, keys, and the index by folder."""
 
 from typing import Any, Final
 
@@ -26,8 +26,8 @@ SCHEMA_VERSION: Final = 1
 
 KEYS: Final = ("object_key", "bucket")
 
-# What the index holds beside the keys. To hold more, it would have to be created anew; less
-# than 1 kB in all costs one write unit.
+# Attributes that the index contains besides the keys. Adding one means recreating the index;
+# entries below 1 kB cost one write unit.
 SUMMARY_ATTRIBUTES: Final = (
     "status",
     "error_code",
@@ -46,14 +46,14 @@ PREFIX_INDEX: Final = "by-prefix"
 
 _CONNECTIONS: Final = 32
 
-# DynamoDB answers in milliseconds. PynamoDB's defaults would wait for 180 s in all, longer than
+# DynamoDB answers in milliseconds. PynamoDB's defaults wait up to 180 s in total, longer than
 # the function may run.
 _WORKER_LIMITS: Final = {
     "connect_timeout_seconds": 1,
     "read_timeout_seconds": 3,
     "max_retry_attempts": 1,
 }
-# A reader may be far away, and can wait.
+# Readers may be far away, and can wait.
 _READER_LIMITS: Final = {
     "connect_timeout_seconds": 5,
     "read_timeout_seconds": 20,
@@ -62,17 +62,17 @@ _READER_LIMITS: Final = {
 
 
 def prefix_of(bucket: str, key: str) -> str:
-    """Return bucket and folder, each with a slash at its end: `b/photos/2026/`.
+    """Return bucket and folder, each followed by a slash: `b/photos/2026/`.
 
-    The folder is the key up to its last slash: to S3, `//` and `..` are names like any other.
-    No bucket's name contains a slash, so no two buckets share a prefix. The result has up to
+    The folder is the key up to its last slash; S3 gives `//` and `..` no special meaning. Bucket
+    names contain no slash, so no two buckets share a prefix. The result has up to
     63 + 1 + 1,024 bytes; DynamoDB allows 2,048.
     """
     return f"{bucket}/{key[: key.rfind('/') + 1]}"
 
 
 class LandmarkItem(Model):
-    """The table's item. `bind_item` returns the class for one table."""
+    """An item of the table. `bind_item` returns the class for a given table."""
 
     object_key = UnicodeAttribute(hash_key=True)
     bucket = UnicodeAttribute(range_key=True)
@@ -108,10 +108,10 @@ class LandmarkItem(Model):
 
 
 class PrefixIndex(GlobalSecondaryIndex[LandmarkItem]):
-    """The summaries of a folder, sorted by key."""
+    """The results of a folder without their landmarks, sorted by key."""
 
     class Meta:
-        """What PynamoDB reads."""
+        """PynamoDB's configuration."""
 
         index_name = PREFIX_INDEX
         projection = IncludeProjection(list(SUMMARY_ATTRIBUTES))
@@ -131,12 +131,12 @@ def bind_item(
     """Return the item class of one table.
 
     Args:
-        table_name: the table.
-        encoding: how landmarks are written; they are read in every encoding.
-        for_reading: wait longer than the worker could, and know the index `by_prefix`, which
-            the table may lack.
-        region: instead of the environment's.
-        endpoint_url: instead of the environment's DynamoDB.
+        table_name: name of the table.
+        encoding: how landmarks are written. All encodings can be read.
+        for_reading: use longer timeouts, and declare the index `by_prefix`, which the table may
+            not have.
+        region: AWS region (default: the environment's).
+        endpoint_url: DynamoDB's endpoint (default: the environment's).
     """
     meta = {
         "table_name": table_name,
@@ -146,7 +146,7 @@ def bind_item(
         "billing_mode": PAY_PER_REQUEST_BILLING_MODE,
         **(_READER_LIMITS if for_reading else _WORKER_LIMITS),
     }
-    # DynamoDB's type belongs to the attribute, not to its value: each encoding has its own.
+    # PynamoDB ties DynamoDB's type to the attribute class, so each encoding has its own.
     attribute = ATTRIBUTES[encoding]
     attributes: dict[str, Any] = {group.name: attribute(group.columns) for group in GROUPS}
     if for_reading:
@@ -155,20 +155,20 @@ def bind_item(
 
 
 def landmarks_of(item: LandmarkItem) -> Landmarks:
-    """Return the item's landmarks; every group is None where nobody was found."""
+    """Return the item's landmarks. All groups are None if no person was found."""
     groups = {group.name: getattr(item, group.name) for group in GROUPS}
     return Landmarks(**groups, pose_score=item.pose_score)
 
 
 def landmarks_as_json(landmarks: Landmarks) -> dict[str, Any]:
-    """Return each group in the form of MediaPipe's JSON, None where it was not found."""
+    """Return each group in the form of MediaPipe's JSON; None for groups that were not found."""
     found = {group.name: _rows(array, group.columns) for group, array in landmarks.found()}
     return {group.name: found.get(group.name) for group in GROUPS}
 
 
 def item_as_json(item: LandmarkItem) -> dict[str, Any]:
-    """Return the whole item, with its landmarks decoded."""
-    # Without `force`, PynamoDB refuses bytes; here they are replaced.
+    """Return the item as JSON values, with its landmarks decoded."""
+    # Without `force`, PynamoDB rejects bytes. They are replaced below.
     values: dict[str, Any] = item.to_simple_dict(force=True)
     groups = landmarks_as_json(landmarks_of(item))
     return values | {name: rows for name, rows in groups.items() if rows}

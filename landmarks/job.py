@@ -1,4 +1,4 @@
-"""A job as producers write it, `{"key": …}`, and the checks that every field goes through."""
+"""The job that a producer sends, `{"key": …}`, and the validation of its fields."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 from landmarks.errors import MessageError
 
 Fields = Mapping[str, object]
-ObjectName = tuple[str, str]  # bucket and key: what a result is stored under
+ObjectName = tuple[str, str]  # bucket and key, which identify a result
 
 DIRECT_FIELDS: Final = frozenset({"key", "bucket", "version_id", "job_id", "force"})
 
@@ -51,18 +51,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One S3 object whose landmarks are wanted.
+    """One S3 object to process.
 
     Attributes:
         bucket: S3 bucket name.
-        key: S3 object key, literal (never URL-encoded), 1 to 1,024 bytes of UTF-8.
-        version_id: the object version to read; None reads the current one.
-        etag: the content's ETag according to the event, without quotes.
-        sequencer: S3's order of events on this key, hexadecimal; only from S3 events.
-        job_id: the producer's own name for this job, up to 256 characters.
-        force: process the object whatever is stored for it.
-        message_id: the SQS message the job came in; None for a direct invocation.
-        attempts: how often that message has been received.
+        key: S3 object key, not URL-encoded, 1 to 1,024 bytes of UTF-8.
+        version_id: the object version to read; None for the current one.
+        etag: the ETag in the S3 event, without quotes.
+        sequencer: hexadecimal string that orders S3's events on this key; only from S3 events.
+        job_id: the producer's id for this job, up to 256 characters.
+        force: process the object even if it is already done.
+        message_id: id of the SQS message; None for a direct invocation.
+        attempts: how often the message has been received.
     """
 
     bucket: str
@@ -94,7 +94,7 @@ def decode_direct(
 ) -> Job:
     """Return the job of the direct form, `{"key": ..., "bucket": ...}`.
 
-    Null fields count as absent. Fields with other names are the producer's own and ignored.
+    Null fields count as missing, and unknown fields are ignored.
 
     Args:
         fields: the message.
@@ -162,7 +162,7 @@ def bucket_name(fields: Fields, name: str) -> str:
 
 
 def required_text(fields: Fields, name: str, *, form_encoded: bool = False) -> str:
-    """Return a field that has to be there and not empty."""
+    """Return a string field that must be present and not empty."""
     value = text(fields, name, form_encoded=form_encoded)
     if not value:
         raise MessageError(f"{name}: {'missing' if value is None else 'empty'}")
@@ -170,7 +170,7 @@ def required_text(fields: Fields, name: str, *, form_encoded: bool = False) -> s
 
 
 def text(fields: Fields, name: str, *, form_encoded: bool = False) -> str | None:
-    """Return a field that is text S3 and DynamoDB can hold, or None if it is absent."""
+    """Return a string field, or None if it is missing. Checks that S3 and DynamoDB accept it."""
     value = fields.get(name)
     if value is None:
         return None
@@ -187,10 +187,10 @@ def text(fields: Fields, name: str, *, form_encoded: bool = False) -> str | None
 
 
 def kind(value: object) -> str:
-    """Name a JSON value's type in an error message."""
+    """Return the name of a JSON value's type, for error messages."""
     return _KINDS.get(type(value), "a number")
 
 
 def excerpt(value: str) -> str:
-    """Return the beginning of a text, printable and bounded, for an error message."""
+    """Return the beginning of a text, escaped, for error messages."""
     return repr(value[:_MAX_EXCERPT_CHARACTERS])[:_MAX_EXCERPT_CHARACTERS]

@@ -1,6 +1,6 @@
-"""Landmarks by name: those of MediaPipe's `PoseLandmark` and `HandLandmark`, in lower case.
+"""Landmark names: MediaPipe's `PoseLandmark` and `HandLandmark`, in lower case.
 
-MediaPipe has no names for the landmarks of the face.
+MediaPipe does not name face landmarks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,9 +73,9 @@ class Landmark(NamedTuple):
     """One landmark.
 
     Attributes:
-        x: normalised by the image's width; in metres for a world landmark.
-        y: normalised by the image's height, downwards; in metres for a world landmark.
-        z: in the scale of x; smaller is nearer to the camera.
+        x: normalised by the image's width; in metres for world landmarks.
+        y: normalised by the image's height, downwards; in metres for world landmarks.
+        z: depth in the scale of x; smaller is closer to the camera.
         visibility: 0 to 1; None for hands.
     """
 
@@ -86,13 +86,13 @@ class Landmark(NamedTuple):
 
 
 class NamedLandmarks(Mapping[str, Landmark]):
-    """A group's landmarks by name, `pose["left_wrist"]`, in MediaPipe's order.
+    """A group's landmarks by name, in MediaPipe's order: `pose["left_wrist"]`.
 
-    Upper case, as in MediaPipe's enumerations, works as well. An unknown name is a KeyError.
+    Names are case-insensitive. An unknown name raises KeyError.
     """
 
     def __init__(self, names: Sequence[str], array: FloatArray) -> None:
-        """Give names to the rows of `array`, of shape (len(names), 3 or 4)."""
+        """Name the rows of `array`, which has shape (len(names), 3 or 4)."""
         self._rows = {name: row for row, name in enumerate(names)}
         self._array = array
 
@@ -109,5 +109,5 @@ class NamedLandmarks(Mapping[str, Landmark]):
         return len(self._rows)
 
     def __repr__(self) -> str:
-        """Show the names rather than all the numbers."""
+        """Show the names instead of all numbers."""
         return f"<{type(self).__name__} {', '.join(self)}>"

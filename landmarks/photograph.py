@@ -1,4 +1,4 @@
-"""The photograph of a result: the content that was processed, decoded upright."""
+"""Reads the photograph that a result belongs to, and decodes it upright."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -28,14 +28,14 @@ Size = tuple[int, int]
 
 _CHUNK_BYTES: Final = 1024 * 1024
 
-# A deleted version, or a delete marker itself, is 405.
+# S3 answers 405 for deleted versions and delete markers.
 _GONE: Final = {404, 405}
 _DENIED: Final = {401, 403}
 
-# The most that the setting MAX_IMAGE_PIXELS can allow the worker.
+# The largest value of the setting MAX_IMAGE_PIXELS.
 _MAX_PIXELS: Final = 250_000_000
 
-# Pillow warns from here on. Filtering warnings around each `open` instead is not thread-safe.
+# Pillow warns above this size. Filtering warnings around each `open` would not be thread-safe.
 Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
 
 
@@ -59,25 +59,22 @@ def processed_content(
     max_bytes: int,
     seconds: float,
 ) -> bytes | None:
-    """Return the content that was processed: that very version, or what still has its ETag.
+    """Return the content that was processed, or None if the object has changed since.
 
     Args:
-        client: reads from S3.
+        client: the S3 client.
         bucket: the object's bucket.
         key: the object's key.
-        version_id: of the processed content; None without versioning.
-        etag: of the processed content.
+        version_id: version that was processed; None without versioning.
+        etag: ETag of the processed content.
         max_bytes: larger objects are not read.
-        seconds: how long it may take.
-
-    Returns:
-        None if the object has other content by now.
+        seconds: time limit.
 
     Raises:
-        ObjectNotFoundError: it is gone.
-        TooManyBytesError: it is larger than `max_bytes`.
-        AccessDeniedError: these credentials may not read it.
-        TransientError: S3 fails, or takes too long.
+        ObjectNotFoundError: the object no longer exists.
+        TooManyBytesError: the object is larger than `max_bytes`.
+        AccessDeniedError: the credentials don't allow reading the object.
+        TransientError: S3 fails or takes too long.
     """
     deadline = time.monotonic() + seconds
     version: _Version = {"VersionId": version_id} if version_id else {}
@@ -87,14 +84,14 @@ def processed_content(
         except ClientError as error:
             if not version or _status(error) not in _DENIED:
                 raise
-            # Versions need a permission of their own; the current one may still be right.
+            # Reading versions needs an extra permission, and the current one may still match.
             answer = client.get_object(Bucket=bucket, Key=key)
         with closing(answer["Body"]) as body:
             if answer["ETag"].strip('"') != etag:
                 return None
             size = answer["ContentLength"]
             if size > max_bytes:
-                raise TooManyBytesError(f"{size} bytes, and at most {max_bytes} are allowed")
+                raise TooManyBytesError(f"{size} bytes, more than the {max_bytes} allowed")
             return _read(body, deadline)
 
 
@@ -109,7 +106,7 @@ def _read(body: StreamingBody, deadline: float) -> bytes:
 
 @contextmanager
 def _errors_of(bucket: str, key: str) -> Iterator[None]:
-    """Raise S3's errors as ours."""
+    """Translate S3's errors."""
     try:
         yield
     except ClientError as error:
@@ -130,12 +127,12 @@ def _status(error: ClientError) -> int:
 def read_upright(
     content: bytes, fit: Callable[[Size], Size], formats: tuple[str, ...] | None = None
 ) -> Image.Image:
-    """Decode a picture as RGB, turned as its EXIF orientation says. Safe in many threads.
+    """Decode a picture as RGB and apply its EXIF orientation. Thread-safe.
 
     Args:
         content: the file's bytes.
-        fit: returns the wanted size for the picture's own, each width and height in pixels.
-        formats: the only ones that Pillow may try; None for all it knows.
+        fit: maps the picture's size to the size to return, both (width, height) in pixels.
+        formats: formats that Pillow may try; None for all.
 
     Raises:
         UnreadablePhotographError: Pillow can't read it, or it has more than 250 megapixels.
@@ -144,21 +141,21 @@ def read_upright(
         with Image.open(BytesIO(content), formats=formats) as file:
             if file.width * file.height > _MAX_PIXELS:
                 raise UnreadablePhotographError(f"more than {_MAX_PIXELS:,} pixels")
-            file.draft(None, fit(file.size))  # JPEG's decoder can shrink by itself
+            file.draft(None, fit(file.size))  # the JPEG decoder can scale down
             picture = _eight_bit(ImageOps.exif_transpose(file)).convert("RGB")
     except (
         OSError,
         SyntaxError,
         ValueError,
         Image.DecompressionBombError,
-        Image.DecompressionBombWarning,  # where warnings are errors
+        Image.DecompressionBombWarning,  # if warnings are errors
     ) as error:
         raise UnreadablePhotographError(f"Pillow can't read it: {error}") from error
     return picture.resize(fit(picture.size), Image.Resampling.LANCZOS)
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Read 16-bit grey as OpenCV does; Pillow would turn all but the darkest white."""
+    """Convert 16-bit grey as OpenCV does; Pillow would turn all but the darkest pixels white."""
     if not picture.mode.startswith("I"):
         return picture
     return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""One item of the results table as an application reads it: plain, typed, read-only values."""
+"""Typed, read-only results, as applications read them from the table."""
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -30,36 +30,37 @@ from landmarks.item import (
 )
 from landmarks.names import HAND_NAMES, POSE_NAMES, NamedLandmarks
 
-# An item in DynamoDB's own form, type and value by name: {"status": {"S": "failed"}, …}.
+# An item in DynamoDB's JSON: {"status": {"S": "failed"}, …}.
 Attributes = Mapping[str, Mapping[str, Any]]
 
 # World landmarks are in metres.
 _IN_THE_PICTURE: Final = [group.name for group in GROUPS if group.name != "pose_world_landmarks"]
 
-# PynamoDB only reads items of a class that is bound to a table; any table will do.
+# PynamoDB can't parse an item without a table name; any name works.
 _Item: Final = bind_item("any")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultSummary:
-    """What a listing tells about one object. Only `key`, `bucket` and `status` are always there.
+    """One object's result without landmarks. Only `key`, `bucket` and `status` are always set.
 
-    A class of its own rather than a `LandmarkResult` whose landmarks are None, which would read
-    as "not found": a type checker refuses to look for landmarks that were not read.
+    This is not a `LandmarkResult` whose landmarks are None, because None means "not found". Type
+    checkers reject access to landmarks that were not read.
 
     Attributes:
         key: the object's key.
         bucket: the object's bucket.
         status: "detected", "not_detected" or "failed".
-        error_code: why it failed: upper case, stable; None unless failed.
-        error_message: the same in words.
-        pose_score: the person detector's score, 0 to 1; None if nobody was found.
-        bounding_box: of the visible pose landmarks, normalised.
+        error_code: stable, upper case; None unless the status is "failed".
+        error_message: explanation of the error code.
+        pose_score: the person detector's score, 0 to 1; None if no person was found.
+        bounding_box: box around the visible pose landmarks, normalised.
         image: size in pixels, format and size in bytes.
-        etag: of the content that was processed.
+        etag: ETag of the processed content.
         source_last_modified: when that content was uploaded.
-        options_hash: landmarks compare where it is equal: same models, same options.
-        job_id: the producer's name for the job.
+        options_hash: results with the same hash come from the same models and options, so their
+            landmarks are comparable.
+        job_id: the producer's id for the job.
         processed_at: when the landmarks were computed.
     """
 
@@ -80,13 +81,15 @@ class ResultSummary:
 
     @classmethod
     def from_attributes(cls, attributes: Attributes) -> Self | None:
-        """Read an item in DynamoDB's own form, as a low-level client returns it.
+        """Parse an item in DynamoDB's JSON, as returned by a boto3 client.
 
         Args:
-            attributes: type and value by name: `{"status": {"S": "failed"}, …}`; bytes for B.
+            attributes: types and values by name, `{"status": {"S": "failed"}, …}`, with binary
+                values as bytes.
 
         Returns:
-            None for an item without `status`: an application's own, not yet a result.
+            None for an item without `status`, which an application created and the worker has not
+            filled in yet.
         """
         names = (*KEYS, *SUMMARY_ATTRIBUTES)
         summary = {name: attributes[name] for name in names if name in attributes}
@@ -94,7 +97,7 @@ class ResultSummary:
 
     @property
     def prefix(self) -> str:
-        """Bucket and folder, with slashes: what the index has the result under."""
+        """Bucket and folder, each followed by a slash: the result's partition key in the index."""
         return prefix_of(self.bucket, self.key)
 
     def to_json(self) -> dict[str, Any]:
@@ -108,14 +111,14 @@ class ResultSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandmarkResult(ResultSummary):
-    """Everything that is stored about one object.
+    """One object's result, including its landmarks.
 
     Attributes:
-        landmarks: every group, None where it was not found; its arrays are read-only.
-        segmentation: bucket and key of the mask; None if there is none.
-        version_id: of the content that was processed; None without versioning.
+        landmarks: all groups, with read-only arrays; None for groups that were not found.
+        segmentation: bucket and key of the segmentation mask; None if there is none.
+        version_id: version that was processed; None without versioning.
         duration_ms: how long the job took.
-        model: what computed the landmarks.
+        model: the model and options that computed the landmarks.
     """
 
     landmarks: Landmarks = field(repr=False, compare=False)
@@ -126,7 +129,7 @@ class LandmarkResult(ResultSummary):
 
     @classmethod
     def from_attributes(cls, attributes: Attributes) -> Self | None:
-        """Read a whole item in DynamoDB's own form; see `ResultSummary.from_attributes`."""
+        """Parse an item in DynamoDB's JSON; see `ResultSummary.from_attributes`."""
         if "status" not in attributes:
             return None
         item = _read(attributes)
@@ -141,16 +144,17 @@ class LandmarkResult(ResultSummary):
 
     @classmethod
     def from_stream(cls, image: Attributes) -> Self | None:
-        """Read an item from a stream's record, as Lambda receives it: with bytes in base64.
+        """Parse an item from a DynamoDB stream record, in which binary values are base64.
 
         Args:
             image: `record["dynamodb"]["NewImage"]` or `OldImage`.
 
         Returns:
-            None for an item without `status`: an application's own, not yet a result.
+            None for an item without `status`, which an application created and the worker has not
+            filled in yet.
 
         Raises:
-            ValueError: bytes are not valid base64, or not a whole number of landmarks.
+            ValueError: a binary value is not valid base64, or not a whole number of landmarks.
         """
         return cls.from_attributes({name: _unpacked(value) for name, value in image.items()})
 
@@ -200,22 +204,22 @@ class LandmarkResult(ResultSummary):
         return _named(HAND_NAMES, self.right_hand_landmarks)
 
     def pixels(self, group: str) -> npt.NDArray[np.float64] | None:
-        """Return where a group's landmarks are in the upright image, not rounded.
+        """Return the positions of a group's landmarks in the upright image, in pixels.
 
         Args:
             group: "pose_landmarks", "face_landmarks", "left_hand_landmarks" or
                 "right_hand_landmarks".
 
         Returns:
-            shape (n, 2): x to the right and y down from the top left corner; landmarks may lie
-            outside the image. None if the group was not found.
+            shape (n, 2): x and y from the top left corner, not rounded; landmarks may lie outside
+            the image. None if the group was not found.
 
         Raises:
-            ValueError: there is no such group in the image.
+            ValueError: the group is unknown or has no positions in the image.
         """
         if group not in _IN_THE_PICTURE:
             allowed = ", ".join(_IN_THE_PICTURE)
-            raise ValueError(f"group={group!r} has no pixels: expected one of {allowed}")
+            raise ValueError(f"group={group!r}: expected one of {allowed}")
         array: FloatArray | None = getattr(self.landmarks, group)
         if array is None or self.image is None:
             return None
@@ -260,7 +264,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _unpacked(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an attribute with its bytes decoded from base64."""
+    """Return an attribute with a base64 value decoded to bytes."""
     text = value.get("B")
     return {"B": b64decode(text, validate=True)} if isinstance(text, str) else value
 

@@ -1,4 +1,4 @@
-"""The results table, as an application reads it. Nothing is written here."""
+"""Read-only access to the results table."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -33,12 +33,12 @@ T = TypeVar("T")
 
 
 class LandmarkTable:
-    """The results table. Safe to share between threads.
+    """Reads the results table. Thread-safe.
 
-    Credentials, region and endpoint come from where boto3 finds them: environment, profile, role.
+    Credentials, region and endpoint are found as boto3 finds them: environment, profile or role.
 
     Every method raises `TableNotFoundError`, `AccessDeniedError`, or `ServiceError` if DynamoDB
-    fails or can't be reached; one that returns an iterator does so while that is read.
+    fails or can't be reached. Methods that return an iterator raise them during iteration.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class LandmarkTable:
 
         Args:
             table_name: the stack's output `ResultsTable`.
-            region: instead of the environment's.
-            endpoint_url: instead of AWS's DynamoDB, for tests.
+            region: AWS region (default: the environment's).
+            endpoint_url: DynamoDB's endpoint, for tests (default: AWS's).
         """
         self._item = bind_item(
             table_name, for_reading=True, region=region, endpoint_url=endpoint_url
@@ -62,11 +62,11 @@ class LandmarkTable:
 
         Args:
             key: the object's key.
-            bucket: its bucket; only needed if several buckets have an object of this key.
-            consistent: see every write that was answered before, for twice the price.
+            bucket: its bucket; only needed if several buckets have a result for this key.
+            consistent: make a strongly consistent read, at twice the price.
 
         Raises:
-            SeveralResultsError: no bucket was named, and several have a result; it lists them.
+            SeveralResultsError: no bucket was given, and several have a result; it lists them.
         """
         condition = None if bucket is None else self._item.bucket == bucket
         found = list(self._query(key, condition, consistent=consistent))
@@ -75,7 +75,7 @@ class LandmarkTable:
         return found[0] if found else None
 
     def query(self, key: str, *, consistent: bool = False) -> Iterator[LandmarkResult]:
-        """Return the results of all objects of this key, sorted by bucket."""
+        """Return the results of all objects with this key, sorted by bucket."""
         return self._query(key, None, consistent=consistent)
 
     def scan(
@@ -87,20 +87,20 @@ class LandmarkTable:
         prefix: str = "",
         on_page: Callable[[int], None] | None = None,
     ) -> Generator[LandmarkResult, None, None]:
-        """Return all results, or some of them, in no particular order and in constant memory.
+        """Return all matching results, in no particular order and in constant memory.
 
-        DynamoDB reads the whole table, and charges for it, whatever is selected.
+        DynamoDB reads and charges for the whole table, regardless of the filters.
 
         Args:
-            segments: how many parts of the table to read at the same time.
-            status: only "detected", "not_detected" or "failed".
-            bucket: only this bucket.
-            prefix: only keys that begin with it.
-            on_page: called with the number of items DynamoDB has read for each of its pages,
-                selected or not; from as many threads as there are segments.
+            segments: how many parts of the table to read in parallel.
+            status: "detected", "not_detected" or "failed".
+            bucket: only results in this bucket.
+            prefix: only keys that begin with this prefix.
+            on_page: called for each of DynamoDB's pages with the number of items read, before
+                filtering; from up to `segments` threads at once.
 
         Raises:
-            ValueError: `status` or `segments` is not allowed.
+            ValueError: `status` or `segments` is invalid.
         """
         if not 1 <= segments <= _MAX_SEGMENTS:
             raise ValueError(f"segments={segments}: expected 1 to {_MAX_SEGMENTS:,}")
@@ -127,21 +127,22 @@ class LandmarkTable:
     ) -> "Listing":
         """Return the results of one folder, without their landmarks, in constant memory.
 
-        With the index `by-prefix` (the template's parameter `PrefixIndex`), only that folder is
-        read, and what was stored a moment ago may be missing. Without it, and with `recursive`,
-        the whole table is read and charged for, whatever is selected; the listing tells which.
+        With the index `by-prefix` (template parameter `PrefixIndex`), DynamoDB reads only that
+        folder, and results stored a moment ago may be missing. Without the index, or with
+        `recursive`, it reads and charges for the whole table, regardless of the filters.
+        `Listing.by_index` says which.
 
         Args:
-            bucket: only this bucket.
-            prefix: `photos/2026/` for the objects right in that folder, `photos/2026/IMG_1` for
-                those of them that begin with it; "" for the objects in no folder.
-            status: only "detected", "not_detected" or "failed".
-            error_code: only this code of those in `landmarks.errors`, such as "NOT_AN_IMAGE".
-            recursive: every key that begins with the prefix, in whatever folder.
-            limit: at most this many results.
+            bucket: the bucket.
+            prefix: `photos/2026/` for the objects directly in that folder, `photos/2026/IMG_1` for
+                those among them that begin with `IMG_1`, "" for objects outside any folder.
+            status: "detected", "not_detected" or "failed".
+            error_code: an error code from `landmarks.errors`, such as "NOT_AN_IMAGE".
+            recursive: include all keys that begin with the prefix, in any folder.
+            limit: maximum number of results.
 
         Raises:
-            ValueError: `status`, `error_code` or `limit` is not allowed.
+            ValueError: `status`, `error_code` or `limit` is invalid.
         """
         if limit is not None and limit < 0:
             raise ValueError(f"limit={limit}: expected 0 or more")
@@ -174,16 +175,16 @@ class LandmarkTable:
         return reduce(and_, conditions) if conditions else None
 
     def _connect(self) -> None:
-        """Create the client now: threads would otherwise each create their own."""
-        _ = self._item._get_connection().connection.client  # noqa: SLF001, no public way
+        """Create the client now; otherwise each thread would create its own."""
+        _ = self._item._get_connection().connection.client  # noqa: SLF001, no public API
 
 
 class Listing(Iterator[ResultSummary]):
-    """The results below a prefix, read while they are iterated over; only once.
+    """Results below a prefix, read lazily. Can be iterated over only once.
 
     Attributes:
-        by_index: whether the results come from the index, sorted by key. If not, the whole table
-            is read, and they come in no particular order. False until the first one is read.
+        by_index: whether the results come from the index, sorted by key. Otherwise the whole table
+            is read, in no particular order. False until the first result is read.
     """
 
     def __init__(
@@ -208,7 +209,7 @@ class Listing(Iterator[ResultSummary]):
 
     @property
     def items_read(self) -> int:
-        """How many items DynamoDB has read and charged for so far, selected or not."""
+        """How many items DynamoDB has read and charged for so far, before filtering."""
         return self._pages.total_scanned_count if self._pages else 0
 
     def _read(self) -> Iterator[ResultSummary]:
@@ -242,7 +243,7 @@ class Listing(Iterator[ResultSummary]):
             self._item.object_key.startswith(self._prefix) if self._prefix else None,
             self._selection,
             index_name=PREFIX_INDEX,
-            # A page is limited before it is filtered, and might then be empty.
+            # DynamoDB applies the limit before the filter, so a page might be empty.
             page_size=self._limit if self._selection is None else None,
         ).page_iter
 
@@ -263,7 +264,7 @@ def _require(name: str, value: str | None, allowed: Sequence[str]) -> None:
 def _pages(
     ask: Callable[[], ResultIterator[LandmarkItem]], on_page: Callable[[int], None] | None = None
 ) -> Iterator[list[LandmarkResult]]:
-    """Yield DynamoDB's pages of up to 1 MB, without items that are not results."""
+    """Yield DynamoDB's pages of up to 1 MB, skipping items that are not results."""
     with service_errors():
         for page in ask().page_iter:
             if on_page:
@@ -273,13 +274,13 @@ def _pages(
 
 
 def merge_pages(sources: Sequence[Iterator[Sequence[T]]]) -> Generator[T, None, None]:
-    """Yield what the sources' pages hold, in the order in which they arrive.
+    """Yield the items of all sources' pages, in the order in which the pages arrive.
 
-    While a page is being read, the next one of its source is fetched: at most two of each source
-    are in memory. Closing the generator waits for pages under way and fetches no more.
+    While a page is consumed, the source's next page is fetched, so at most two pages per source
+    are in memory. Closing the generator waits for pages being fetched and fetches no more.
 
     Raises:
-        Exception: any error of a source, once everything that came before it has been yielded.
+        Exception: an error from a source, after all items fetched before it.
     """
     with ThreadPoolExecutor(len(sources), thread_name_prefix="pages") as threads:
         waiting: dict[Future[Sequence[T] | None], Iterator[Sequence[T]]] = {

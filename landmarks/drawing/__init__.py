@@ -1,1 +1,1 @@
-"""Landmarks as pictures."""
+"""Draws landmarks on photographs."""

@@ -1,7 +1,7 @@
-"""A photograph with its landmarks drawn on it.
+"""Draws landmarks on a photograph.
 
-The pose has two colours, the person's own left and right, and is faint where the model guesses.
-Fingers have five colours; the face is a fine mesh with its features.
+The person's left and right have different colours, and landmarks with low visibility are faint.
+Each finger has its own colour. The face is a fine mesh with its features highlighted.
 """
 
 import math
@@ -21,16 +21,16 @@ from landmarks.photograph import Size, read_upright
 Colour = tuple[int, int, int]
 Points = npt.NDArray[np.float64]
 
-# Of the drawing's longer side. Small photographs are enlarged, but not without limit: at 512
-# pixels a face's mesh would be a smear.
+# Limits of the drawing's longer side. Small photographs are enlarged, up to 4 times: at 512
+# pixels, the face mesh would be a blur.
 MIN_SIDE_PIXELS: Final = 1280
 MAX_SIDE_PIXELS: Final = 1600
 _MAX_ENLARGEMENT: Final = 4
 
-# Pillow's lines are jagged, so they are drawn this many times larger and then reduced.
+# Pillow draws jagged lines, so we draw this many times larger and scale down.
 _SUPERSAMPLING: Final = 3
 
-# 1280 x 1280 pixels take 0.17 s and 2.0 MB; at Pillow's default, 0.7 s and 1.8 MB.
+# 1280 x 1280 pixels take 0.17 s and 2.0 MB; with Pillow's default, 0.7 s and 1.8 MB.
 _COMPRESSION: Final = 3
 
 LEFT: Final[Colour] = (255, 149, 0)
@@ -55,7 +55,7 @@ MESH: Final[Colour] = (215, 245, 255)
 HALO: Final[Colour] = (15, 15, 20)
 _BOX: Final[Colour] = (255, 255, 255)
 
-# Opacity, of 255.
+# Opacity, 0 to 255.
 _SOLID: Final = 255
 _FEATURE: Final = 225
 _DARK: Final = 130
@@ -71,11 +71,14 @@ _UNREFINED_FACE_POINTS: Final = 468
 
 
 def draw_overlay(content: bytes, landmarks: Landmarks) -> Image.Image:
-    """Draw landmarks on a photograph: upright, RGB, 1,280 to 1,600 pixels on its longer side.
+    """Draw landmarks on a photograph.
 
     Args:
         content: the image file that was processed.
-        landmarks: what was found in it.
+        landmarks: the landmarks found in it.
+
+    Returns:
+        an upright RGB image, 1,280 to 1,600 pixels on its longer side.
 
     Raises:
         UnreadablePhotographError: Pillow can't read the file.
@@ -96,7 +99,7 @@ def draw_overlay(content: bytes, landmarks: Landmarks) -> Image.Image:
 def save_overlay(
     drawing: Image.Image, path: Path, *, key: str, software: str = "landmark-worker"
 ) -> None:
-    """Write a PNG that names, in its standard keywords, the object's key and the software."""
+    """Write a PNG with the object's key and the software in its standard text fields."""
     about = PngImagePlugin.PngInfo()
     about.add_text("Software", software)
     about.add_itxt("Title", key)
@@ -122,7 +125,7 @@ class _Pen:
 
 
 class _Sheet:
-    """A transparent sheet over the picture, in its pixels."""
+    """A transparent layer over the picture. Coordinates are in the picture's pixels."""
 
     def __init__(self, size: Size) -> None:
         self._size = size
@@ -131,17 +134,17 @@ class _Sheet:
         self._draw = ImageDraw.Draw(self._image)
 
     def points(self, landmarks: FloatArray) -> Points:
-        """Return where landmarks are, in pixels: shape (n, 2)."""
+        """Return the landmarks' positions in pixels, shape (n, 2)."""
         return landmarks[:, :2].astype(np.float64) * self._size
 
     def line_width(self, points: Points, *, of_picture: float, of_group: float) -> float:
-        """Return a fraction of the picture's size, smaller for a small group."""
+        """Return a width proportional to the picture's size, or less for a small group."""
         width, height = self._size
         extent = float(np.hypot(*np.ptp(points, axis=0)))
         return min(math.sqrt(width * height) / of_picture, max(1.0, extent / of_group))
 
     def lines(self, points: Points, edges: Iterable[tuple[int, int]], pen: _Pen) -> None:
-        # Only an odd width is centred on the line.
+        # Pillow centres only odd widths on the line.
         width = 2 * round((pen.width * _SUPERSAMPLING - 1) / 2) + 1
         for edge in edges:
             ends = (points[list(edge)] * _SUPERSAMPLING).ravel().tolist()
@@ -208,7 +211,7 @@ def _replaced(landmarks: Landmarks) -> frozenset[int]:
 
 
 def _side(*joints: int) -> Colour:
-    """Return the side's colour: from the shoulders on, odd numbers are on the left."""
+    """Return the side's colour. From the shoulders down, odd numbers are on the left."""
     if not _POSE_FACE.isdisjoint(joints) or len({joint % 2 for joint in joints}) > 1:
         return MIDDLE
     return LEFT if joints[0] % 2 else RIGHT

@@ -1,7 +1,7 @@
-"""Which landmarks are joined by lines.
+"""The lines that connect landmarks.
 
-`topology.json` holds the edges of MediaPipe 0.10.21's `pose_connections`, `hands_connections`
-and `face_mesh_connections`, undirected, so that results can be drawn without MediaPipe.
+`topology.json` contains the undirected edges of MediaPipe 0.10.21's `pose_connections`,
+`hands_connections` and `face_mesh_connections`, so results can be drawn without MediaPipe.
 """
 
 import json
@@ -10,19 +10,19 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-# Pairs of landmark numbers, the smaller one first, each pair once.
+# Unique pairs of landmark numbers, the smaller number first.
 Edges = tuple[tuple[int, int], ...]
 
 
 class Topology(NamedTuple):
-    """The lines of every group.
+    """The edges of each group.
 
     Attributes:
-        pose: of the 33 pose landmarks.
-        hand: of the 21 hand landmarks: palm, thumb, index, middle, ring, pinky.
-        face_mesh: of the first 468 face landmarks: a mesh of triangles.
-        face: the features, which are lines of the mesh: oval, brows, eyes, lips.
-        irises: of the ten landmarks that only refined faces have.
+        pose: edges between the 33 pose landmarks.
+        hand: edges between the 21 hand landmarks, by part: palm, thumb, index, middle, ring, pinky.
+        face_mesh: a triangle mesh of the first 468 face landmarks.
+        face: the edges of the mesh that outline a feature: oval, brows, eyes, lips.
+        irises: edges between the ten landmarks that only refined faces have.
     """
 
     pose: Edges
@@ -34,7 +34,7 @@ class Topology(NamedTuple):
 
 @cache
 def load_topology() -> Topology:
-    """Read the edges."""
+    """Load the edges from `topology.json`."""
     content = json.loads(files(__package__).joinpath("topology.json").read_text(encoding="utf-8"))
     return Topology(
         pose=_edges(content["pose"]),

@@ -203,7 +203,7 @@ def test_errors_are_named() -> None:
         (lambda table: table.list("photos", limit=-1), "limit=-1: expected 0 or more"),
         (
             lambda _: failed_result().pixels("pose_world_landmarks"),
-            "group='pose_world_landmarks' has no pixels: expected one of pose_landmarks,",
+            "group='pose_world_landmarks': expected one of pose_landmarks,",
         ),
     ],
 )
