@@ -1,4 +1,4 @@
-"""Errors as one line that says what to do, and as an exit status; for all commands."""
+"""Turns errors of all commands into one line of advice and an exit status."""
 
 import signal
 import sys
@@ -28,12 +28,10 @@ _NO_CREDENTIALS: Final = (
     "or run `aws configure`"
 )
 _EXPIRED: Final = "the AWS credentials have expired: log in again, for example with `aws sso login`"
-_UNKNOWN: Final = (
-    "AWS does not accept these credentials: check them with `aws sts get-caller-identity`"
-)
+_UNKNOWN: Final = "AWS rejected these credentials: check them with `aws sts get-caller-identity`"
 _DENIED: Final = (
     "attach the stack's OperatorPolicy (output OperatorPolicyArn) to their role, or "
-    "allow what docs/operations.md lists for this command"
+    "allow the actions that docs/operations.md lists for this command"
 )
 _UPLOAD_DENIED: Final = "allow s3:PutObject on the bucket; OperatorPolicy does not include it"
 _NO_MOVE_TASK: Final = "SQS's move task failed ({error}): use --one-by-one"
@@ -60,14 +58,14 @@ _EXTRAS: Final = {"pyarrow": "parquet", "mediapipe": "worker", "cv2": "worker"}
 
 
 class WrongCallError(click.ClickException):
-    """Raised for a call that makes no sense: the exit status of wrong usage, in one line."""
+    """Raised for wrong usage. Has a usage error's exit status, but prints only one line."""
 
     exit_code = click.UsageError.exit_code
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the command with one line and an exit status on errors and on Ctrl-C."""
+    """On errors and Ctrl-C, print one line and exit with the matching status."""
     try:
         with worded_errors():
             yield
@@ -81,10 +79,10 @@ def one_line_errors() -> Iterator[None]:
 
 @contextmanager
 def worded_errors() -> Iterator[None]:
-    """Turn errors into one line that says what to do; bugs keep their traceback.
+    """Turn expected errors into one line of advice. Bugs keep their traceback.
 
     Raises:
-        ClickException: with that line.
+        ClickException: contains that line.
     """
     try:
         yield
@@ -117,14 +115,14 @@ def _exception(error: Exception) -> click.ClickException | None:
 
 
 def _own(error: LandmarkError) -> click.ClickException:
-    words = "\n".join(map(printable, str(error).split("\n")))  # some end with lines of a log
+    words = "\n".join(map(printable, str(error).split("\n")))  # some end with log lines
     return click.ClickException(_cause_words(error) or words)
 
 
 def _cause_words(error: LandmarkError) -> str | None:
-    """What DynamoDB or S3 said, where one of our errors stands for it."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415, only for errors
-    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, the same
+    """Return the advice for the AWS error that caused one of our own, if any."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415, slow
+    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, slow
 
     cause = error.__cause__
     if isinstance(cause, PynamoDBException):
@@ -135,10 +133,10 @@ def _cause_words(error: LandmarkError) -> str | None:
 
 
 def _service_words(error: BaseException) -> str | None:
-    """What AWS or the way to it refuses; None for errors of another kind."""
-    from boto3.exceptions import Boto3Error, S3UploadFailedError  # noqa: PLC0415, only for errors
-    from botocore import exceptions  # noqa: PLC0415, the same
-    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, the same
+    """Return a line about an error of AWS or the connection to it; None for other errors."""
+    from boto3.exceptions import Boto3Error, S3UploadFailedError  # noqa: PLC0415, slow
+    from botocore import exceptions  # noqa: PLC0415, slow
+    from pynamodb.exceptions import PynamoDBException  # noqa: PLC0415, slow
 
     if isinstance(error, PynamoDBException) and error.cause:
         error = error.cause
@@ -163,11 +161,11 @@ def _refusal(error: "ClientError") -> str:
     code, message = answer.get("Code", ""), one_line(answer.get("Message", ""))
     if code in _DENIED_CODES:
         advice = _UPLOAD_DENIED if error.operation_name in _UPLOADS else _DENIED
-        return f"these credentials may not {error.operation_name}: {advice} ({message})"
+        return f"these credentials don't allow {error.operation_name}: {advice} ({message})"
     if code in _BY_CODE:
         bucket = answer.get("BucketName")
         return f"{bucket}: {_BY_CODE[code]}" if bucket else _BY_CODE[code]
     if error.operation_name == "StartMessageMoveTask":
-        # Instead of a code, a stand-in may answer with a status and a page of HTML.
+        # An SQS emulator may answer with a status and an HTML page instead of a code.
         return _NO_MOVE_TASK.format(error=code if code.isdigit() else one_line(str(error)))
     return one_line(str(error))

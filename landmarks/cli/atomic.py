@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic file writes."""
 
 import fcntl
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ class FileBusyError(LandmarkError):
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield the path of a temporary file that replaces `path` when the block ends.
 
-    If the block raises (on Ctrl-C, too), the temporary file is deleted and `path` stays as it
-    was. A device or a pipe can't be replaced: it is yielded itself.
+    If the block raises, also on Ctrl-C, the temporary file is deleted and `path` is unchanged.
+    Devices and pipes can't be replaced, so `path` itself is yielded.
 
     Raises:
         FileBusyError: another process is writing the same file.
@@ -28,14 +28,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         yield path
         return
-    final = path.resolve()  # a symbolic link is kept, and what it points to is replaced
+    final = path.resolve()  # keep a symbolic link, and replace its target
     part = final.with_name(f"{final.name}.part")
-    # The lock ends with the process: a file that a killed one left behind blocks nobody.
+    # The lock ends with the process, so a file left behind by a killed process blocks nothing.
     with part.open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise FileBusyError(f"{part}: another command is writing it") from error
+            raise FileBusyError(f"{part}: another command is writing this file") from error
         try:
             yield part
             part.replace(final)

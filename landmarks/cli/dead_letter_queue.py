@@ -1,4 +1,4 @@
-"""The dead-letter queue: read, sent back to the job queue, deleted."""
+"""Reads, redrives and deletes dead letters."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef, MessageTypeDef
 
-# The code of dead letters that SQS moved itself: it gives no reason.
+# The code of dead letters that SQS itself moved, without a reason.
 UNKNOWN: Final = "UNKNOWN"
 
 _HIDDEN_SECONDS: Final = 30
 _BATCH: Final = 10  # SQS's limit for one request
-# Where reading all takes longer than they are hidden, dead letters show up again: after this
-# many answers in a row without a new one, all have been seen.
+# In a large queue, dead letters become visible again while we read. After this many answers in a
+# row without a new one, we have seen all of them.
 _MAX_STALE_ANSWERS: Final = 5
 
 
@@ -29,19 +29,19 @@ _MAX_STALE_ANSWERS: Final = 5
 class DeadLetter:
     """A message in the dead-letter queue.
 
-    SQS itself moves a message there after too many receives: as it is, with its id. The worker
-    sends a copy, with its reasons as message attributes.
+    After too many receives, SQS itself moves a message there, unchanged and with its id. The
+    worker sends a copy with the reasons in its message attributes.
 
     Attributes:
         message_id: the message's id in the job queue.
-        letter_id: its id in the dead-letter queue; the same if SQS moved it.
-        body: as the producer sent it.
-        receive_count: how often it was received; None if SQS moved it.
-        error_code: why the worker gave it up; None if SQS moved it.
-        error_message: the same in words.
-        sent_at: when the copy was sent; if SQS moved it, when the message was.
+        letter_id: the id in the dead-letter queue; the same if SQS moved the message.
+        body: the producer's message body.
+        receive_count: how often the message was received; None if SQS moved it.
+        error_code: why the worker moved it; None if SQS did.
+        error_message: explanation of the error code; None if SQS moved it.
+        sent_at: when the copy was sent; if SQS moved it, when the original message was sent.
         attributes: the producer's message attributes.
-        trace_header: the producer's X-Ray trace, SQS's system attribute AWSTraceHeader.
+        trace_header: the producer's X-Ray trace header (SQS's AWSTraceHeader).
     """
 
     message_id: str
@@ -61,26 +61,26 @@ class DeadLetter:
 
     @property
     def ids(self) -> frozenset[str]:
-        """The ids that people may know it by."""
+        """Both ids; users may specify either."""
         return frozenset({self.message_id, self.letter_id})
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which dead letters: those with one of the ids, those with the code, or all."""
+    """Selects dead letters by id, by code, or all of them."""
 
     ids: frozenset[str] = frozenset()
     code: str | None = None
 
     def includes(self, letter: DeadLetter) -> bool:
-        """Whether the dead letter is one of them."""
+        """Return whether the dead letter is selected."""
         if self.ids:
             return bool(self.ids & letter.ids)
         return self.code in (None, letter.code)
 
 
 class DeadLetterReader:
-    """Receives each dead letter once; leaving the block makes them visible to others again."""
+    """Receives each dead letter once, and makes them visible again when the block ends."""
 
     def __init__(self, sqs: "SQSClient", url: str) -> None:
         self._sqs = sqs
@@ -88,11 +88,11 @@ class DeadLetterReader:
         self._receipt_handles: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        """Receive nothing yet."""
+        """Return the reader. Nothing is received before iteration."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Make what is left visible; where SQS can't be asked, it is after 30 seconds."""
+        """Make the remaining dead letters visible. If that fails, they are after 30 seconds."""
         handles = iter(self._receipt_handles.values())
         with contextlib.suppress(BotoCoreError, ClientError):
             while part := list(islice(handles, _BATCH)):
@@ -105,10 +105,10 @@ class DeadLetterReader:
                 )
 
     def __iter__(self) -> Iterator[DeadLetter]:
-        """Receive until the queue has no more.
+        """Receive dead letters until the queue has no more.
 
         Raises:
-            ClientError: SQS refused.
+            ClientError: SQS rejected the request.
             BotoCoreError: SQS can't be reached.
         """
         seen: set[str] = set()
@@ -121,7 +121,7 @@ class DeadLetterReader:
             yield from map(_dead_letter, fresh)
 
     def delete(self, letter: DeadLetter) -> None:
-        """Delete a dead letter that was received here."""
+        """Delete a dead letter that this reader received."""
         handle = self._receipt_handles[letter.letter_id]
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=handle)
         del self._receipt_handles[letter.letter_id]
@@ -139,17 +139,17 @@ class DeadLetterReader:
 
 
 def read_dead_letters(sqs: "SQSClient", url: str, limit: int | None = None) -> Iterator[DeadLetter]:
-    """Read up to `limit` dead letters of the queue at `url`, and leave them there."""
+    """Read up to `limit` dead letters without removing them from the queue."""
     with DeadLetterReader(sqs, url) as reader:
         yield from islice(reader, limit)
 
 
 def start_move_task(sqs: "SQSClient", dead_letter_url: str, queue_url: str) -> str:
-    """Have SQS move all dead letters to the queue; return the task's handle.
+    """Start moving all dead letters to the queue, and return the handle of SQS's task.
 
-    They keep the worker's reasons, which the worker ignores, and replaces if it gives the
-    message up again. The destination has to be named: SQS knows no source queue of the worker's
-    copies.
+    The messages keep the worker's reasons in their attributes. The worker ignores them, and
+    replaces them if the message fails again. The destination is required because SQS does not
+    know the source queue of copies that the worker sent.
     """
     answer = sqs.start_message_move_task(
         SourceArn=_arn(sqs, dead_letter_url), DestinationArn=_arn(sqs, queue_url)
@@ -162,11 +162,11 @@ def send_back(
 ) -> tuple[int, list[str]]:
     """Send dead letters to the queue as their producer sent them, then delete them.
 
-    If this is interrupted, a message may arrive twice; none is lost. What the worker gives up
-    again meanwhile stays in the dead-letter queue.
+    An interruption can duplicate a message, but never loses one. Messages that fail again in the
+    meantime stay in the dead-letter queue.
 
     Returns:
-        How many were sent, and the chosen ids that were not found.
+        how many were sent, and the selected ids that were not found.
     """
     sent_ids: set[str] = set()
 
@@ -189,10 +189,10 @@ def send_back(
 
 
 def delete_dead_letters(sqs: "SQSClient", url: str, choice: Choice) -> tuple[int, list[str]]:
-    """Delete dead letters for good.
+    """Delete dead letters permanently.
 
     Returns:
-        How many were deleted, and the chosen ids that were not found.
+        how many were deleted, and the selected ids that were not found.
     """
     return _delete(sqs, url, choice, lambda _: True)
 
@@ -215,7 +215,7 @@ def _delete(
 def _dead_letter(message: "MessageTypeDef") -> DeadLetter:
     attributes, system = dict(message.get("MessageAttributes", {})), message.get("Attributes", {})
     reasons: dict[str, str] = {}
-    # The worker always writes all four: a producer may have an `error_code` of its own.
+    # The worker always writes all four. A producer may use `error_code` for itself.
     if attributes.keys() >= set(REASON_ATTRIBUTES):
         reasons = {name: attributes.pop(name).get("StringValue", "") for name in REASON_ATTRIBUTES}
     receive_count = reasons.get("receive_count", "")

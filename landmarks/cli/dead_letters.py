@@ -1,4 +1,4 @@
-"""`landmarks dead-letters …`."""
+"""`landmarks dead-letters`: list, show, redrive and drop."""
 
 import json
 from base64 import b64encode
@@ -31,19 +31,19 @@ _INDENT: Final = 2
 
 _IDS: Final = click.argument("message_ids", nargs=-1, metavar="[MESSAGE_ID]...")
 _CODE: Final = click.option(
-    "--code", metavar="CODE", help="Only with this error code; UNKNOWN for those without."
+    "--code", metavar="CODE", help="Only with this error code; UNKNOWN for messages that SQS moved."
 )
 _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON objects.")
 
 
 class _Group(click.Group):
     def list_commands(self, _: click.Context) -> list[str]:
-        return list(self.commands)  # in the order below, not sorted
+        return list(self.commands)  # in order of definition, not sorted
 
 
 @click.group("dead-letters", cls=_Group)
 def dead_letters() -> None:
-    """List, redrive or delete messages that were given up.
+    """List, redrive or delete dead letters.
 
     Reading dead letters hides them from other readers until the command ends, or for 30
     seconds if it is killed.
@@ -57,14 +57,14 @@ def dead_letters() -> None:
     default=100,
     show_default=True,
     metavar="COUNT",
-    help="Print at most this many.",
+    help="Maximum number to print.",
 )
 @_JSON
 @stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL)
 def list_dead_letters(dead_letter_queue_url: str, limit: int, *, as_json: bool) -> None:
-    """Print dead letters and their reasons.
+    """Print dead letters with their reasons.
 
-    How many there are of each error code is printed to standard error.
+    A count per error code goes to standard error.
     """
     codes: Counter[str] = Counter()
     sqs = queue_client(dead_letter_queue_url)
@@ -75,7 +75,7 @@ def list_dead_letters(dead_letter_queue_url: str, limit: int, *, as_json: bool) 
         else:
             _print_summary(letter)
     parts = ", ".join(f"{count} {one_line(code)}" for code, count in codes.most_common())
-    more = "; there may be more: --limit" if codes.total() == limit else ""
+    more = "; there may be more (see --limit)" if codes.total() == limit else ""
     click.echo(
         f"{counted(codes.total(), 'dead letter')}{': ' * bool(parts)}{parts}{more}", err=True
     )
@@ -101,7 +101,7 @@ def show_dead_letter(message_id: str, dead_letter_queue_url: str, *, as_json: bo
 @dead_letters.command("redrive")
 @_IDS
 @_CODE
-@click.option("--one-by-one", is_flag=True, help="Do without SQS's move task.")
+@click.option("--one-by-one", is_flag=True, help="Don't use SQS's move task.")
 @stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL, TARGET_QUEUE_URL)
 def redrive_dead_letters(
     message_ids: tuple[str, ...],
@@ -113,12 +113,12 @@ def redrive_dead_letters(
 ) -> None:
     """Send dead letters back to the queue.
 
-    All of them, or those with the ids or the code.
+    Sends all of them, or only those with the given ids or code.
 
-    With ids, a code or --one-by-one, each is sent as its producer sent it, then deleted:
-    an interruption can duplicate a message, but never loses one. Otherwise SQS moves all
-    of them in the background, with the worker's reasons still in their attributes; the
-    worker ignores these. Other implementations of SQS may have no such task.
+    With ids, a code or --one-by-one, each message is sent as its producer sent it, then
+    deleted: an interruption can duplicate a message, but never loses one. Otherwise SQS
+    moves all of them in the background, with the worker's reasons still in their
+    attributes, which the worker ignores. Emulators of SQS may not support this.
     """
     choice, target = _choice(message_ids, code), require_queue_url(queue_url)
     sqs = queue_client(dead_letter_queue_url)
@@ -127,14 +127,14 @@ def redrive_dead_letters(
         _print_outcome(f"{count} sent back to the queue", missing)
     else:
         handle = start_move_task(sqs, dead_letter_queue_url, target)
-        click.echo(f"SQS is moving them to the queue: move task {handle}", err=True)
+        click.echo(f"SQS is moving the dead letters to the queue: move task {handle}", err=True)
 
 
 @dead_letters.command("drop")
 @_IDS
 @_CODE
-@click.option("--all", "everything", is_flag=True, help="Delete all of them.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--all", "everything", is_flag=True, help="Delete all dead letters.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 @stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL)
 def drop_dead_letters(
     message_ids: tuple[str, ...],
@@ -144,15 +144,15 @@ def drop_dead_letters(
     everything: bool,
     yes: bool,
 ) -> None:
-    """Delete dead letters for good.
+    """Delete dead letters permanently.
 
-    Those with the ids or the code, or all of them.
+    Deletes those with the given ids or code, or with --all, all of them.
     """
     choice = _choice(message_ids, code)
     if everything == bool(message_ids or code):
-        raise click.UsageError("say which ones: message ids, --code CODE or --all")
+        raise click.UsageError("specify message ids, --code CODE or --all")
     if not yes:
-        click.confirm(f"Delete {_described(choice)} for good?", abort=True, err=True)
+        click.confirm(f"Permanently delete {_described(choice)}?", abort=True, err=True)
     sqs = queue_client(dead_letter_queue_url)
     count, missing = delete_dead_letters(sqs, dead_letter_queue_url, choice)
     _print_outcome(f"{count} deleted", missing)
@@ -160,7 +160,7 @@ def drop_dead_letters(
 
 def _choice(message_ids: tuple[str, ...], code: str | None) -> Choice:
     if message_ids and code:
-        raise click.UsageError("give message ids or --code, not both")
+        raise click.UsageError("specify either message ids or --code")
     return Choice(frozenset(message_ids), code)
 
 

@@ -1,4 +1,4 @@
-"""`landmarks get`: one result, for people and for programs."""
+"""`landmarks get`: one result, as text or in a file format."""
 
 import sys
 from collections.abc import Iterator
@@ -32,17 +32,23 @@ _TITLES: Final = {
     "left_hand_landmarks": "Left hand",
     "right_hand_landmarks": "Right hand",
 }
-# Without --all, only the pose is listed, and these are counted.
+# Without --all, only the pose is listed and these are counted.
 _COUNTED: Final = ("face_landmarks", "left_hand_landmarks", "right_hand_landmarks")
 
 
 @click.command()
 @key_options
-@click.option("--all", "every", is_flag=True, help="All landmarks: world, hands and face as well.")
-@click.option("--json", "kind", flag_value="json", help="All that is stored, as one JSON object.")
-@click.option("--csv", "kind", flag_value="csv", help="One row per landmark.")
-@click.option("--npz", "kind", flag_value="npz", help="A NumPy archive with one array per group.")
-@output_option("Write to FILE; .json, .csv and .npz choose the format.")
+@click.option(
+    "--all", "every", is_flag=True, help="List all landmarks, including world, hands and face."
+)
+@click.option(
+    "--json", "kind", flag_value="json", help="Output everything stored, as one JSON object."
+)
+@click.option("--csv", "kind", flag_value="csv", help="Output one row per landmark.")
+@click.option(
+    "--npz", "kind", flag_value="npz", help="Output a NumPy archive with one array per group."
+)
+@output_option("Write to FILE; .json, .csv and .npz select the format.")
 @stack_options(REQUIRED_TABLE)
 def get(
     key: str,
@@ -57,20 +63,20 @@ def get(
 
     KEY is the object's key, not URL-encoded, or s3://bucket/key.
 
-    By default the outcome and the pose are listed: x and y in pixels of the upright image, z as
-    a fraction of its width, low-visibility landmarks dimmed. --json, --csv and --npz are for
-    programs, on standard output or in FILE, which is replaced if it exists.
+    By default, prints the outcome and the pose, with x and y in pixels of the upright image,
+    z as a fraction of its width, and low-visibility landmarks dimmed. --json, --csv and --npz
+    write for programs, to standard output or to FILE, which is replaced if it exists.
 
     \b
       landmarks get photos/a.jpg
       landmarks get photos/a.jpg -o a.csv
       landmarks get s3://my-photos/a.jpg --json | jq .status
 
-    The exit status is 0 if there is a result, even a `failed` one, and 1 if there is none.
+    Exits with 0 if there is a result, even a `failed` one, and 1 if there is none.
     """  # noqa: D301, \b is click's
     kind = kind or (_BY_SUFFIX.get(output.suffix.lower()) if output else None)
     if kind == "npz" and output is None and sys.stdout.isatty():
-        raise click.UsageError("--npz is binary: name a file with -o, or redirect the output")
+        raise click.UsageError("--npz is binary: use -o FILE, or redirect the output")
     result = read_result(table, key, bucket)
     if kind:
         _write(result, kind, output)
@@ -177,7 +183,7 @@ def _counts(result: LandmarkResult) -> Iterator[Text]:
     for group in _COUNTED:
         count = f"{found[group]} landmarks" if group in found else "not found"
         yield _row(_TITLES[group].lower(), Text(count))
-    yield Text("list them with --all; for programs: --json, --csv, --npz", "dim")
+    yield Text("use --all to list them, or --json, --csv, --npz for programs", "dim")
 
 
 def _row(label: str, value: Text) -> Text:

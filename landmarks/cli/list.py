@@ -15,7 +15,7 @@ from landmarks.table import LandmarkTable, Listing
 
 _NOTHING: Final = "-"
 
-# The key comes last, as in `aws s3 ls`: its width is not known before the last line is read.
+# The key comes last, as in `aws s3 ls`, because its width isn't known in advance.
 _LINE: Final = "{:<20}  {:<12}  {:<23}  {:>11}  {}"
 _HEADER: Final = _LINE.format("processed", "status", "score or code", "pixels", "key")
 
@@ -30,7 +30,7 @@ _HEADER: Final = _LINE.format("processed", "status", "score or code", "pixels", 
     help="Only results that failed with this code.",
 )
 @click.option("--recursive", "-r", is_flag=True, help="Include subfolders.")
-@click.option("--limit", type=click.IntRange(1), metavar="COUNT", help="At most this many.")
+@click.option("--limit", type=click.IntRange(1), metavar="COUNT", help="Maximum number of results.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @stack_options(REQUIRED_TABLE)
 def list_results(
@@ -45,24 +45,24 @@ def list_results(
 ) -> None:
     """List the results of a folder.
 
-    s3://bucket/photos/ lists what is right in photos/, s3://bucket/photos/IMG_1 what is in it
-    and begins with IMG_1, and s3://bucket what is in no folder. With --recursive, every key
-    that begins with the prefix is listed.
+    s3://bucket/photos/ lists the objects directly in photos/, s3://bucket/photos/IMG_1 those
+    that begin with IMG_1, and s3://bucket those in no folder. With --recursive, lists all keys
+    that begin with the prefix.
 
-    Each line shows when it was processed (UTC), the status, the person detector's score or
-    the error code, the image's size in pixels, and the key: without the folder, or whole with
-    --recursive.
+    Each line shows when the object was processed (UTC), the status, the person detector's
+    score or the error code, the image's size in pixels, and the key: the part after the
+    folder, or the full key with --recursive.
 
-    If the table has the index by-prefix (the template's parameter PrefixIndex), only the
-    folder is read, and the list is sorted by key. Otherwise, and with --recursive, the whole
-    table is read, at about one DynamoDB read unit per item; the number of items is printed.
+    With the index by-prefix (template parameter PrefixIndex), only the folder is read, and
+    results are sorted by key. Without it, or with --recursive, the whole table is read, at
+    about one DynamoDB read unit per item, and the number of items read is printed.
 
     \b
       landmarks list s3://my-photos/2026/ --status failed
       landmarks list s3://my-photos --recursive --json | jq -r .object_key
     """  # noqa: D301, \b is click's
     if error_code and status not in (None, FAILED):
-        raise click.UsageError("--error-code only goes with --status failed")
+        raise click.UsageError("--error-code can only be combined with --status failed")
     listing = LandmarkTable(table).list(
         place.bucket,
         place.prefix,
@@ -87,11 +87,11 @@ def _print_json(listing: Listing) -> int:
 
 
 def _print_lines(listing: Listing, folder: int) -> int:
-    """Print one line per result, on a terminal with a header; return how many there were.
+    """Print one line per result, with a header on a terminal, and return their number.
 
     Args:
         listing: the results.
-        folder: how many characters to leave out of every key.
+        folder: how many characters to cut off each key.
     """
     count = 0
     for count, summary in enumerate(listing, 1):
@@ -118,12 +118,12 @@ def _nothing_found(place: Place, *, recursive: bool) -> str:
     if recursive or not place.prefix:
         return "nothing found"
     if place.prefix.endswith("/"):
-        return "nothing found right in this folder; --recursive includes subfolders"
-    return f"nothing found with this prefix; if it is a folder: s3://{one_line('/'.join(place))}/"
+        return "nothing found directly in this folder; --recursive includes subfolders"
+    return f"nothing found with this prefix; for a folder, use s3://{one_line('/'.join(place))}/"
 
 
 def _what_was_read(listing: Listing, *, recursive: bool) -> str:
     read = f"{counted(listing.items_read, 'item')} of the table read"
     if recursive:
         return read
-    return f"{read}, unsorted: it has no index by-prefix (the template's PrefixIndex=true)"
+    return f"{read}, unsorted: there is no index by-prefix (template parameter PrefixIndex=true)"

@@ -1,4 +1,4 @@
-"""KEY and --bucket: one result, as commands take and look it up."""
+"""The arguments KEY and --bucket, and the lookup of one result."""
 
 import shlex
 from urllib.parse import unquote, unquote_plus
@@ -12,15 +12,15 @@ from landmarks.table import LandmarkTable
 
 
 class NoResultError(LandmarkError):
-    """Raised when the table has no result for an object; says what to do about it."""
+    """Raised when the table has no result for an object. The message gives advice."""
 
     code = "NO_RESULT"
 
 
 def key_options(command: Command) -> Command:
-    """Give a command KEY and --bucket."""
+    """Add the argument KEY and the option --bucket to a command."""
     bucket = click.option(
-        "--bucket", metavar="NAME", help="Bucket, if several have an object of this key."
+        "--bucket", metavar="NAME", help="Bucket, needed if several have a result for KEY."
     )
     return click.argument("key", metavar="KEY")(bucket(command))
 
@@ -34,10 +34,10 @@ def read_result(table_name: str, key: str, bucket: str | None) -> LandmarkResult
         bucket: the value of --bucket.
 
     Raises:
-        UsageError: two buckets are named, or no key.
-        ClickException: several buckets have the key; it names them.
+        UsageError: the key is empty, or --bucket contradicts it.
+        ClickException: several buckets have a result for this key; it lists them.
         NoResultError: there is no result.
-        LandmarkError: DynamoDB refuses, fails or can't be reached.
+        LandmarkError: DynamoDB denies access, fails or can't be reached.
     """
     if key.startswith("s3://"):
         place = S3Place().convert(key, None, click.get_current_context())
@@ -60,7 +60,7 @@ def read_result(table_name: str, key: str, bucket: str | None) -> LandmarkResult
 
 
 def enqueue_command(key: str, bucket: str | None) -> str:
-    """Return the command that has an object processed, quoted for a shell."""
+    """Return the command that enqueues an object, quoted for a shell."""
     address = f"s3://{bucket or 'BUCKET'}/{key if key.isprintable() else '…'}"
     return f"landmarks enqueue {shlex.quote(address)}"
 
@@ -70,7 +70,7 @@ def _no_result(table: LandmarkTable, key: str, bucket: str | None) -> str:
     elsewhere = [result.bucket for result in table.query(key)] if bucket else []
     if elsewhere:
         return f"{missing}, but there is one in {', '.join(elsewhere)}"
-    # What the key may have been before it was encoded, for a URL or in an S3 event.
+    # The key may have been copied URL-encoded, from a URL or an S3 event.
     for decoded in (unquote(key), unquote_plus(key)):
         if decoded != key and next(table.query(decoded), None):
             return f"{missing}, but there is one for {decoded!r}: keys are not URL-encoded here"

@@ -1,4 +1,4 @@
-"""The `landmarks` command: its subcommands, each loaded when it is called."""
+"""The `landmarks` command and its lazily loaded subcommands."""
 
 import sys
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from landmarks.cli.terminal import exit_on_signals, replace_unencodable_output
 
 _DISTRIBUTION: Final = "landmark-worker"
 
-# Section → command → where it is, and its line in `--help`, which imports no command.
+# Section → command → its location, and its summary so that `--help` imports no command.
 _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Try it": {
         "demo": (
@@ -46,12 +46,12 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ),
         "dead-letters": (
             "landmarks.cli.dead_letters:dead_letters",
-            "List, redrive or delete messages that were given up.",
+            "List, redrive or delete dead letters.",
         ),
         "retry": ("landmarks.cli.retry:retry", "Enqueue failed objects again."),
         "reprocess": (
             "landmarks.cli.retry:reprocess",
-            "Enqueue again what was processed with other options.",
+            "Enqueue objects processed with other options again.",
         ),
     },
     "Read results": {
@@ -59,18 +59,18 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "list": ("landmarks.cli.list:list_results", "List the results of a folder."),
         "report": (
             "landmarks.cli.report:report",
-            "Write results as one HTML page, photos included.",
+            "Write results and photos to one HTML page.",
         ),
         "export": (
             "landmarks.cli.export.command:export",
-            "Write all results, or those below a prefix, to a file.",
+            "Write results to a Parquet or JSON Lines file.",
         ),
         "overlay": ("landmarks.cli.overlay:overlay", "Draw a photograph's landmarks on it."),
     },
     "This command": {
         "completion": (
             "landmarks.cli.main:completion",
-            "Print a script for completion in a shell.",
+            "Print a shell completion script.",
         ),
     },
 }
@@ -80,18 +80,18 @@ _COMMANDS: Final = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command only when it is used.
+    """A group that imports each command on first use.
 
     https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the sections, not sorted."""
+        """Return the commands in the order of the sections, not sorted."""
         del ctx
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None if there is none of that name."""
+        """Import and return a command; None if the name is unknown."""
         del ctx
         if cmd_name not in _COMMANDS:
             return None
@@ -100,7 +100,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a list for each section, with aligned summaries."""
+        """Write each section's commands with aligned summaries."""
         del ctx
         width = max(map(len, _COMMANDS))
         for heading, commands in _SECTIONS.items():
@@ -110,7 +110,7 @@ class LazyGroup(click.Group):
                 )
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete the names of commands without importing them, and the group's options."""
+        """Complete command names, without importing commands, and the group's options."""
         commands = [
             CompletionItem(name, help=words)
             for name, (_, words) in _COMMANDS.items()
@@ -119,7 +119,7 @@ class LazyGroup(click.Group):
         return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; report errors in one line."""
+        """Run the command and report errors in one line."""
         replace_unencodable_output()
         exit_on_signals()
         with one_line_errors():
@@ -136,7 +136,7 @@ def _version() -> str:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(_version(), prog_name="landmarks")
 def landmarks() -> None:
-    """Photographs in, body, face and hand landmarks out.
+    """Find body, face and hand landmarks in photographs.
 
     Try it without an AWS account: run demo, run detect on your own photos, or run local
     and use the other commands with --local.
@@ -149,13 +149,13 @@ def landmarks() -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print a script for completion in a shell.
+    """Print a shell completion script.
 
     \b
     This shell:    eval "$(landmarks completion bash)"
     Every shell:   landmarks completion bash >> ~/.bashrc
     fish:          landmarks completion fish | source
-    """  # noqa: D301, click's mark for lines that stay as they are
+    """  # noqa: D301, \b is click's
     root = context.find_root()
     name = root.info_name or "landmarks"
     completion_class = get_completion_class(shell)
@@ -165,5 +165,5 @@ def completion(context: click.Context, shell: str) -> None:
 
 
 def main() -> None:
-    """Run the command line: the entry point of the distribution."""
+    """Run the command line. This is the distribution's entry point."""
     landmarks(prog_name="landmarks")

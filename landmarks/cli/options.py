@@ -1,4 +1,4 @@
-"""Options that several commands share, and their types."""
+"""Options and parameter types shared by several commands."""
 
 import os
 import re
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-# Where `landmarks local` writes, and where --local looks.
+# `landmarks local` writes here, and --local reads from here.
 LOCAL_FOLDER: Final = Path("build/local")
 
-# Other regions' queues need a client of that region.
+# A queue in another region needs a client for that region.
 _QUEUE_REGION: Final = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com")
 
 
@@ -31,23 +31,23 @@ class Option(Protocol):
     """A decorator that adds an option to a command."""
 
     def __call__(self, command: Command, /) -> Command:
-        """Return the command."""
+        """Return the command with the option."""
         ...
 
 
 class Place(NamedTuple):
-    """A bucket and a prefix of keys in it."""
+    """A bucket and a key prefix."""
 
     bucket: str
     prefix: str
 
 
 class Duration(click.ParamType[timedelta]):
-    """A number and a unit: 90s, 15m, 24h, 7d, 2w."""
+    """A number with a unit: 90s, 15m, 24h, 7d, 2w."""
 
     name = "duration"
     _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    _LONGEST: Final = timedelta(days=36_500)  # so that it can be subtracted from a date
+    _LONGEST: Final = timedelta(days=36_500)  # can still be subtracted from today's date
 
     def convert(
         self,
@@ -55,7 +55,7 @@ class Duration(click.ParamType[timedelta]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> timedelta:
-        """Read a duration of up to 100 years."""
+        """Parse a duration of up to 100 years."""
         if isinstance(value, timedelta):
             return value
         match = re.fullmatch(r"([1-9][0-9]{0,7})([smhdw])", str(value))
@@ -85,15 +85,15 @@ class S3Place(click.ParamType[Place]):
 
 
 def _missing(option: str, variable: str) -> click.UsageError:
-    """The error for a required name that is missing."""
-    return click.UsageError(f"{option} is missing: pass it, set {variable}, or use --local")
+    """Return the error for a missing required option."""
+    return click.UsageError(f"{option} is missing: specify it, set {variable}, or use --local")
 
 
 def require_queue_url(url: str | None) -> str:
-    """Check for the URL of the job queue where a command only sometimes needs it.
+    """Return the job queue's URL, for commands that only sometimes need it.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it is missing.
     """
     if not url:
         raise _missing("--queue-url", "QUEUE_URL")
@@ -119,7 +119,7 @@ def _use_endpoint(context: click.Context, _: click.Parameter, url: str | None) -
 
 def _use_local(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001, click's
     if wanted:
-        from landmarks.local.session import local_environment  # noqa: PLC0415, rarely needed
+        from landmarks.local.session import local_environment  # noqa: PLC0415, an extra
 
         context.with_resource(_environment(local_environment(LOCAL_FOLDER, os.environ)))
 
@@ -182,7 +182,7 @@ _ENDPOINT_URL: Final = click.option(
 _LOCAL: Final = click.option(
     "--local",
     is_flag=True,
-    is_eager=True,  # before other options read the environment
+    is_eager=True,  # must run before other options read the environment
     expose_value=False,
     callback=_use_local,
     help="Use the stack that `landmarks local` runs.",
@@ -190,7 +190,7 @@ _LOCAL: Final = click.option(
 
 
 def stack_options(*names: Option) -> Option:
-    """Add options for the resources that a command uses, --endpoint-url and --local."""
+    """Add the given options, --endpoint-url and --local to a command."""
 
     def decorate(command: Command) -> Command:
         for option in reversed((*names, _ENDPOINT_URL, _LOCAL)):
@@ -201,8 +201,8 @@ def stack_options(*names: Option) -> Option:
 
 
 def output_option(words: str, *, default: Path | None = None, required: bool = False) -> Option:
-    """The option for the file that a command writes; `words` is its help."""
-    # To click an explicit None is a default, and the option would not be required.
+    """Return the option -o/--output with the given help text."""
+    # click treats an explicit None as a default, and would not require the option.
     given: dict[str, Any] = {} if default is None else {"default": default}
     return click.option(
         "-o",
@@ -217,11 +217,11 @@ def output_option(words: str, *, default: Path | None = None, required: bool = F
 
 
 def queue_client(url: str | None, config: "Config | None" = None) -> "SQSClient":
-    """An SQS client for the region in a queue's URL, or else the environment's."""
+    """Return an SQS client for the region in a queue's URL, or else the environment's."""
     region = _QUEUE_REGION.match(url or "")
     return boto3.client("sqs", region_name=region[1] if region else None, config=config)
 
 
 def queue_name(url: str) -> str:
-    """The last part of a queue's URL."""
+    """Return the last part of a queue's URL."""
     return url.rstrip("/").rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""`landmarks overlay`: a photograph with its landmarks drawn on it."""
+"""`landmarks overlay`: draw landmarks on a photograph."""
 
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from landmarks.errors import LandmarkError, ObjectNotFoundError, TooManyBytesErr
 from landmarks.photograph import processed_content
 from landmarks.result import LandmarkResult
 
-# More than the default of the worker's setting MAX_IMAGE_BYTES, which is 30 MB.
+# More than the worker's default MAX_IMAGE_BYTES of 30 MB.
 MAX_BYTES: Final = 100_000_000
 
 _TIMEOUT_SECONDS: Final = 300
@@ -30,7 +30,7 @@ class NothingToDrawError(LandmarkError):
 
 
 class OtherContentError(LandmarkError):
-    """Raised when the content that was processed is gone from S3."""
+    """Raised when the processed content is no longer in S3."""
 
     code = "OTHER_CONTENT"
 
@@ -42,7 +42,7 @@ class OtherContentError(LandmarkError):
     "--image",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Draw on this copy instead of the object in S3.",
+    help="Draw on this file instead of the object in S3.",
 )
 @stack_options(REQUIRED_TABLE)
 def overlay(key: str, bucket: str | None, output: Path, image: Path | None, table: str) -> None:
@@ -50,21 +50,20 @@ def overlay(key: str, bucket: str | None, output: Path, image: Path | None, tabl
 
     KEY is the object's key, not URL-encoded, or s3://bucket/key.
 
-    The photograph comes from S3, up to 100 MB, if it is still the one that was processed: the
-    same version, or the same ETag. The drawing is a PNG; its longer side has 1,280 to 1,600
-    pixels, less for photographs under 320.
+    Reads the photograph from S3, up to 100 MB, if it has not changed since it was processed
+    (same version or ETag). Writes a PNG whose longer side has 1,280 to 1,600 pixels, or fewer
+    for photographs under 320.
 
     \b
       landmarks overlay photos/a.jpg -o a.png
       landmarks overlay photos/a.jpg -o a.png --image ~/photos/a.jpg
 
-    The exit status is 1 if there is no result, nobody was found, or the photograph has
-    changed.
+    Exits with 1 if there is no result, no person was found, or the photograph has changed.
     """  # noqa: D301, \b is click's
     if output.suffix.lower() != ".png":
-        raise WrongCallError(f"{output}: overlays are PNG files: use a name that ends in .png")
+        raise WrongCallError(f"{output}: overlays are PNG files; use a name that ends in .png")
     if image and output.exists() and output.samefile(image):
-        raise WrongCallError(f"{output} is the photograph itself: use another name")
+        raise WrongCallError(f"{output} is the photograph itself; use another name")
     result = read_result(table, key, bucket)
     _require_landmarks(result)
     content = _content_of(image, result) if image else _photograph_of(result)
@@ -86,12 +85,12 @@ def _require_landmarks(result: LandmarkResult) -> None:
 def _content_of(file: Path, result: LandmarkResult) -> bytes:
     size = file.stat().st_size
     if size > MAX_BYTES:
-        raise TooManyBytesError(f"{file}: {size} bytes, and at most {MAX_BYTES} are allowed")
+        raise TooManyBytesError(f"{file}: {size} bytes, more than the {MAX_BYTES} allowed")
     content = file.read_bytes()
     if result.image and len(content) != result.image.bytes:
         click.echo(
-            f"{file} has {len(content):,} bytes, but the photograph that was processed had "
-            f"{result.image.bytes:,}: the drawing may not fit",
+            f"{file} has {len(content):,} bytes, but the processed photograph had "
+            f"{result.image.bytes:,}: the landmarks may not match",
             err=True,
         )
     return content

@@ -1,4 +1,4 @@
-"""How far a command has got: a bar on a terminal, a line now and then anywhere else."""
+"""Progress of a command: a bar on a terminal, otherwise a line every few seconds."""
 
 import time
 from datetime import timedelta
@@ -19,23 +19,23 @@ from rich.text import Text
 
 _BAR_CHARACTERS: Final = 20
 _SECONDS_BETWEEN_LINES: Final = 5.0
-# A rate measured over less than this means nothing.
+# Rates measured over less time are meaningless.
 _MIN_RATE_SECONDS: Final = 1.0
 
 
 class Progress:
-    """Shows one stage at a time on standard error; the bar is gone when the block ends."""
+    """Shows one stage at a time on standard error. The bar disappears when the block ends."""
 
     def __init__(
         self, title: str = "", unit: str = "", *, done: int = 0, console: Console | None = None
     ) -> None:
-        """Prepare the first stage; it has no line of its own where there is no terminal.
+        """Set up the first stage, whose title is only shown on a terminal.
 
         Args:
-            title: name of the first stage.
+            title: title of the first stage.
             unit: what is counted, such as `items read`.
-            done: how many were done before, by an earlier run.
-            console: where to show it (default: standard error).
+            done: initial count, from an earlier run.
+            console: where to show progress (default: standard error).
         """
         self._console = console or Console(stderr=True)
         self._unit = unit
@@ -62,13 +62,13 @@ class Progress:
         self._bar.stop()
 
     def stage(self, title: str, total: int | None = None) -> None:
-        """Begin the next stage; `total` is None as long as it is unknown."""
+        """Start the next stage; `total` is None if unknown."""
         self._bar.remove_task(self._task)
         self._task = self._bar.add_task(title, total=total, unit=self._unit)
         self._print_line(title)
 
     def update(self, done: int | None = None, total: int | None = None) -> None:
-        """Set the count, the total or both; safe to call from any thread."""
+        """Set the count, the total or both. Thread-safe."""
         self._bar.update(self._task, completed=done, total=total)
         if time.monotonic() >= self._next_line_at:
             (task,) = self._bar.tasks
@@ -86,7 +86,7 @@ class _CountColumn(ProgressColumn):
 
 
 def _count(task: Task) -> str:
-    """Such as `1,200 of 5,000 sent, 400/s, 0:00:10 left`."""
+    """Return a text such as `1,200 of 5,000 sent, 400/s, 0:00:10 left`."""
     total = f" of {task.total:,.0f}" if task.total else ""
     unit = f" {task.fields['unit']}" if task.fields["unit"] else ""
     parts = [f"{task.completed:,.0f}{total}{unit}"]

@@ -1,4 +1,4 @@
-"""What SQS, CloudWatch and the results table say about queues and recent results."""
+"""Reads queue depths and recent results from SQS, CloudWatch and the results table."""
 
 import json
 from collections import Counter
@@ -23,11 +23,11 @@ _DEPTHS: Final = (
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
-# SQS reports to CloudWatch once a minute, and CloudWatch answers some minutes late.
+# SQS reports to CloudWatch once a minute, and data arrives a few minutes late.
 _METRIC_WINDOW: Final = timedelta(minutes=10)
 
 _ATTRIBUTES: Final = ["status", "processed_at", "duration_ms", "error_code"]
-# 100 items of about 8 kB fit into DynamoDB's page of 1 MB: the limit is never read past.
+# 100 items of about 8 kB fit into one page of 1 MB, so no more than the limit is read.
 _MAX_PAGE_ITEMS: Final = 100
 
 
@@ -36,12 +36,12 @@ class Queue:
     """A queue's approximate depths.
 
     Attributes:
-        url: its URL.
+        url: the queue's URL.
         depth: messages that can be received now.
-        in_flight: hidden messages: received, or waiting for their next try.
+        in_flight: hidden messages, received or waiting for a retry.
         delayed: messages that were sent with a delay.
-        oldest_age_seconds: age of the oldest message by CloudWatch; None if unknown.
-        oldest_age_at: when CloudWatch measured that.
+        oldest_age_seconds: age of the oldest message, from CloudWatch; None if unknown.
+        oldest_age_at: when CloudWatch measured the age.
     """
 
     url: str
@@ -58,7 +58,7 @@ class Queue:
 
     @property
     def total(self) -> int:
-        """All messages in the queue."""
+        """The number of all messages in the queue."""
         return self.depth + self.in_flight + self.delayed
 
 
@@ -73,17 +73,17 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """Outcomes of the recent jobs among the items that were read.
+    """Recent outcomes among the items that were read.
 
     Attributes:
         table: name of the table.
-        window_seconds: how long ago counts as recent.
+        window_seconds: maximum age of a recent item.
         items_read: how many items were read, recent or not.
-        whole_table: whether that was all of them.
-        processed: how many of them are recent.
+        whole_table: whether the whole table was read.
+        processed: how many of the items are recent.
         outcomes: recent items by status.
         error_codes: recent failures by error code.
-        duration_ms: of `fetch`, `detect` and `total`; empty without recent items.
+        duration_ms: percentiles of `fetch`, `detect` and `total`; empty without recent items.
     """
 
     table: str
@@ -98,7 +98,7 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything that was asked for; None for what was not asked for or does not exist."""
+    """The status of the requested resources; None for the others."""
 
     at: datetime
     queue: Queue | None
@@ -106,7 +106,7 @@ class Status:
     recent: Recent | None
 
     def to_json(self) -> str:
-        """One line; the fields' names are stable."""
+        """Return one line of JSON with stable field names."""
         return json.dumps(asdict(self), default=_timestamp)
 
 
@@ -114,7 +114,7 @@ def read_queue(sqs: "SQSClient", url: str, cloudwatch: Any = None) -> Queue:  # 
     """Read a queue's depths and, with a CloudWatch client, the age of its oldest message.
 
     Raises:
-        ClientError: SQS refused.
+        ClientError: SQS rejected the request.
         BotoCoreError: SQS can't be reached.
     """
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_DEPTHS)
@@ -124,10 +124,10 @@ def read_queue(sqs: "SQSClient", url: str, cloudwatch: Any = None) -> Queue:  # 
 
 
 def redrive_target_url(sqs: "SQSClient", queue_url: str) -> str | None:
-    """The URL of a queue's dead-letter queue; None if it has none.
+    """Return the URL of a queue's dead-letter queue; None if it has none.
 
     Raises:
-        ClientError: SQS refused.
+        ClientError: SQS rejected the request.
         BotoCoreError: SQS can't be reached.
     """
     answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
@@ -139,9 +139,9 @@ def redrive_target_url(sqs: "SQSClient", queue_url: str) -> str | None:
 
 
 def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
-    """Summarise what was processed within `window` among the first `max_items` of a table.
+    """Summarise the items processed within `window` among the first `max_items` of a table.
 
-    A scan returns items in no meaningful order: part of a large table is a sample.
+    A scan returns items in no meaningful order, so part of a large table is a sample.
 
     Raises:
         PynamoDBException: the table can't be read.
@@ -183,7 +183,7 @@ def _spread(ascending: Sequence[int]) -> Spread:
 
 
 def _oldest_age(cloudwatch: Any, name: str) -> tuple[int, datetime] | tuple[None, None]:  # noqa: ANN401
-    """The newest measurement; None where CloudWatch has none, refuses or can't be reached."""
+    """Return the newest measurement; None if CloudWatch has none, fails or denies access."""
     now = datetime.now(UTC)
     try:
         answer = cloudwatch.get_metric_statistics(
@@ -205,5 +205,5 @@ def _oldest_age(cloudwatch: Any, name: str) -> tuple[int, datetime] | tuple[None
 
 
 def _timestamp(moment: datetime) -> str:
-    """As `processed_at` is stored, so that the two compare as text."""
+    """Format a time like the stored `processed_at`, so that both compare as strings."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

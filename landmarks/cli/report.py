@@ -1,4 +1,4 @@
-"""`landmarks report`: results as one HTML page."""
+"""`landmarks report`: write results to one HTML page."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,22 +33,22 @@ from landmarks.result import LandmarkResult
 from landmarks.table import LandmarkTable
 
 _DEFAULT_LIMIT: Final = 1000
-# 10,000 photos make half a gigabyte, more than a browser can handle.
+# 10,000 photos take up half a gigabyte, more than a browser can handle.
 _MAX_LIMIT: Final = 10_000
 
-# Photos in these states are no surprise.
+# States that are not reported as missing photos.
 _EXPECTED: Final = (PhotoState.EMBEDDED, PhotoState.REFUSED, PhotoState.LEFT_OUT)
 
 
 @click.command()
 @click.argument("place", type=S3Place(), metavar="[s3://BUCKET/PREFIX]", required=False)
-@output_option("The page; replaced if it exists.", default=Path("report.html"))
+@output_option("HTML file to write; replaced if it exists.", default=Path("report.html"))
 @STATUS
 @click.option(
     "--since",
     type=Duration(),
     metavar="DURATION",
-    help="Only results of the last 90s, 15m, 24h, 7d, …",
+    help="Only results from the last 90s, 15m, 24h, 7d, …",
 )
 @click.option(
     "--limit",
@@ -56,10 +56,10 @@ _EXPECTED: Final = (PhotoState.EMBEDDED, PhotoState.REFUSED, PhotoState.LEFT_OUT
     default=_DEFAULT_LIMIT,
     show_default=True,
     metavar="COUNT",
-    help="Show the newest COUNT results; all of them are counted.",
+    help="Show the newest COUNT results; statistics include all.",
 )
-@click.option("--no-photos", is_flag=True, help="Leave photos out; nothing is read from S3.")
-@click.option("--title", metavar="TEXT", help="Heading.  [default: the address or table]")
+@click.option("--no-photos", is_flag=True, help="Leave out photos and don't read S3.")
+@click.option("--title", metavar="TEXT", help="Page heading.  [default: the address or table]")
 @stack_options(REQUIRED_TABLE)
 def report(  # noqa: PLR0913, click's options
     place: Place | None,
@@ -72,13 +72,13 @@ def report(  # noqa: PLR0913, click's options
     *,
     no_photos: bool,
 ) -> None:
-    """Write results as one HTML page, photos included.
+    """Write results and photos to one HTML page.
 
-    The page needs no server and no network. It contains small copies of the photos: everyone
-    who has the file can see them. Photos that have changed since are left out.
+    The page needs no server and no network. It contains small copies of the photos, which
+    anyone with the file can see. Photos that have changed since processing are left out.
 
-    The whole table is read, whatever is selected, at about one DynamoDB read unit per item.
-    For each photo on the page, up to 30 MB are read from S3.
+    Reads the whole table, regardless of the filters, at about one DynamoDB read unit per item,
+    and up to 30 MB from S3 for each photo on the page.
 
     \b
       landmarks report s3://my-photos/2026/ --since 2h -o today.html
@@ -102,19 +102,19 @@ def _summarize(written: "WrittenReport") -> None:
     missing = {state: count for state, count in written.photos.items() if state not in _EXPECTED}
     if missing:
         reasons = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in missing.items())
-        click.echo(f"{sum(missing.values()):,} without their photo: {reasons}", err=True)
+        click.echo(f"{sum(missing.values()):,} without a photo: {reasons}", err=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which results a page is about.
+    """Which results a page contains.
 
     Attributes:
         table: name of the results table.
-        bucket: only this bucket.
-        prefix: only keys that begin with it.
-        status: only "detected", "not_detected" or "failed".
-        since: only what was processed then or later.
+        bucket: only results in this bucket.
+        prefix: only keys that begin with this prefix.
+        status: "detected", "not_detected" or "failed".
+        since: only results processed at this time or later.
     """
 
     table: str
@@ -129,10 +129,10 @@ class Selection:
         return None if self.bucket is None else f"s3://{self.bucket}/{self.prefix}"
 
     def results(self) -> Iterator[LandmarkResult]:
-        """Read the results, in no particular order.
+        """Yield the results, in no particular order.
 
         Raises:
-            LandmarkError: DynamoDB refuses, fails or can't be reached.
+            LandmarkError: DynamoDB denies access, fails or can't be reached.
         """
         found = LandmarkTable(self.table).scan(
             status=self.status, bucket=self.bucket, prefix=self.prefix
@@ -148,9 +148,9 @@ class WrittenReport:
     """A finished page.
 
     Attributes:
-        selected: how many results were counted.
-        photos: how many of the photos shown are in each state.
-        size_bytes: of the file.
+        selected: number of matching results.
+        photos: number of results shown, by the state of their photo.
+        size_bytes: size of the file.
     """
 
     selected: int
@@ -171,14 +171,15 @@ def write_report(
 
     Args:
         selection: which results.
-        path: the file; it only appears when it is complete, and replaces one that exists.
-        progress: shows how far it has got.
-        limit: how many results to show, the newest; all are counted.
-        title: instead of the address or the table's name.
+        path: the file, written atomically; an existing file is replaced.
+        progress: shows the progress.
+        limit: show only the newest results, up to this many; statistics include all.
+        title: heading (default: the address or the table's name).
         with_photos: whether to read the photos from S3 and embed them.
 
     Raises:
-        LandmarkError: DynamoDB refuses, fails or can't be reached. A missing photo is no error.
+        LandmarkError: DynamoDB denies access, fails or can't be reached. Missing photos are not
+            an error.
         OSError: the file can't be written.
     """
     heading = title or selection.place or selection.table
@@ -211,7 +212,7 @@ def write_report(
 
 
 def _read(selection: Selection, limit: int, progress: Progress) -> tuple[Summary, list[Entry]]:
-    """Count all results and keep the newest; never more than twice the limit in memory."""
+    """Count all results and return the newest, with at most twice the limit in memory."""
     progress.stage("Reading the table")
     summary, newest = Summary(), list[Entry]()
     for result in selection.results():
@@ -249,7 +250,7 @@ def _left_out(entry: Entry) -> Photo:
 
 
 def _drawing_as_json() -> dict[str, Any]:
-    """Return what the page shares with overlays: edges, colours, names."""
+    """Return the edges, colours and names that the page shares with overlays."""
     return {
         "edges": load_topology()._asdict(),
         "colours": {

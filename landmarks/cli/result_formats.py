@@ -1,4 +1,4 @@
-"""One result as a file for programs: JSON, CSV or NPZ.
+"""File formats of one result: JSON, CSV and NPZ.
 
 CSV and NPZ hold landmarks; they have none if nobody was found. A result without a bucket is of a
 file on this machine: its key is the path, which JSON and CSV call `file`.
@@ -29,7 +29,7 @@ CSV_COLUMNS: Final = (
     "y_pixels",
 )
 
-# MediaPipe has no names for the landmarks of the face.
+# MediaPipe does not name face landmarks.
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "pose_landmarks": POSE_NAMES,
     "pose_world_landmarks": POSE_NAMES,
@@ -37,7 +37,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "right_hand_landmarks": HAND_NAMES,
 }
 
-# World landmarks are in metres, and have no pixels.
+# World landmarks are in metres and have no pixel positions.
 WORLD: Final = "pose_world_landmarks"
 
 _PIXEL_DECIMALS: Final = 3
@@ -70,10 +70,10 @@ def as_csv(result: LandmarkResult, *, header: bool = True) -> bytes:
 
 
 def as_npz(result: LandmarkResult) -> bytes:
-    """Return a NumPy archive: an array per group that was found, and facts about the image.
+    """Return a NumPy archive with one array per group that was found. Needs no pickle.
 
-    `numpy.load` reads it without pickle. The facts are arrays of shape (), where they are known:
-    `key`, `bucket`, `status`, `etag`, `width`, `height` and `pose_score`.
+    Other values, if known, are arrays of shape (): `key`, `bucket`, `status`, `etag`, `width`,
+    `height` and `pose_score`.
     """
     image = result.image
     facts: dict[str, Any] = {

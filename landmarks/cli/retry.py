@@ -1,4 +1,4 @@
-"""`landmarks retry` and `landmarks reprocess`: what the table holds, enqueued again."""
+"""`landmarks retry` and `landmarks reprocess`: enqueue objects in the table again."""
 
 import os
 import sys
@@ -26,18 +26,19 @@ from landmarks.errors import PermanentError, error_codes
 from landmarks.item import LandmarkItem, bind_item
 
 _ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code"]
-# Bounds memory. DynamoDB's own pages end at 1 MB, about 130 items with landmarks.
+# Bounds memory. A DynamoDB page has up to 1 MB, about 130 items with landmarks.
 _PAGE_ITEMS: Final = 500
 
-
 _DRY_RUN: Final = click.option(
-    "--dry-run", is_flag=True, help="Print the objects, and send nothing."
+    "--dry-run", is_flag=True, help="Print the objects, but send nothing."
 )
 
 
 @click.command()
 @click.argument("prefix", default="")
-@click.option("--failed", is_flag=True, required=True, help="Objects stored as `failed`.")
+@click.option(
+    "--failed", is_flag=True, required=True, help="Select objects with the status `failed`."
+)
 @click.option("--bucket", metavar="NAME", help="Only objects in this bucket.")
 @click.option(
     "--code",
@@ -59,16 +60,16 @@ def retry(
 ) -> None:
     """Enqueue failed objects again.
 
-    PREFIX is what keys start with, or s3://bucket/prefix (default: the whole table).
+    PREFIX is the beginning of the keys, or s3://bucket/prefix (default: the whole table).
 
-    The command reads the whole table in any case, at about one DynamoDB read unit per
-    item. Jobs are for the object's current content, keep their job id, and are forced.
+    Always reads the whole table, at about one DynamoDB read unit per item. Jobs are
+    forced, keep their job id, and process the object's current content.
 
     \b
       landmarks retry --failed --dry-run
       landmarks retry --failed --code DETECTOR_TIMEOUT s3://my-photos/2026/
     """  # noqa: D301, \b is click's
-    del failed  # required, and the only choice so far
+    del failed  # required; the only choice so far
     if prefix.startswith("s3://"):
         place = S3Place().convert(prefix, None, click.get_current_context())
         if bucket not in (None, place.bucket):
@@ -88,12 +89,12 @@ def retry(
     "--options-changed",
     is_flag=True,
     required=True,
-    help="Objects stored under another options_hash than the worker's.",
+    help="Select objects with another options_hash than the worker's.",
 )
 @click.option(
     "--options-hash",
     metavar="HASH",
-    help="The worker's options_hash.  [default: computed from MediaPipe and the settings here]",
+    help="The worker's options_hash.  [default: computed from local settings and MediaPipe]",
 )
 @_DRY_RUN
 @stack_options(REQUIRED_TABLE, TARGET_QUEUE_URL)
@@ -106,19 +107,19 @@ def reprocess(
     options_changed: bool,
     dry_run: bool,
 ) -> None:
-    """Enqueue again what was processed with other options.
+    """Enqueue objects processed with other options again.
 
-    The worker's options are taken from the settings in this command's environment
-    (MODEL_COMPLEXITY, MIN_DETECTION_CONFIDENCE, …) and the MediaPipe installed here: both
-    must match the worker's. Or pass the hash that the worker stores.
+    The worker's options are taken from this command's environment variables
+    (MODEL_COMPLEXITY, MIN_DETECTION_CONFIDENCE, …) and the installed MediaPipe, which must
+    match the worker's. Alternatively, specify the hash that the worker stores.
 
-    The command reads the whole table in any case, at about one DynamoDB read unit per
-    item. Running it twice does no harm: the worker skips what is done.
+    Always reads the whole table, at about one DynamoDB read unit per item. Running it twice
+    does no harm, because the worker skips objects that are done.
 
     \b
       MODEL_COMPLEXITY=1 landmarks reprocess s3://my-photos/2026/ --options-changed --dry-run
     """  # noqa: D301, \b is click's
-    del options_changed  # required, and the only choice so far
+    del options_changed  # required; the only choice so far
     if not dry_run:
         require_queue_url(queue_url)
     condition = LandmarkItem.options_hash != (options_hash or _present_hash(table))
@@ -127,15 +128,15 @@ def reprocess(
 
 
 def _present_hash(table: str) -> str:
-    from worker.model import mediapipe_version, options_hash  # noqa: PLC0415, only for this
-    from worker.settings import Settings  # noqa: PLC0415, the same
+    from worker.model import mediapipe_version, options_hash  # noqa: PLC0415, an extra
+    from worker.settings import Settings  # noqa: PLC0415, an extra
 
     model = Settings.from_environment({**os.environ, "RESULTS_TABLE": table}).model
     try:
         present = options_hash(model)
     except PackageNotFoundError as error:
         raise click.ClickException(
-            "the hash depends on MediaPipe's version, and MediaPipe is not installed: pass "
+            "MediaPipe is not installed, and the hash depends on its version: specify "
             "--options-hash, or pip install 'landmark-worker[worker]'"
         ) from error
     faces = "refined" if model.refine_face_landmarks else "plain"
@@ -149,7 +150,7 @@ def _present_hash(table: str) -> str:
 
 
 class StoredObjects:
-    """Objects that a scan of the table selects; a source of jobs that can be read once."""
+    """A source of jobs: objects selected by a scan of the table. Can be read once."""
 
     def __init__(self, table: str, condition: Condition, prefix: str) -> None:
         if prefix:
@@ -159,7 +160,7 @@ class StoredObjects:
         )
 
     def __iter__(self) -> Iterator[LandmarkItem]:
-        """Read the table page by page.
+        """Return the objects, read page by page.
 
         Raises:
             PynamoDBException: the table can't be read.
@@ -167,7 +168,7 @@ class StoredObjects:
         return self._found
 
     def entries(self, after: str) -> Iterator[Entry]:
-        """Jobs for them, without cursors: a scan can't be resumed by key."""
+        """Yield the objects, without cursors because a scan can't be resumed."""
         if after:
             raise ValueError("a scan can't be resumed")
         for item in self:
@@ -175,14 +176,14 @@ class StoredObjects:
 
     @property
     def items_read(self) -> int:
-        """How many items DynamoDB has read so far, and charged for, selected or not."""
+        """How many items DynamoDB has read and charged for so far, before filtering."""
         return self._found.page_iter.total_scanned_count
 
 
 def _resend(
     found: StoredObjects, queue_url: str | None, *, dry_run: bool, force: bool = False
 ) -> None:
-    """Send a job for each object and end the command; in a dry run, print the objects."""
+    """Send a job for each object, or print the objects in a dry run; then exit."""
     if dry_run:
         status = _preview(found)
     else:

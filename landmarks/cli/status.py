@@ -1,4 +1,4 @@
-"""`landmarks status`."""
+"""`landmarks status`: queue depths, dead letters and recent results."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from landmarks.cli.terminal import STATUS_COLOURS, duration, one_line
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 
 _WATCH_SECONDS: Final = 5.0
-# CloudWatch only adds an age: nobody waits long for it.
+# CloudWatch only provides an age, which is not worth a long wait.
 _CLOUDWATCH_CONFIG: Final = Config(
     connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}
 )
@@ -49,7 +49,7 @@ _VALUE_CHARACTERS: Final = 10
     type=Duration(),
     default="15m",
     show_default=True,
-    help="How long ago counts as recent.",
+    help="Period for recent results.",
 )
 @click.option(
     "--max-items",
@@ -81,17 +81,17 @@ def status(
 ) -> None:
     """Show queue depths, dead letters and recent results.
 
-    Give any of queue, dead-letter queue and table; the dead-letter queue is found
-    through its queue.
+    Specify the queue, the dead-letter queue, the table, or any combination. The
+    dead-letter queue is found through its queue.
 
-    Recent results are counted in the first --max-items items of the table, which costs
-    up to one DynamoDB read unit per item, recent or not. Items are in no meaningful
-    order, so part of a large table is a sample. The age of the oldest message comes from
-    CloudWatch, a few minutes late.
+    Recent results are counted among the first --max-items items of the table, at up to
+    one DynamoDB read unit per item. Items are in no meaningful order, so part of a large
+    table is a sample. The age of the oldest message comes from CloudWatch and is a few
+    minutes old.
     """
     if not (queue_url or dead_letter_queue_url or table):
         raise click.UsageError(
-            "nothing to show: give --queue-url, --dead-letter-queue-url or --table, "
+            "nothing to show: specify --queue-url, --dead-letter-queue-url or --table, "
             "set QUEUE_URL, DEAD_LETTER_QUEUE_URL or RESULTS_TABLE, or use --local"
         )
     sqs = queue_client(queue_url or dead_letter_queue_url)
@@ -130,7 +130,7 @@ def _print(console: Console, status: Status, *, as_json: bool) -> None:
 
 
 def _repeat(console: Console, read: Callable[[], Status], seconds: float, *, as_json: bool) -> None:
-    """Print the status again and again, until Ctrl-C or an error."""
+    """Print the status repeatedly, until Ctrl-C or an error."""
     with suppress(KeyboardInterrupt):
         while True:
             _print(console, read(), as_json=as_json)
@@ -138,7 +138,7 @@ def _repeat(console: Console, read: Callable[[], Status], seconds: float, *, as_
 
 
 def _show_live(console: Console, read: Callable[[], Status], seconds: float) -> None:
-    """Refresh one view until Ctrl-C; a later error is shown below it and does not end it."""
+    """Refresh one view until Ctrl-C. Later errors are shown below it."""
     footer = Text(f"every {seconds:g} s until Ctrl-C", "dim")
     with suppress(KeyboardInterrupt):
         status = read()
@@ -168,13 +168,13 @@ def _view(status: Status, *notes: Text) -> RenderableType:
 
 
 def _queue(queue: Queue) -> RenderableType:
-    age, source = "unknown", "CloudWatch does not say"
+    age, source = "unknown", "no data from CloudWatch"
     if queue.oldest_age_at:
-        age, source = _oldest(queue), f"by CloudWatch at {queue.oldest_age_at.astimezone():%H:%M}"
+        age, source = _oldest(queue), f"from CloudWatch at {queue.oldest_age_at.astimezone():%H:%M}"
     return Group(
         _title("Queue", queue.name),
         _row("waiting", f"{queue.depth:,}"),
-        _row("in flight", f"{queue.in_flight:,}", "received, or waiting for their next try"),
+        _row("in flight", f"{queue.in_flight:,}", "received, or waiting for a retry"),
         _row("delayed", f"{queue.delayed:,}", "sent with a delay"),
         _row("oldest", age, source),
     )

@@ -1,4 +1,4 @@
-"""What commands print to a terminal, and how they end with it. Imports nothing heavy."""
+"""Terminal output and exit statuses. Imports nothing heavy."""
 
 import signal
 import sys
@@ -8,7 +8,7 @@ from typing import Final
 
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 
-# A shell's exit status for a command that a signal has ended is this plus the signal's number.
+# A command killed by a signal exits with this plus the signal's number.
 SIGNAL_STATUS: Final = 128
 STATUS_COLOURS: Final = {DETECTED: "green", NOT_DETECTED: "yellow", FAILED: "red"}
 
@@ -17,28 +17,28 @@ _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def printable(text: str) -> str:
-    """Replace control characters by spaces, so that a terminal obeys none."""
+    """Replace control characters with spaces, so that they can't affect the terminal."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def escaped(text: str) -> str:
-    """Replace control characters by their Python escapes."""
+    """Replace control characters with their Python escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def one_line(text: str) -> str:
-    """Make text printable and cut it after 300 characters."""
+    """Make text printable and truncate it to 300 characters."""
     line = printable(text)
     return line if len(line) <= _MAX_LINE_CHARACTERS else f"{line[:_MAX_LINE_CHARACTERS]}…"
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun: 1 item, 2,000 items."""
+    """Return a number with its noun: 1 item, 2,000 items."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def duration(span: timedelta) -> str:
-    """A time span in its two largest units: 3 d 2 h, 1 h, 45 s."""
+    """Format a time span in its two largest units: 3 d 2 h, 1 h, 45 s."""
     left = round(span.total_seconds())
     parts = []
     for seconds, unit in _UNITS:
@@ -56,7 +56,7 @@ def exit_on_signals() -> None:
 
 
 def replace_unencodable_output() -> None:
-    """Print `?` for characters that the terminal's encoding lacks, instead of failing."""
+    """Print `?` instead of failing on characters that the terminal's encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -118,8 +118,8 @@ def test_dry_run_counts_and_sends_nothing(filled: Cloud) -> None:
 
     assert result.exit_code == 0
     assert result.stdout.startswith("3 messages, ")
-    assert "about objects of 21 bytes" in result.stdout
-    assert "SQS requests to send them: 1, $0.0000004" in result.stdout
+    assert "for objects of 21 bytes" in result.stdout
+    assert "SQS requests: 1, $0.0000004" in result.stdout
     assert "Not included" in result.stdout
     assert filled.queued() == 0
 
@@ -176,7 +176,7 @@ def test_lines_that_are_no_jobs_are_listed_and_the_rest_is_sent(cloud: Cloud) ->
     assert result.exit_code == 1
     assert '6 not sent:\n  {"kee": "x"}: line 2: key: missing\n' in result.stderr
     assert result.stderr.endswith(
-        "all of them, with reasons: unsent.jsonl\nonce fixed: landmarks enqueue - < unsent.jsonl\n"
+        "full list with reasons: unsent.jsonl\nonce fixed: landmarks enqueue - < unsent.jsonl\n"
     )
     assert keys(cloud) == ["also-good.jpg", "good.jpg"]
     listed = [json.loads(line) for line in Path("unsent.jsonl").read_text("utf-8").splitlines()]

@@ -347,7 +347,7 @@ def test_a_refusal_for_good_stops_the_run_which_then_goes_on(
     result = enqueue(queue, "--resume", "state.json", "--concurrency", "2")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith(
-        "Error: these credentials may not SendMessageBatch: "
+        "Error: these credentials don't allow SendMessageBatch: "
     )
     assert sum(queue.taken.values()) == number * 10
 

@@ -66,7 +66,7 @@ def test_an_interrupted_run_goes_on_without_sending_twice(
     again = start_command(endpoint, tmp_path, "--resume", "state.json")
     _, errors = again.communicate(timeout=60)
     assert again.returncode == 0
-    assert f"{KEYS:,} with earlier runs" in errors
+    assert f"{KEYS:,} including earlier runs" in errors
     assert arrivals(endpoint) == {"once": KEYS, "never": 0}
 
 
@@ -170,6 +170,6 @@ def test_a_file_that_is_no_state_is_refused(cloud: Cloud, tmp_path: Path, conten
     result = run(cloud, "-", "--resume", str(file), lines="a.jpg\n")
 
     assert result.exit_code == 2
-    assert "not a state file of this command" in result.stderr
+    assert "not a valid state file" in result.stderr
     assert file.read_text("utf-8") == content
     assert cloud.queued() == 0

@@ -216,7 +216,7 @@ def test_an_existing_file_stays(filled: Cloud, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["-o", "a.csv"], "--format"),
-        (["-o", "-", "--format", "parquet"], "name a FILE"),
+        (["-o", "-", "--format", "parquet"], "use -o FILE"),
         (["photos", "-o", "a.jsonl"], "s3://bucket/prefix"),
         (["-o", "a.jsonl", "--segments", "0"], "--segments"),
         ([], "--output"),

@@ -183,7 +183,7 @@ def test_npz_is_refused_on_a_terminal(cloud: Cloud) -> None:
     os.close(its_end)
     os.close(terminal)
     assert ran.returncode == 2
-    assert "name a file with -o" in ran.stderr
+    assert "use -o FILE" in ran.stderr
 
 
 def test_guesses_are_faint(cloud: Cloud) -> None:

@@ -21,8 +21,8 @@ from worker.model import ModelOptions
 from worker.table import ResultsTable
 
 WITHOUT_INDEX = (
-    "{} items of the table read, unsorted: it has no index by-prefix "
-    "(the template's PrefixIndex=true)\n"
+    "{} items of the table read, unsorted: there is no index by-prefix "
+    "(template parameter PrefixIndex=true)\n"
 )
 
 
@@ -167,8 +167,8 @@ def test_no_key_controls_the_terminal(indexed: Cloud) -> None:
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ("s3://photos/none/", "nothing found right in this folder; --recursive includes"),
-        ("s3://photos/new", "nothing found with this prefix; if it is a folder: s3://photos/new/"),
+        ("s3://photos/none/", "nothing found directly in this folder; --recursive includes"),
+        ("s3://photos/new", "nothing found with this prefix; for a folder, use s3://photos/new/"),
         ("s3://photos", "nothing found\n"),
     ],
 )
@@ -190,7 +190,7 @@ def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> No
             ("s3://photos", "--status", "detected", "--error-code", "TOO_SMALL"),
             {},
             2,
-            "--error-code only goes with --status failed",
+            "--error-code can only be combined with --status failed",
         ),
         (("s3://photos", "--error-code", "TOO_SMAL"), {}, 2, "'TOO_SMAL' is not one of"),
         (("s3://photos",), {"RESULTS_TABLE": ""}, 2, "--table is missing"),

@@ -24,12 +24,12 @@ def refused(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (refused("AccessDenied"), "may not ReceiveMessage"),
+        (refused("AccessDenied"), "don't allow ReceiveMessage"),
         (
             refused("AccessDeniedException", "Scan"),
-            "may not Scan: attach the stack's OperatorPolicy",
+            "don't allow Scan: attach the stack's OperatorPolicy",
         ),
-        (refused("AccessDenied", "PutObject"), "may not PutObject: allow s3:PutObject"),
+        (refused("AccessDenied", "PutObject"), "don't allow PutObject: allow s3:PutObject"),
         (refused("ExpiredToken"), "log in again"),
         (refused("InvalidClientTokenId"), "get-caller-identity"),
         (refused("QueueDoesNotExist"), "QueueUrl"),

@@ -189,7 +189,7 @@ def test_what_is_not_a_file_is_an_error_of_its_own(tmp_path: Path) -> None:
     found = FileSource(tmp_path, Place("bucket", "")).entries("")
 
     assert {entry.cursor: entry.error for entry in found} == {
-        "circle": "a link to a folder, which is not followed",
+        "circle": "links to folders are not followed",
         "itself.jpg": "Too many levels of symbolic links",
         "nowhere.jpg": "No such file or directory",
         "pipe.jpg": "not a regular file",

@@ -1,1 +1,1 @@
-"""`landmarks enqueue`: jobs for objects that exist, a million of them in constant memory."""
+"""`landmarks enqueue`: send jobs for existing objects, in constant memory."""

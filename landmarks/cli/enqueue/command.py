@@ -1,4 +1,4 @@
-"""`landmarks enqueue`: the command line, and the estimate of a dry run."""
+"""The command line of `landmarks enqueue`, and the estimate of a dry run."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ _IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
 _MAX_DELAY_SECONDS: Final = 900
 _MAX_JOB_ID_CHARACTERS: Final = 256
 
-# US dollars in us-east-1, list prices as quoted in June 2026, without free tiers and discounts:
+# US dollars in us-east-1, list prices of June 2026, without free tiers and discounts:
 # https://aws.amazon.com/sqs/pricing/ (standard queues), https://aws.amazon.com/s3/pricing/
 _PRICES_OF: Final = "us-east-1, June 2026"
 _SQS_REQUEST_DOLLARS: Final = 0.40 / 1_000_000
@@ -41,14 +41,14 @@ _Since: TypeAlias = datetime | timedelta
 
 
 class _SinceType(click.ParamType[_Since]):
-    """A moment such as 2026-01-31, or a duration before now."""
+    """A date such as 2026-01-31, or a duration before now."""
 
-    name = "moment or duration"
+    name = "date or duration"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> _Since:
-        """Read ISO 8601, in UTC unless it says otherwise, or a duration."""
+        """Parse an ISO 8601 date, in UTC by default, or a duration."""
         text = str(value)
         try:
             moment = datetime.fromisoformat(text)
@@ -64,7 +64,7 @@ class _SinceType(click.ParamType[_Since]):
 
 @dataclass(frozen=True)
 class _Options:
-    """The command line, as click has parsed it."""
+    """The parsed command line."""
 
     sources: tuple[str, ...]
     queue_url: str | None
@@ -83,10 +83,10 @@ class _Options:
     unsent: Path | None
 
     def check(self) -> None:
-        """Refuse options that contradict each other.
+        """Check for options that contradict each other.
 
         Raises:
-            UsageError: they do.
+            UsageError: some do.
         """
         paths = [text for text in self.sources if text != "-" and not text.startswith("s3://")]
         lines = "-" in self.sources
@@ -95,7 +95,7 @@ class _Options:
             "--suffix and --all-suffixes can't be combined": self.suffix and self.all_suffixes,
             "--dry-run and --resume can't be combined": self.dry_run and self.resume,
             "- can be given only once": self.sources.count("-") > 1,
-            "--since: lines on standard input have no dates": self.since and lines,
+            "--since can't be combined with -, because lines have no dates": self.since and lines,
             "--inventory needs s3:// URLs": self.inventory and (paths or lines),
             "--upload needs files or folders": self.upload and len(paths) < len(self.sources),
             f"--job-id: more than {_MAX_JOB_ID_CHARACTERS} characters": (
@@ -110,7 +110,7 @@ class _Options:
                 raise click.UsageError(words)
 
     def jobs(self) -> Jobs:
-        """What to send; nothing is read yet."""
+        """Return the jobs to send; the sources are read later."""
         since = datetime.now(UTC) - self.since if isinstance(self.since, timedelta) else self.since
         suffixes = tuple(
             text.lower() if "." in text else f".{text.lower()}" for text in self.suffix
@@ -139,7 +139,7 @@ class _Options:
         ]
 
     def run(self) -> Run:
-        """A new run, or the one in the state file."""
+        """Return a new run, or the one to resume from the state file."""
         queue_url, jobs = require_queue_url(self.queue_url), self.jobs()
         arguments = self._identity()
         state = State.load(self.resume, arguments) if self.resume else None
@@ -159,7 +159,7 @@ class _Options:
         )
 
     def _identity(self) -> dict[str, object]:
-        """Everything that changes which messages go where; a state file belongs to it."""
+        """Return the options that determine what is sent where, to match them with a state file."""
         others = {"concurrency", "dry_run", "resume", "unsent"}
         fields = {name: value for name, value in vars(self).items() if name not in others}
         identity: dict[str, object] = json.loads(json.dumps(fields, default=str))
@@ -176,7 +176,7 @@ class _Options:
     "--upload", metavar="S3_URL", help="SOURCE is a file or folder: upload it here first."
 )
 @click.option(
-    "--suffix", multiple=True, metavar="SUFFIX", help="Only keys that end with it; repeatable."
+    "--suffix", multiple=True, metavar="SUFFIX", help="Only keys with this ending; repeatable."
 )
 @click.option("--all-suffixes", is_flag=True, help="All keys, not only .jpg .jpeg .png .webp.")
 @click.option(
@@ -185,14 +185,14 @@ class _Options:
     metavar="WHEN",
     help="Only objects modified since a date (2026-01-31) or within a duration (12h, 7d, 2w).",
 )
-@click.option("--job-id", metavar="TEXT", help="Stored with each result.")
+@click.option("--job-id", metavar="TEXT", help="Text to store with each result.")
 @click.option("--force", is_flag=True, help="Process objects again even if they are already done.")
 @click.option(
     "--delay",
     type=click.IntRange(0, _MAX_DELAY_SECONDS),
     default=0,
     metavar="SECONDS",
-    help="Delay the delivery of every message; at most 900.",
+    help="Delay delivery of every message; at most 900.",
 )
 @click.option(
     "--concurrency",
@@ -200,21 +200,22 @@ class _Options:
     default=8,
     show_default=True,
     metavar="COUNT",
-    help="Batches to send at a time.",
+    help="Batches to send in parallel.",
 )
 @click.option("--dry-run", is_flag=True, help="Count and estimate the cost, but send nothing.")
 @click.option(
     "--resume", type=_FILE, metavar="FILE", help="Save progress to FILE, or continue from it."
 )
-@click.option("--unsent", type=_FILE, metavar="FILE", help="Where to list what was not sent.")
+@click.option(
+    "--unsent", type=_FILE, metavar="FILE", help="List objects that were not sent in FILE."
+)
 @stack_options(TARGET_QUEUE_URL)
 def enqueue(**values: object) -> None:
     """Send jobs for existing objects to the queue.
 
     SOURCE is s3://bucket/key for one object, s3://bucket/folder for everything below it,
-    's3://bucket/prefix*' for all keys that start with a prefix, or - for standard input, with
-    a key, an S3 URL or a job as JSON on each line. With --upload it is a file or folder on
-    this machine.
+    's3://bucket/prefix*' for all keys that start with a prefix, or - for standard input with
+    a key, S3 URL or JSON job on each line. With --upload, it is a local file or folder.
 
     \b
       landmarks enqueue s3://my-photos/2026 --since 7d
@@ -222,8 +223,8 @@ def enqueue(**values: object) -> None:
       landmarks enqueue s3://my-photos --resume run.json
 
     Exits with 0 if everything was sent, 1 if something was not, and 130 or 143 if interrupted.
-    """  # noqa: D301, click's mark for lines that stay as they are
-    options = _Options(**values)  # type: ignore[arg-type]  # click has checked the types
+    """  # noqa: D301, \b is click's
+    options = _Options(**values)  # type: ignore[arg-type]  # click checks the types
     options.check()
     if options.dry_run:
         sys.exit(_print_estimate(options))
@@ -235,7 +236,7 @@ def enqueue(**values: object) -> None:
 
 
 def _print_estimate(options: _Options) -> int:
-    """Print what would be sent and what AWS charges for sending it; return the exit status."""
+    """Print what would be sent and what that costs; return the exit status."""
     reasons: list[Unsent] = []
     counts: Counter[str] = Counter()
     for batch in options.jobs().batches():
@@ -249,24 +250,24 @@ def _print_estimate(options: _Options) -> int:
             unsent=len(batch.unsent),
             skipped=batch.skipped,
         )
-    of_objects = f", about objects of {decimal(counts['object_bytes'])}"
+    of_objects = f", for objects of {decimal(counts['object_bytes'])}"
     click.echo(
         f"{counts['messages']:,} messages, {decimal(counts['bytes'])}"
         + (of_objects if counts["object_bytes"] else "")
     )
     print_not_sent(counts["skipped"], counts["unsent"], reasons)
     dollars = _dollars(counts["requests"] * _SQS_REQUEST_DOLLARS)
-    click.echo(f"SQS requests to send them: {counts['requests']:,}, {dollars}")
+    click.echo(f"SQS requests: {counts['requests']:,}, {dollars}")
     if any(text.startswith("s3://") for text in options.sources) and not options.inventory:
         entries = counts["messages"] + counts["unsent"] + counts["skipped"]
         requests = -(-entries // _KEYS_PER_LISTING)
-        click.echo(f"listing once: {_dollars(requests * _S3_WRITE_OR_LIST_DOLLARS)}")
+        click.echo(f"listing: {_dollars(requests * _S3_WRITE_OR_LIST_DOLLARS)}")
     if uploads := counts["uploads"]:  # a file of more than 8 MB takes several requests
         click.echo(f"uploads: {uploads:,}, {_dollars(uploads * _S3_WRITE_OR_LIST_DOLLARS)}")
     click.echo(
-        f"List prices of {_PRICES_OF}, without free tiers. Not included: what the worker does\n"
-        "with the messages (SQS receives and deletes, Lambda, S3 reads, DynamoDB writes),\n"
-        "storage, encryption keys and data transfer."
+        f"List prices of {_PRICES_OF}, without free tiers. Not included: processing (SQS receives\n"
+        "and deletes, Lambda, S3 reads, DynamoDB writes), storage, encryption keys and data\n"
+        "transfer."
     )
     return int(counts["unsent"] > 0)
 

@@ -1,4 +1,4 @@
-"""Entries → batches of messages as SQS takes them."""
+"""Turns entries into batches of messages for SQS."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,11 +11,11 @@ from typing import Final, NamedTuple
 from landmarks.cli.enqueue.sources import Entry, Source
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-# It has been 1 MiB since August 2025; stand-ins for SQS may still have the old limit.
+# The limit has been 1 MiB since August 2025; emulators of SQS may still have the old one.
 BATCH_BYTES: Final = 256 * 1024
 BATCH_MESSAGES: Final = 10
 
-# The position is saved at least this often, even if the filters let nothing through.
+# The position is saved at least this often, even if the filters skip everything.
 _BATCH_ENTRIES: Final = 10_000
 
 
@@ -24,11 +24,11 @@ class Message:
     """One message to send.
 
     Attributes:
-        body: JSON in ASCII, so its length in characters is its size in bytes.
-        bucket: where to upload `file`.
-        key: the key to upload `file` as.
-        file: to upload before the message is sent.
-        size_bytes: of the object; 0 if unknown.
+        body: ASCII JSON, so its length is its size in bytes.
+        bucket: bucket to upload `file` to.
+        key: key to upload `file` as.
+        file: file to upload before the message is sent.
+        size_bytes: size of the object; 0 if unknown.
     """
 
     body: str
@@ -39,14 +39,14 @@ class Message:
 
 
 class Unsent(NamedTuple):
-    """A line, a file or a message that was not sent, and the reason."""
+    """A line, file or message that was not sent, and why."""
 
     text: str
     reason: str
 
 
 class Position(NamedTuple):
-    """How far the sources have been read: a source's index, and a cursor in it."""
+    """How far the sources have been read: the index of a source and a cursor in it."""
 
     source: int = 0
     cursor: str = ""
@@ -57,13 +57,13 @@ START: Final = Position()
 
 @dataclass(slots=True)
 class Batch:
-    """Up to ten messages, and everything that was read to find them.
+    """Up to ten messages, and the other entries read along with them.
 
     Attributes:
-        position: of the last entry that was read for it.
-        messages: to send.
+        position: position of the last entry read.
+        messages: messages to send.
         unsent: entries that can't become messages.
-        skipped: how many entries the filters rejected.
+        skipped: how many entries the filters skipped.
     """
 
     position: Position
@@ -73,24 +73,24 @@ class Batch:
 
     @property
     def bytes(self) -> int:
-        """The size of all bodies."""
+        """The total size of the message bodies."""
         return sum(len(message.body) for message in self.messages)
 
     @property
     def entries(self) -> int:
-        """How many entries were read for it."""
+        """How many entries were read for this batch."""
         return len(self.messages) + len(self.unsent) + self.skipped
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """What to send.
+    """The jobs to send.
 
     Attributes:
-        sources: read one after another.
-        suffixes: accepted endings of keys, in lower case; empty accepts all.
-        since: objects modified before are skipped; with time zone.
-        job_id: for entries without their own.
+        sources: sources to read, one after another.
+        suffixes: accepted key endings, in lower case; empty accepts all.
+        since: objects modified before this time are skipped; with time zone.
+        job_id: job id for entries that don't have one.
         force: process objects again even if they are already done.
     """
 
@@ -101,7 +101,7 @@ class Jobs:
     force: bool = False
 
     def batches(self, start: Position = START) -> Iterator[Batch]:
-        """Everything after `start`, in order.
+        """Yield batches of everything after `start`, in order.
 
         Raises:
             SourceError: a source can't be read.
@@ -154,7 +154,7 @@ class Jobs:
 
 
 def batched(messages: Iterable[Message], position: Position = START) -> Iterator[Batch]:
-    """Messages that are ready to be sent, in batches that don't move the position."""
+    """Yield batches of the given messages, without advancing the position."""
     iterator = iter(messages)
     while batch := list(islice(iterator, BATCH_MESSAGES)):
         yield Batch(position, batch)

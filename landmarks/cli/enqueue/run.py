@@ -1,4 +1,4 @@
-"""A run: jobs sent by several threads, with a state to resume it, a progress bar and a summary."""
+"""A resumable run that sends jobs from several threads, with a progress bar and a summary."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ from landmarks.cli.options import queue_client
 from landmarks.cli.progress import Progress
 from landmarks.cli.terminal import SIGNAL_STATUS, one_line
 
-# So that one slow batch doesn't leave the other threads without work.
+# Keeps the other threads busy while one batch is slow.
 _BATCHES_PER_THREAD: Final = 2
 REASONS_SHOWN: Final = 5
 
@@ -37,17 +37,17 @@ class Run:
     """Sends jobs to a queue: `Run(Jobs([source]), queue_url).send()`.
 
     Attributes:
-        jobs: what to send.
+        jobs: the jobs to send.
         queue_url: URL of the queue.
-        upload: whether entries have files to upload first.
+        upload: whether to upload files first.
         delay_seconds: how long SQS delays delivery.
-        concurrency: how many threads send.
-        state: where to start, and how far it has come.
-        state_file: where the state is saved after each batch.
+        concurrency: number of sending threads.
+        state: where to start, and the progress so far.
+        state_file: where to save the state after each batch.
         on_progress: called after each batch.
-        interruption: stops the run early; set here, too, when an error ends it.
-        reasons: the first few of what was not sent.
-        error: what ended the run.
+        interruption: stops the run early; an error also sets it.
+        reasons: the first few entries that were not sent.
+        error: the error that ended the run.
     """
 
     jobs: Jobs
@@ -63,11 +63,11 @@ class Run:
     error: Exception | None = field(default=None, init=False)
 
     def send(self) -> Totals:
-        """Send everything; `state` says what was done, however this ends.
+        """Send everything. `state` reflects what was done, even after an error.
 
         Raises:
             SourceError: a source can't be read.
-            Exception: what S3, SQS or the network said, if nothing more can be sent.
+            Exception: an error of S3, SQS or the network that prevents sending any more.
         """
         self._save()
         sender, state = self._sender(), self.state
@@ -107,14 +107,14 @@ class Run:
             return None
 
     def _collect(self, in_flight: deque[tuple[Batch, Future[Receipt]]], leave: int) -> None:
-        """Account for finished batches; wait until at most `leave` are in flight."""
+        """Record finished batches, and wait until at most `leave` are in flight."""
         while in_flight and (len(in_flight) > leave or in_flight[0][1].done()):
             batch, future = in_flight.popleft()
             self._account(batch, future.result())
 
     def _account(self, batch: Batch, receipt: Receipt) -> None:
         unsent = batch.unsent + receipt.unsent
-        self._list(unsent)  # before the state, so that none is missing after a crash
+        self._list(unsent)  # before saving the state, so that none is lost in a crash
         if receipt.error and not self.error:
             self.error = receipt.error
             self.interruption.stopped.set()
@@ -134,7 +134,7 @@ class Run:
             self.state.save(self.state_file)
 
     def _list(self, unsent: Sequence[Unsent]) -> None:
-        """Append to the list, which `landmarks enqueue -` can read."""
+        """Append to the list of unsent entries, which `landmarks enqueue -` can read."""
         self.reasons += unsent[: REASONS_SHOWN - len(self.reasons)]
         if unsent and self.state.unsent:
             with Path(self.state.unsent).open("a", encoding="utf-8") as file:
@@ -153,9 +153,9 @@ def run_in_terminal(run: Run, *, countable: bool = False, resumable: bool = Fals
     """Send with a progress bar and a summary on standard error; return the exit status.
 
     Args:
-        run: its state gets a list for what is not sent, if it has none.
-        countable: whether the sources can be read a second time, to know the total.
-        resumable: whether a stopped run leaves a state file.
+        run: the run to send.
+        countable: whether the sources can be read a second time to determine the total.
+        resumable: whether to leave a state file if the run stops early.
     """
     state, before, started_at = run.state, replace(run.state.totals), time.monotonic()
     state.unsent = state.unsent or time.strftime("landmarks-unsent-%Y%m%d-%H%M%S.jsonl")
@@ -163,7 +163,7 @@ def run_in_terminal(run: Run, *, countable: bool = False, resumable: bool = Fals
         with run.interruption.watched():
             _send_with_bar(run, countable=countable)
     finally:
-        # An error before anything was sent is shown on its own.
+        # If nothing was sent, only the error is shown.
         if state.finished or run.interruption.signal or state.totals != before:
             _print_summary(run, before.sent, time.monotonic() - started_at)
             if not state.finished:
@@ -184,8 +184,8 @@ def _send_with_bar(run: Run, *, countable: bool) -> None:
 
 
 def _count(run: Run, start: Position, count: int, progress: Progress) -> None:
-    """Read the sources a second time, so that the bar knows the total."""
-    with suppress(Exception):  # the run itself meets the same error
+    """Read the sources a second time to determine the total for the bar."""
+    with suppress(Exception):  # the run itself reports the same error
         for batch in run.jobs.batches(start):
             count += len(batch.messages)
             if run.interruption.stopped.is_set():
@@ -197,19 +197,19 @@ def _print_summary(run: Run, sent_before: int, seconds: float) -> None:
     totals = run.state.totals
     sent = totals.sent - sent_before
     rate = f", {sent / seconds:,.0f}/s" if seconds and sent else ""
-    all_runs = f", {totals.sent:,} with earlier runs" if sent_before else ""
+    all_runs = f", {totals.sent:,} including earlier runs" if sent_before else ""
     click.echo(f"{sent:,} sent in {seconds:,.1f} s{rate}{all_runs}", err=True)
     print_not_sent(totals.skipped, totals.unsent, run.reasons)
     if totals.unsent:
         again = f"landmarks enqueue - < {run.state.unsent}"
         if run.upload:
             again = f"run the command again{', without --resume' if run.state_file else ''}"
-        click.echo(f"all of them, with reasons: {run.state.unsent}", err=True)
+        click.echo(f"full list with reasons: {run.state.unsent}", err=True)
         click.echo(f"once fixed: {again}", err=True)
 
 
 def print_not_sent(skipped: int, unsent: int, reasons: Sequence[Unsent]) -> None:
-    """Say on standard error how much is not sent, and the first few reasons."""
+    """Print how much is not sent, and the first few reasons, to standard error."""
     if skipped:
         click.echo(f"{skipped:,} skipped by --suffix or --since", err=True)
     if unsent:

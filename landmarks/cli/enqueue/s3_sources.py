@@ -1,4 +1,4 @@
-"""Objects that are in S3: a bucket's listing, or an inventory of it."""
+"""Sources of objects in S3: a bucket listing or an S3 Inventory."""
 
 import csv
 import gzip
@@ -34,20 +34,20 @@ _TRUE: Final = "true"
 
 @dataclass(frozen=True)
 class S3Source:
-    """What an S3 URL names: one object, a folder, or, with `*` at its end, a prefix.
+    """The objects of an S3 URL: one object, a folder or, with a trailing `*`, a prefix.
 
-    `s3://bucket/name` is the object with exactly that key if there is one, and otherwise
-    everything below `name/`. The cursor is the key.
+    `s3://bucket/name` is the object with that exact key if it exists, otherwise everything below
+    `name/`. The cursor is the key.
     """
 
     s3: "S3Client" = field(repr=False)
     place: Place
 
     def entries(self, after: str) -> Iterator[Entry]:
-        """In the order of the keys' UTF-8, which is how S3 lists.
+        """Yield the objects in S3's order, which is that of the keys' UTF-8 bytes.
 
         Raises:
-            SourceError: there is no such object, and nothing below it.
+            SourceError: the object does not exist, and neither does anything below it.
         """
         key, empty = self.place.prefix, True
         if key and not key.endswith(("/", "*")):
@@ -69,7 +69,7 @@ class S3Source:
             )
 
     def _exact(self, key: str) -> Entry | None:
-        """Of the keys that start with `key`, S3 lists `key` itself first."""
+        """Return the object with this exact key, which S3 lists first of all with this prefix."""
         answer = self.s3.list_objects_v2(Bucket=self.place.bucket, Prefix=key, MaxKeys=1)
         items = [item for item in answer.get("Contents", []) if item["Key"] == key]
         return self._entry(items[0], named=True) if items else None
@@ -94,9 +94,9 @@ class S3Source:
 
 
 def listing_client() -> "S3Client":
-    """An S3 client that lists 2.3 times as fast as boto3's own.
+    """Return an S3 client that lists 2.3 times as fast as boto3's default.
 
-    More than half of a listing's time goes to dateutil, which guesses the format of dates.
+    By default, more than half of the time goes into dateutil guessing date formats.
     """
     session = botocore.session.get_session()
     parsers = session.get_component("response_parser_factory")
@@ -108,12 +108,12 @@ def listing_client() -> "S3Client":
 def _timestamp(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
-    except ValueError:  # as in headers
+    except ValueError:  # HTTP headers have another format
         return parse_timestamp(text)
 
 
 def prefetched(items: Iterable[T]) -> Iterator[T]:
-    """Fetch the next item while this one is in use."""
+    """Yield the items, fetching the next one while the current one is in use."""
     iterator, end = iter(items), object()
     with ThreadPoolExecutor(1, "listing") as thread:
         coming = thread.submit(next, iterator, end)
@@ -124,20 +124,20 @@ def prefetched(items: Iterable[T]) -> Iterator[T]:
 
 @dataclass(frozen=True)
 class InventorySource:
-    """The current objects that an inventory's `manifest.json` leads to; CSV files only.
+    """The current objects in an S3 Inventory, given its `manifest.json`. Only CSV is supported.
 
-    The cursor is the number of rows read. Each data file is downloaded to a temporary file first:
-    S3 would close a connection that waits for SQS.
+    The cursor is the number of rows read. Data files are downloaded to a temporary file first,
+    because S3 closes connections that are idle while we wait for SQS.
     """
 
     s3: "S3Client" = field(repr=False)
     manifest: Place
 
     def entries(self, after: str) -> Iterator[Entry]:
-        """File by file, row by row, as the manifest lists them.
+        """Yield the objects in the order of the manifest's files and their rows.
 
         Raises:
-            SourceError: it is not a manifest, or a file is not what the manifest describes.
+            SourceError: the manifest is invalid, or a file does not match it.
         """
         done, number = int(after or 0), 0
         manifest = self._read_manifest()
@@ -158,7 +158,7 @@ class InventorySource:
             kind, _ = manifest["fileFormat"], [file["key"] for file in manifest["files"]]
             columns = {name.strip() for name in manifest["fileSchema"].split(",")}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SourceError(f"{url}: not a manifest.json of S3 Inventory: {error}") from error
+            raise SourceError(f"{url}: not an S3 Inventory manifest.json: {error}") from error
         if kind != "CSV":
             raise SourceError(f"{url}: a {kind} inventory; only CSV is supported")
         if not {"Bucket", "Key"} <= columns:
@@ -183,11 +183,11 @@ class InventorySource:
             file.write(chunk)
         file.seek(0)
         if md5 and digest.hexdigest() != md5:
-            raise SourceError(f"{key}: not the file that the manifest describes (MD5 differs)")
+            raise SourceError(f"{key}: does not match the manifest (MD5 differs)")
 
 
 def _entry(row: Mapping[str, str], cursor: str) -> Entry | None:
-    """None for a delete marker or an older version."""
+    """Return the row's object; None for a delete marker or an older version."""
     if row.get("IsDeleteMarker") == _TRUE or row.get("IsLatest", _TRUE) != _TRUE:
         return None
     try:

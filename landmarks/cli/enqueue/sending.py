@@ -1,4 +1,4 @@
-"""One batch → S3 and SQS, retried while that may help."""
+"""Uploads and sends batches, retrying transient errors."""
 
 import mimetypes
 import random
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef
 
-# The waits between attempts double from 0.2 s to at most 20 s: up to 66 s in all.
+# Waits between attempts double from 0.2 s to at most 20 s, up to 66 s in total.
 _ATTEMPTS: Final = 9
 _FIRST_WAIT_SECONDS: Final = 0.2
 _LONGEST_WAIT_SECONDS: Final = 20.0
@@ -32,7 +32,7 @@ _TRANSIENT_CODES: Final = frozenset(
         *("Throttling", "ThrottlingException", "KmsThrottled", "KMS.ThrottlingException"),
     }
 )
-# Errors that every other file or message would meet as well, besides those of the KMS.
+# Errors that would affect every other file or message too, besides those of KMS.
 _GENERAL_CODES: Final = frozenset(
     {
         *("AccessDenied", "AllAccessDisabled", "AuthorizationHeaderMalformed", "ExpiredToken"),
@@ -43,18 +43,18 @@ _GENERAL_CODES: Final = frozenset(
 _GENERAL_STATUSES: Final = frozenset({401, 403, 404, 405})
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
-_UPLOAD: Final = TransferConfig(use_threads=False)  # each of the sending threads uploads already
+_UPLOAD: Final = TransferConfig(use_threads=False)  # the sending threads already upload in parallel
 
 
 @dataclass(slots=True)
 class Receipt:
-    """What has become of a batch.
+    """The outcome of sending a batch.
 
     Attributes:
-        sent: how many messages SQS has accepted.
-        unsent: messages and files that were refused for good.
-        pending: not sent yet, because of `error` or because sending was stopped.
-        error: what keeps all messages from being sent.
+        sent: how many messages SQS accepted.
+        unsent: messages and files that were permanently rejected.
+        pending: messages not sent yet, because of `error` or because sending was stopped.
+        error: an error that prevents all messages from being sent.
     """
 
     pending: list[Message]
@@ -65,13 +65,13 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Sender:
-    """Sends batches to one queue; can be used by several threads at once.
+    """Sends batches to one queue. Thread-safe.
 
     Attributes:
-        sqs: a client without retries of its own.
+        sqs: SQS client with its own retries disabled.
         queue_url: URL of the queue.
-        stopped: once set, nothing is tried again.
-        s3: the same, for uploads; None if there are none.
+        stopped: once set, nothing is retried.
+        s3: S3 client with its own retries disabled; None without uploads.
         delay_seconds: how long SQS delays delivery.
     """
 
@@ -82,7 +82,7 @@ class Sender:
     delay_seconds: int = 0
 
     def send(self, messages: list[Message]) -> Receipt:
-        """Send a batch; errors of S3, SQS and the network are in the receipt."""
+        """Send a batch. Errors of S3, SQS and the network are returned in the receipt."""
         receipt = Receipt(list(messages))
         for wait in _waits():
             if self.stopped.is_set() or not receipt.pending:
@@ -92,14 +92,14 @@ class Sender:
             try:
                 self._upload(receipt)
                 self._send(receipt)
-            except Exception as error:  # noqa: BLE001, raised again by the thread that waits for it
+            except Exception as error:  # noqa: BLE001, re-raised by the main thread
                 receipt.error = error
                 if not _is_transient(error):
                     return receipt
             if receipt.pending and wait:
                 self.stopped.wait(wait)
         if not receipt.error:
-            reason = f"SQS refused it {_ATTEMPTS} times"
+            reason = f"SQS rejected it {_ATTEMPTS} times"
             receipt.unsent += [Unsent(message.body, reason) for message in receipt.pending]
             receipt.pending = []
         return receipt
@@ -156,7 +156,7 @@ class Sender:
 
 
 def client_config(concurrency: int) -> Config:
-    """For clients that this many threads share; `Sender` retries instead of botocore."""
+    """Return a config for clients shared by this many threads. `Sender` handles retries."""
     return Config(
         connect_timeout=5,
         read_timeout=20,
@@ -166,27 +166,27 @@ def client_config(concurrency: int) -> Config:
 
 
 def _waits() -> list[float]:
-    """How long to wait after each attempt, with jitter; 0 after the last."""
+    """Return the wait after each attempt, with jitter; 0 after the last."""
     longest = [min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**n) for n in range(_ATTEMPTS - 1)]
     return [random.uniform(wait / 2, wait) for wait in longest] + [0]  # noqa: S311, not a secret
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether the same request may succeed later."""
+    """Return whether the same request may succeed later."""
     if isinstance(error, ClientError):
         return _status(error) >= _SERVER_ERROR or _code(error) in _TRANSIENT_CODES
     return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
 
 
 def _is_general(code: str) -> bool:
-    """Whether every other file or message would meet the same error."""
+    """Return whether the error would affect every other file or message too."""
     return code not in _TRANSIENT_CODES and (
         code in _GENERAL_CODES or code.upper().startswith("KMS")
     )
 
 
 def _why_refused(error: OSError | ClientError) -> str | None:
-    """Why a file can never be uploaded; None if the error may pass or isn't about this file."""
+    """Return why a file can never be uploaded; None if the error is transient or general."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     status = _status(error)

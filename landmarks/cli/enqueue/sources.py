@@ -1,4 +1,4 @@
-"""Where jobs come from: lines, files on this machine, and whatever yields entries."""
+"""Sources of jobs: lines and local files."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from landmarks.cli.options import Place
 from landmarks.errors import LandmarkError, MessageError
 from landmarks.job import decode_direct
 
-# `decode_direct` wants a bucket; this one is left out of the message again.
+# `decode_direct` requires a bucket. This one is not sent.
 _NO_BUCKET: Final = "worker-decides"
 
 
 class SourceError(LandmarkError):
-    """Raised when a source can't be read at all."""
+    """Raised when a source can't be read."""
 
     code = "INVALID_SOURCE"
 
@@ -28,17 +28,17 @@ class Entry:
     """An object to send a job for, or something that can't become a job.
 
     Attributes:
-        key: literal object key; with `error`, the line or path that is wrong.
-        cursor: where the source continues after this entry. Only the source can read it.
-        bucket: None leaves it to the worker's setting IMAGE_BUCKET.
-        version_id: None means the version that is current when the worker reads it.
-        job_id: overrides the one for all jobs.
-        force: True overrides the one for all jobs.
-        size_bytes: 0 if unknown.
-        modified: None if unknown.
-        file: the file to upload first.
-        named: asked for by its full name, so filters don't apply.
-        error: why it can't be sent.
+        key: object key, not URL-encoded; with `error`, the invalid line or path.
+        cursor: where the source resumes after this entry; opaque to everything else.
+        bucket: the bucket; None for the worker's setting IMAGE_BUCKET.
+        version_id: the version; None for the current one when the worker reads it.
+        job_id: job id; takes precedence over the one for all jobs.
+        force: whether to force the job; takes precedence over the default if True.
+        size_bytes: size of the object; 0 if unknown.
+        modified: when the object was modified; None if unknown.
+        file: file to upload first.
+        named: specified by its full name, so filters don't apply.
+        error: why no job can be sent.
     """
 
     key: str
@@ -58,19 +58,19 @@ class Source(Protocol):
     """Anything that yields entries, always in the same order."""
 
     def entries(self, after: str) -> Iterator[Entry]:
-        """All entries after the cursor `after`; all of them if it is empty.
+        """Yield the entries after the cursor `after`, or all of them if it is empty.
 
         Raises:
-            SourceError: there is nothing to read.
+            SourceError: the source can't be read.
         """
         ...
 
 
 @dataclass(frozen=True)
 class LineSource:
-    """Lines: a literal key, `s3://bucket/key`, or a job as JSON. Empty lines are ignored.
+    """Lines with a key, `s3://bucket/key` or a job as JSON. Empty lines are ignored.
 
-    The cursor is the number of lines read, so the same lines have to come again.
+    The cursor is the number of lines read, so resuming needs the same lines again.
     """
 
     lines: Iterable[bytes] = field(repr=False)
@@ -115,18 +115,18 @@ def _job_fields(text: str) -> dict[str, object]:
 class FileSource:
     """A file, or all files below a folder, to upload to `destination`.
 
-    Links to files are followed. Links to folders, and whatever can't be read, become entries
-    with an error. The cursor is the path below the folder; a folder's own ends with a slash.
+    Links to files are followed. Links to folders and unreadable files become entries with an
+    error. The cursor is the path below the folder, with a trailing slash for folders.
     """
 
     path: Path
     destination: Place
 
     def entries(self, after: str) -> Iterator[Entry]:
-        """Sorted by name, a folder's files before its subfolders.
+        """Yield the files sorted by name, each folder's files before its subfolders.
 
         Raises:
-            SourceError: there is no such file or folder, or the folder can't be read.
+            SourceError: the file or folder does not exist, or the folder can't be read.
         """
         if self.path.is_dir():
             for entry in self._walk():
@@ -167,7 +167,7 @@ class FileSource:
         except OSError as error:
             return Entry(str(file), below, error=_reason(error))
         if stat.S_ISDIR(status.st_mode):
-            return Entry(str(file), below, error="a link to a folder, which is not followed")
+            return Entry(str(file), below, error="links to folders are not followed")
         if not stat.S_ISREG(status.st_mode):
             return Entry(str(file), below, error="not a regular file")
         return Entry(
@@ -182,7 +182,7 @@ class FileSource:
 
 
 def _sort_key(cursor: str) -> list[tuple[bool, str]]:
-    """The order of `FileSource`: at each level files come before folders."""
+    """Return a key for `FileSource`'s order: at each level, files come before folders."""
     *folders, name = cursor.split("/")
     return [(True, folder) for folder in folders] + ([(False, name)] if name else [])
 

@@ -1,4 +1,4 @@
-"""How far a run has come, in a file to resume it from, and the signals that interrupt it."""
+"""The state file to resume a run from, and the signals that interrupt a run."""
 
 import json
 import signal
@@ -19,12 +19,12 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(slots=True)
 class Totals:
-    """What has become of the entries so far, including earlier runs that were resumed.
+    """Counts of the entries so far, including those of resumed runs.
 
     Attributes:
-        sent: messages that SQS has accepted.
-        unsent: entries that will never be sent; they are listed with their reasons.
-        skipped: entries that the filters rejected.
+        sent: messages that SQS accepted.
+        unsent: entries that can't be sent and are listed with their reasons.
+        skipped: entries that the filters skipped.
     """
 
     sent: int = 0
@@ -34,16 +34,16 @@ class Totals:
 
 @dataclass(slots=True)
 class State:
-    """What it takes to resume a run.
+    """Everything needed to resume a run.
 
     Attributes:
-        arguments: of the command; a state belongs to them.
-        since: the moment that `--since` meant when the first run started, in ISO 8601.
-        unsent: path of the list of what was not sent; None keeps no list.
-        position: everything before it is done, except for `pending`.
-        pending: messages that were read, and neither sent nor refused.
-        totals: of what is done.
-        finished: nothing is left to do.
+        arguments: the command's arguments, which must be the same when resuming.
+        since: the time that `--since` referred to when the first run started, in ISO 8601.
+        unsent: path of the list of entries that were not sent; None for no list.
+        position: everything up to this position is done, except for `pending`.
+        pending: messages that were read, but neither sent nor rejected.
+        totals: counts of the entries so far.
+        finished: whether everything is done.
     """
 
     arguments: Mapping[str, object] = field(default_factory=dict)
@@ -55,30 +55,30 @@ class State:
     finished: bool = False
 
     def save(self, path: Path) -> None:
-        """Write it to a file, which is replaced atomically."""
+        """Write the state to a file, which is replaced atomically."""
         temporary = path.with_name(f"{path.name}.new")
         temporary.write_text(json.dumps(asdict(self) | {"format": _FORMAT}, default=str), "utf-8")
         temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path, arguments: Mapping[str, object]) -> Self | None:
-        """Read it from a file; None if there is no file.
+        """Read the state from a file; None if the file does not exist.
 
         Raises:
-            WrongCallError: it can't be read, or belongs to other arguments.
+            WrongCallError: the file is invalid, or belongs to a run with other arguments.
         """
         try:
             state = cls(**_typed(json.loads(path.read_text("utf-8"))))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WrongCallError(f"{path}: not a state file of this command: {error}") from error
+            raise WrongCallError(f"{path}: not a valid state file: {error}") from error
         names = sorted({*arguments, *state.arguments})
         different = [name for name in names if arguments.get(name) != state.arguments.get(name)]
         if different:
             raise WrongCallError(
                 f"{path} belongs to a run with other arguments ({', '.join(different)}): "
-                "repeat them, or name another file"
+                "use the same arguments or another file"
             )
         return state
 
@@ -98,9 +98,9 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 class InterruptedReadingError(BaseException):
-    """Raised while waiting for a source, which may be a terminal or a service.
+    """Raised to interrupt waiting for a source, such as a terminal or a service.
 
-    A BaseException, like KeyboardInterrupt, so that no library handles it as its own error.
+    A BaseException like KeyboardInterrupt, so that no library catches it.
     """
 
 
@@ -108,8 +108,8 @@ class Interruption:
     """Whether to stop, and why.
 
     Attributes:
-        stopped: set when nothing new should be started.
-        signal: the signal that asked for it, if one did.
+        stopped: set when no new work should be started.
+        signal: the signal that was received, if any.
     """
 
     def __init__(self) -> None:
@@ -119,9 +119,9 @@ class Interruption:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Handle signals in this block: the first one stops gracefully, the second at once.
+        """Handle signals in this block: the first one stops gracefully, the second immediately.
 
-        Ignored signals stay ignored, for `nohup`.
+        Ignored signals stay ignored, as `nohup` expects.
         """
         handled = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
         before = {number: signal.signal(number, self._handle) for number in handled}
@@ -133,7 +133,7 @@ class Interruption:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Let a signal end this block at once, since nothing is lost in it."""
+        """Let a signal end this block immediately, because nothing is lost."""
         self._reading = True
         try:
             if self.stopped.is_set():

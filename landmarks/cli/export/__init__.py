@@ -1,1 +1,1 @@
-"""`landmarks export`: results as JSON Lines or Parquet, in constant memory."""
+"""`landmarks export`: write results as JSON Lines or Parquet, in constant memory."""

@@ -1,4 +1,4 @@
-"""The command: which results go into which file."""
+"""The command line of `landmarks export`."""
 
 import sys
 import threading
@@ -37,12 +37,12 @@ _BATCH: Final = 100  # results
 
 @click.command()
 @click.argument("place", required=False, type=S3Place(), metavar="[s3://BUCKET/PREFIX]")
-@output_option("The file; - writes JSON Lines to standard output.", required=True)
+@output_option("File to write; - writes JSON Lines to standard output.", required=True)
 @click.option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="Format, if FILE does not end in one of these.",
+    help="Format, if the name of FILE doesn't tell.",
 )
 @STATUS
 @click.option(
@@ -51,9 +51,9 @@ _BATCH: Final = 100  # results
     default=4,
     show_default=True,
     metavar="COUNT",
-    help="Parts of the table to read at the same time.",
+    help="Parts of the table to read in parallel.",
 )
-@click.option("--landmarks/--no-landmarks", default=True, help="With or without landmarks.")
+@click.option("--landmarks/--no-landmarks", default=True, help="Whether to include landmarks.")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @stack_options(REQUIRED_TABLE)
 def export(  # noqa: PLR0913, click's options
@@ -67,13 +67,13 @@ def export(  # noqa: PLR0913, click's options
     landmarks: bool,
     force: bool,
 ) -> None:
-    """Write all results, or those below a prefix, to a file.
+    """Write results to a Parquet or JSON Lines file.
 
     FILE ends in .parquet (typed columns for pandas, polars, DuckDB; see docs/reading.md),
-    .jsonl or .jsonl.gz (one JSON object per line). It only appears when it is complete.
-    Results are in no particular order.
+    .jsonl or .jsonl.gz (one JSON object per line). It is written atomically. Results are in
+    no particular order.
 
-    The whole table is read, whatever is selected, at about one DynamoDB read unit per item.
+    Reads the whole table, regardless of the filters, at about one DynamoDB read unit per item.
     Memory use does not grow with the table.
 
     \b
@@ -81,13 +81,12 @@ def export(  # noqa: PLR0913, click's options
       landmarks export s3://my-photos/2026/ --status failed -o failed.jsonl
       landmarks export -o - | jq -r .status | sort | uniq -c
 
-    The exit status is 0 if everything was written, 1 after an error, 130 or 143 if
-    interrupted.
+    Exits with 0 if everything was written, 1 after an error, and 130 or 143 if interrupted.
     """  # noqa: D301, \b is click's
     form = _form(output, form, force=force)
     bucket, prefix = place or (None, "")
     began_at = time.monotonic()
-    # What reads the pipe may write to this terminal.
+    # The program that reads the pipe may write to this terminal.
     console = Console(stderr=True, quiet=output == _STDOUT)
     with _opened(output) as stream, Progress("Exporting", "items read", console=console) as bar:
         items = _ItemCount(bar)
@@ -109,16 +108,17 @@ def _form(output: Path, form: str | None, *, force: bool) -> str:
     """Return the file's format.
 
     Raises:
-        UsageError: there is no telling, standard output can't take it, or the file exists.
+        UsageError: the format is unknown or not supported on standard output.
+        WrongCallError: the file exists.
     """
     if output == _STDOUT:
         if form not in (None, "jsonl"):
-            raise click.UsageError("standard output only takes jsonl: name a FILE")
+            raise click.UsageError("standard output only supports jsonl: use -o FILE")
         return "jsonl"
     form = form or format_of(output)
     if form is None:
         raise click.UsageError(
-            f"{output}: end the name in .parquet, .jsonl or .jsonl.gz, or use --format"
+            f"{output}: use a name that ends in .parquet, .jsonl or .jsonl.gz, or use --format"
         )
     if output.is_file() and not force:
         raise WrongCallError(f"{output} already exists: use --force to replace it")
@@ -156,7 +156,7 @@ def _bytes(count: int) -> str:
 
 
 class _ItemCount:
-    """Adds up the items that DynamoDB has read, in all segments' threads."""
+    """Counts the items that DynamoDB has read, across all segments' threads."""
 
     def __init__(self, progress: Progress) -> None:
         self.total = 0
@@ -170,7 +170,7 @@ class _ItemCount:
 
 
 class _CountedStream(RawIOBase):
-    """Knows its position, even in a pipe, where pyarrow could not ask for it."""
+    """A stream that counts its bytes, because pyarrow can't ask a pipe for its position."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

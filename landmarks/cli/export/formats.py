@@ -1,4 +1,4 @@
-"""The formats of an exported file."""
+"""Export formats, and the JSON Lines writer."""
 
 import json
 from collections.abc import Sequence
@@ -20,25 +20,25 @@ class Writer(Protocol):
     """Writes results to a stream."""
 
     def write(self, results: Sequence[LandmarkResult], /) -> None:
-        """Write some results, at once or later."""
+        """Write results, possibly buffered."""
         ...
 
     def close(self) -> None:
-        """Complete the file; the stream stays open."""
+        """Finish the file and leave the stream open."""
         ...
 
 
 def format_of(file: Path) -> str | None:
-    """Return the format that a file's name ends in, or None."""
+    """Return the format that a file name ends in, or None."""
     name = file.name.lower()
     return next((form for form in FORMATS if name.endswith(f".{form}")), None)
 
 
 def open_writer(form: str, stream: BinaryIO, *, landmarks: bool) -> Writer:
-    """Return a writer of one of `FORMATS`.
+    """Return a writer for one of `FORMATS`.
 
     Raises:
-        ModuleNotFoundError: the format is Parquet, and pyarrow is not installed.
+        ModuleNotFoundError: the format is Parquet and pyarrow is not installed.
     """
     if form == "parquet":
         from landmarks.cli.export.parquet import ParquetWriter  # noqa: PLC0415, an extra
@@ -48,17 +48,17 @@ def open_writer(form: str, stream: BinaryIO, *, landmarks: bool) -> Writer:
 
 
 class JsonLinesWriter:
-    """Writes what `LandmarkResult.to_json` returns, one line per result."""
+    """Writes the output of `LandmarkResult.to_json`, one line per result."""
 
     def __init__(self, stream: BinaryIO, *, landmarks: bool, compressed: bool = False) -> None:
         self._landmarks = landmarks
         self._stream = (
-            # No name and no time, so that equal results are equal bytes.
+            # No name and no time, so that equal results give equal bytes.
             GzipFile("", "wb", _GZIP_LEVEL, stream, mtime=0) if compressed else stream
         )
 
     def write(self, results: Sequence[LandmarkResult]) -> None:
-        """Write some results."""
+        """Write results."""
         for result in results:
             values = result.to_json()
             if not self._landmarks:
@@ -66,6 +66,6 @@ class JsonLinesWriter:
             self._stream.write(f"{json.dumps(values)}\n".encode())
 
     def close(self) -> None:
-        """Complete the file; the stream stays open."""
+        """Finish the file and leave the stream open."""
         if isinstance(self._stream, GzipFile):
             self._stream.close()

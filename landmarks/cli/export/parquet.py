@@ -1,9 +1,9 @@
-"""Parquet, with pyarrow: one row per result, in typed columns.
+"""Writes Parquet with pyarrow: one row per result, in typed columns.
 
-A group of landmarks is a column of `list<struct<x, y, z[, visibility]: float>>`, null where it
-was not found. Parquet stores each of x, y, z and visibility as a column of its own, which can be
-read without the others. The numbers are the table's own float32. Lists have no fixed length:
-Parquet has no such type, and a face has 468 landmarks or 478.
+A group of landmarks is a column of `list<struct<x, y, z[, visibility]: float>>`, null if it was
+not found. Parquet stores x, y, z and visibility in separate columns that can be read on their own.
+The values are the table's float32 values. Lists have no fixed length because Parquet has no such
+type, and a face has 468 or 478 landmarks.
 """
 
 import json
@@ -18,7 +18,7 @@ from landmarks.groups import GROUPS, FloatArray, Group
 from landmarks.names import HAND_NAMES, POSE_NAMES
 from landmarks.result import LandmarkResult
 
-# Of Arrow's arrays. A row with all groups has 7 kB.
+# Size of Arrow's arrays. A row with all groups takes 7 kB.
 _ROW_GROUP_BYTES: Final = 16 * 1024 * 1024
 
 _MOMENT: Final = pa.timestamp("ms", "UTC")
@@ -52,7 +52,7 @@ _TYPES: Final = {
     ),
 }
 
-# MediaPipe's names of the landmarks, in the order of the lists.
+# MediaPipe's landmark names, in the order of the lists.
 _METADATA: Final = {
     "pose_names": json.dumps(POSE_NAMES),
     "hand_names": json.dumps(HAND_NAMES),
@@ -70,7 +70,7 @@ def parquet_schema(*, landmarks: bool) -> pa.Schema:
 
 
 class ParquetWriter:
-    """Writes row groups of bounded size: memory use is bounded, too."""
+    """Writes row groups of limited size, which limits memory use."""
 
     def __init__(self, stream: BinaryIO, *, landmarks: bool) -> None:
         self._schema = parquet_schema(landmarks=landmarks)
@@ -80,14 +80,14 @@ class ParquetWriter:
             stream,
             self._schema,
             compression="zstd",
-            # Landmarks hardly repeat, and queries do not filter by their extremes.
+            # Landmarks hardly repeat, and queries don't filter by their minima and maxima.
             use_dictionary=plain,
             write_statistics=plain,
         )
         self._batches: list[pa.RecordBatch] = []
 
     def write(self, results: Sequence[LandmarkResult]) -> None:
-        """Take some results; they are written when a row group is full."""
+        """Add results, which are written when a row group is full."""
         columns = [_column(results, name, kind) for name, kind in _TYPES.items()]
         columns += [_landmarks(results, group) for group in self._groups]
         self._batches.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
@@ -95,7 +95,7 @@ class ParquetWriter:
             self._flush()
 
     def close(self) -> None:
-        """Complete the file; the stream stays open."""
+        """Finish the file and leave the stream open."""
         self._flush()
         self._file.close()
 

@@ -29,7 +29,7 @@ def test_it_writes_a_page_and_prints_its_path(cloud: Cloud, album: Album, tmp_pa
     assert result.exit_code == 0, result.stderr
     assert result.stdout == f"{path}\n"
     assert "2 of 3 shown" in result.stderr
-    assert "1 without their photo: 1 gone" in result.stderr
+    assert "1 without a photo: 1 gone" in result.stderr
     assert Page(path).keys == ["a.png", "gone.png"]
     assert Page(path).report["title"] == "Two of three"
 
