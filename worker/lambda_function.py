@@ -1,4 +1,4 @@
-"""The Lambda function's module: importing it is the cold start."""
+"""Entry point of the Lambda function. The cold start happens on import."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
-"""Which model runs, and with which options: everything that changes results.
+"""The model's options, which determine the results.
 
-MediaPipe's version and files are looked up without importing it: only detectors do that.
+MediaPipe's version and files are found without importing it.
 """
 
 import hashlib
@@ -18,13 +18,12 @@ POSE_MODELS: Final = {
     2: "pose_landmark_heavy.tflite",
 }
 
-
-# Raised whenever a change in worker/detector changes landmarks, so that results stored before it
-# do not count as done.
+# Increase this when a change in worker/detector changes landmarks, so that earlier results no
+# longer count as done.
 _DETECTOR_REVISION: Final = 1
 
-# Options that were added later, with their values when off. Those are left out of the hash, so
-# that results from before the option existed still count as done.
+# Options that were added later, and their values when off. These are left out of the hash, so that
+# results from before the option existed still count as done.
 _OFF: Final = {"max_image_side": None, "segmentation": False}
 
 
@@ -34,15 +33,15 @@ class ModelOptions:
 
     Attributes:
         model_complexity: pose model: 0 (lite), 1 (full) or 2 (heavy).
-        min_detection_confidence: lowest score at which the person detector counts as having found
-            someone, 0 to 1.
-        min_landmark_confidence: lowest score at which the pose model counts as seeing the person,
-            0 to 1. MediaPipe calls it min_tracking_confidence.
+        min_detection_confidence: minimum score of the person detector for a person to count as
+            found, 0 to 1.
+        min_landmark_confidence: minimum score of the pose model for its landmarks to count, 0 to 1.
+            MediaPipe calls it min_tracking_confidence.
         refine_face_landmarks: refine eyes and lips, and add ten iris landmarks.
-        max_image_side: images with a longer side, in pixels, are scaled down to it, JPEGs while
-            they are decoded. Saves memory and some time, and moves landmarks a little. Without it,
-            MediaPipe gets every image at full size.
-        segmentation: also compute which pixels are the person's.
+        max_image_side: images with a longer side, in pixels, are scaled down to it, JPEGs during
+            decoding. Saves memory and some time, and shifts landmarks slightly. Without it,
+            MediaPipe gets all images at full size.
+        segmentation: also compute which pixels belong to the person.
     """
 
     model_complexity: int = 2
@@ -54,29 +53,29 @@ class ModelOptions:
 
     @property
     def face_points(self) -> int:
-        """How many landmarks a face has."""
+        """The number of face landmarks."""
         return 478 if self.refine_face_landmarks else 468
 
 
 def mediapipe_version() -> str:
-    """The installed version of MediaPipe, without importing it."""
-    from importlib.metadata import version  # noqa: PLC0415, the detectors start before
+    """Return the installed version of MediaPipe, without importing it."""
+    from importlib.metadata import version  # noqa: PLC0415, slow; detectors start first
 
     return version("mediapipe")
 
 
 def options_hash(options: ModelOptions) -> str:
-    """Sixteen hexadecimal digits that differ where landmarks may differ."""
+    """Return 16 hexadecimal digits that differ if landmarks may differ."""
     chosen = dict(asdict(options).items() - _OFF.items())
     facts = {"mediapipe": mediapipe_version(), "detector": _DETECTOR_REVISION, **chosen}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def require_model(options: ModelOptions) -> Path:
-    """The path of the pose model's file.
+    """Return the path of the pose model's file.
 
     Raises:
-        SettingsError: MediaPipe or the model is not installed; the worker downloads nothing.
+        SettingsError: MediaPipe or the model is not installed. The worker downloads nothing.
     """
     spec = importlib.util.find_spec("mediapipe")
     if spec is None or spec.origin is None:

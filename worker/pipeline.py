@@ -1,4 +1,4 @@
-"""Runs jobs: look up, fetch, detect, save; many at once, before a deadline."""
+"""Runs jobs in parallel until a deadline: look up, fetch, detect, save."""
 
 import time
 from collections import defaultdict
@@ -16,14 +16,14 @@ from worker.table import ResultsTable
 from worker.telemetry import Telemetry
 from worker.verdict import Stored, Verdict, done_etag, judge
 
-# Jobs that are fetched or saved while every detector is busy with another one.
+# Jobs that fetch or save while all detectors are busy with others.
 _JOBS_IN_TRANSIT: Final = 3
 
 Lookup = dict[ObjectName, Stored | None]
 
 
 class ImageDetector(Protocol):
-    """What the pipeline needs of `DetectorPool`."""
+    """The part of `DetectorPool` that the pipeline uses."""
 
     size: int
 
@@ -33,14 +33,14 @@ class ImageDetector(Protocol):
 
 
 class Pipeline:
-    """Carries jobs from S3 through a detector into the results table.
+    """Takes jobs from S3 through a detector to the results table.
 
     Args:
-        objects: where images come from.
-        detectors: how many there are decides how many jobs run at once.
-        results: the table.
-        telemetry: is told what becomes of each job.
-        masks: where masks go; None if they are not wanted.
+        objects: reads images.
+        detectors: detects landmarks; its size determines how many jobs run in parallel.
+        results: the results table.
+        telemetry: records the outcome of each job.
+        masks: stores masks; None without segmentation.
     """
 
     def __init__(
@@ -62,18 +62,18 @@ class Pipeline:
         )
 
     def process(self, job: Job, deadline: float, known: Lookup) -> Result | Verdict:
-        """Do one job.
+        """Process one job.
 
         Args:
-            job: what is asked for.
-            deadline: by the monotonic clock, in seconds.
-            known: what the table was found to hold; the entry of the job's object is used up.
+            job: the job.
+            deadline: on the monotonic clock, in seconds.
+            known: results of earlier lookups; the entry of the job's object is removed.
 
         Returns:
-            the result, or the verdict that nothing was left to do.
+            the result, or the verdict that there was nothing to do.
 
         Raises:
-            TransientError: it has to be retried.
+            TransientError: the job must be retried.
         """
         clock = Stopwatch()
         stored = self._look_up(job, known)
@@ -90,18 +90,18 @@ class Pipeline:
         return replace(result, superseded=not self._results.save(result, over=stored))
 
     def run(self, jobs: Sequence[Job], deadline: float) -> Iterator[Result | Verdict | Exception]:
-        """Start many jobs, and wait for each.
+        """Start all jobs, and return an iterator that waits for each.
 
-        All jobs are queued before this returns. Jobs on the same object run one after the other,
-        so that a duplicate finds the first one's result.
+        Jobs for the same object run one after another, so that a duplicate finds the first one's
+        result.
 
         Args:
-            jobs: what is asked for.
-            deadline: by the monotonic clock, in seconds. Jobs that can't finish before it are not
-                started, and none is waited for any longer.
+            jobs: the jobs.
+            deadline: on the monotonic clock, in seconds. Jobs that can't finish before it are not
+                started, and the iterator waits no longer.
 
         Returns:
-            what became of each job, in order; an exception if it has to be retried.
+            the outcome of each job, in order; an exception if the job must be retried.
         """
         known = self._results.stored_together(jobs) if len(jobs) > 1 else {}
         futures: list[Future[Result | Verdict]] = [Future() for _ in jobs]
@@ -114,7 +114,7 @@ class Pipeline:
         return (self._wait(job, future, deadline) for job, future in pairs)
 
     def close(self) -> None:
-        """Wait for the jobs that have started."""
+        """Cancel the queued jobs, and wait for those that have started."""
         self._threads.shutdown(cancel_futures=True)
 
     def _process_in_turn(
@@ -128,7 +128,7 @@ class Pipeline:
                 self._forecast.require_time(deadline)
                 with self._forecast.measured():
                     outcome = self.process(job, deadline, known)
-            except Exception as error:  # noqa: BLE001, raised again where the job is waited for
+            except Exception as error:  # noqa: BLE001, re-raised by `future.result`
                 future.set_exception(error)
             else:
                 future.set_result(outcome)
@@ -139,8 +139,8 @@ class Pipeline:
         try:
             outcome = future.result(timeout=max(0, deadline - time.monotonic()))
         except TimeoutError:
-            error: Exception = DeadlineError("the time ran out")
-        except Exception as reason:  # noqa: BLE001, whatever it is, the job is retried
+            error: Exception = DeadlineError("time ran out")
+        except Exception as reason:  # noqa: BLE001, the job is retried
             error = reason
         else:
             self._telemetry.finished(job, outcome)
@@ -149,7 +149,7 @@ class Pipeline:
         return error
 
     def _look_up(self, job: Job, known: Lookup) -> Stored | None:
-        # Only once for each object: the next job on it has to see the first one's result.
+        # Used only once per object, so that the next job for it sees the first one's result.
         if job.object_name in known:
             return known.pop(job.object_name)
         return self._results.stored(job)
@@ -167,7 +167,7 @@ class Pipeline:
         return Result(job, source.identity, outcome, fetch_ms=fetch_ms, detect_ms=clock.lap_ms())
 
     def _store_mask(self, result: Result) -> Result:
-        """Store the mask, if there is one, before an item points to it; then drop it."""
+        """Store the mask, if any, before an item refers to it, and remove it from the result."""
         outcome = result.outcome
         if self._masks is None or isinstance(outcome, ImageError) or outcome.mask is None:
             return result

@@ -1,4 +1,4 @@
-"""What is known of an image and what became of it, from detection to save. Plain data."""
+"""The result of a job, from detection to save. Plain data."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,14 +11,14 @@ from landmarks.job import Job
 
 @dataclass(frozen=True, slots=True)
 class ObjectIdentity:
-    """Which content of an object was read.
+    """Identifies the content of an object that was read.
 
     Attributes:
-        etag: without quotes.
-        last_modified: with time zone; S3 knows whole seconds.
-        size_bytes: of the content.
-        version_id: None in a bucket without versions.
-        sequencer: the job's, if the job was about this very content.
+        etag: the ETag, without quotes.
+        last_modified: with time zone; S3 only has whole seconds.
+        size_bytes: size of the content.
+        version_id: the version; None in a bucket without versioning.
+        sequencer: the job's sequencer, if the job was for this content.
     """
 
     etag: str
@@ -30,15 +30,15 @@ class ObjectIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a detector answers about one image.
+    """A detector's answer for one image.
 
     Attributes:
-        landmarks: of the person; without any group where there is none.
-        width: of the upright image, in pixels.
-        height: of the upright image, in pixels.
+        landmarks: the person's landmarks; without any group if no person was found.
+        width: width of the upright image, in pixels.
+        height: height of the upright image, in pixels.
         format: "jpeg", "png" or "webp".
-        mask: which pixels are the person's, as a PNG of 8-bit grey values; None if there is no
-            person, or masks are not wanted.
+        mask: segmentation mask, an 8-bit greyscale PNG; None if no person was found or
+            segmentation is off.
     """
 
     landmarks: Landmarks = field(compare=False)
@@ -50,17 +50,17 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a job: what is stored, logged and counted.
+    """The result of a job, to be stored, logged and counted.
 
     Attributes:
-        job: what was asked for.
+        job: the job.
         identity: the content that was read.
-        outcome: the detection, or why there is none.
-        fetch_ms: looking up, opening and reading the object.
-        detect_ms: waiting for a detector, and detecting.
-        total_ms: the whole job but for saving its result.
+        outcome: the detection, or the error that prevented it.
+        fetch_ms: duration of looking up, opening and reading the object.
+        detect_ms: duration of detection, including the wait for a detector.
+        total_ms: duration of the whole job except saving the result.
         segmentation: where the mask is stored; None if there is none.
-        superseded: whether the table refused it because it holds a newer content's result.
+        superseded: whether it was not stored, because the table has a newer content's result.
     """
 
     job: Job
@@ -74,7 +74,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """The table's word for the outcome: detected, not_detected or failed."""
+        """The status in the table: detected, not_detected or failed."""
         if isinstance(self.outcome, ImageError):
             return FAILED
         return DETECTED if self.outcome.landmarks.person_found else NOT_DETECTED

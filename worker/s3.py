@@ -1,4 +1,4 @@
-"""S3 object → identity, then bytes, within bounds of size and time; and masks the other way."""
+"""Reads images from S3, with limits on size and time, and stores masks."""
 
 import hashlib
 import time
@@ -31,17 +31,17 @@ from worker.result import ObjectIdentity
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# An image is a few megabytes from the same region: if S3 takes longer than this to begin, it is
-# in trouble, and the job does better to be retried.
+# Images are a few megabytes from the same region. If S3 takes longer to respond, it has a problem,
+# and the job is better retried.
 CLIENT_CONFIG: Final = Config(
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=32,
-    user_agent="landmark-worker",  # botocore builds its own anew for every request
+    user_agent="landmark-worker",  # botocore rebuilds its default for every request
 )
 
-# The deadline is checked after each: S3 at 10 kB a second needs 3 s for one.
+# The deadline is checked after each chunk, which takes 3 s at 10 kB/s.
 _CHUNK_BYTES: Final = 32 * 1024
 _MAX_KEY_BYTES: Final = 1024  # S3's limit, in UTF-8
 
@@ -53,7 +53,7 @@ _KMS_KEY_CODES: Final = {
 }
 _DENIED_STATUSES: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
-# The date of a version that S3 says nothing about: older than any other.
+# Date of a version that S3 reveals nothing about: older than any other.
 _UNKNOWN_DATE: Final = datetime.fromtimestamp(0, UTC)
 
 
@@ -68,12 +68,12 @@ class _Condition(TypedDict):
 
 
 class OpenObject:
-    """An object whose identity is known and whose content has yet to be read.
+    """An object whose identity is known, but whose content has not been read yet.
 
     Args:
-        identity: of the content.
-        body: the content, or why S3 will never hand it out.
-        max_bytes: larger contents are not read.
+        identity: identity of the content.
+        body: the content, or the permanent error for which S3 won't return it.
+        max_bytes: larger objects are not read.
     """
 
     def __init__(
@@ -84,37 +84,37 @@ class OpenObject:
         self._max_bytes = max_bytes
 
     def read(self, deadline: float) -> bytes:
-        """The content.
+        """Read the content.
 
         Args:
-            deadline: by the monotonic clock, in seconds.
+            deadline: on the monotonic clock, in seconds.
 
         Raises:
-            ImageError: S3 refuses for good, or there are more bytes than allowed; none is read.
-            ServiceError: S3 broke off.
+            ImageError: S3 permanently refused, or the object is too large. Nothing is read.
+            ServiceError: the connection broke.
             DeadlineError: S3 was too slow.
         """
         if isinstance(self._body, ImageError):
             raise self._body
         size = self.identity.size_bytes
         if size > self._max_bytes:
-            raise TooManyBytesError(f"{size} bytes, and at most {self._max_bytes} are allowed")
+            raise TooManyBytesError(f"{size} bytes, more than the {self._max_bytes} allowed")
         content = bytearray()
         with _service_errors():
             for chunk in self._body.iter_chunks(_CHUNK_BYTES):
                 content += chunk
                 if time.monotonic() > deadline:
-                    raise DeadlineError("the time ran out while reading the object")
+                    raise DeadlineError("time ran out while reading the object")
         return bytes(content)
 
     def close(self) -> None:
-        """Return the connection, whatever is left unread."""
+        """Close the connection, even if content is left unread."""
         if not isinstance(self._body, ImageError):
             self._body.close()
 
 
 class ObjectReader:
-    """Opens images in S3, and reads at most `max_image_bytes` of each."""
+    """Opens images in S3 that have at most `max_image_bytes`."""
 
     def __init__(self, client: "S3Client", max_image_bytes: int) -> None:
         self._client = client
@@ -122,10 +122,10 @@ class ObjectReader:
 
     @contextmanager
     def open(self, job: Job, *, unless_etag: str | None = None) -> Iterator[OpenObject | None]:
-        """The object that a job names; None if its content is still `unless_etag`.
+        """Open a job's object; yields None if its ETag is still `unless_etag`.
 
         Raises:
-            TransientError: it does not exist, access is denied, or S3 fails.
+            TransientError: the object does not exist, access is denied, or S3 fails.
         """
         opened = self._open(job, unless_etag)
         try:
@@ -153,10 +153,10 @@ class ObjectReader:
         return OpenObject(_identity(job, answer), answer["Body"], self._max_bytes)
 
     def _look_at(self, job: Job, version: _Version, now: datetime) -> ObjectIdentity:
-        """The identity of content that S3 does not hand out.
+        """Return the identity of an object whose content S3 does not return.
 
-        S3 tells the one of an archived object, but not of one encrypted with a customer's own key.
-        That content is current `now` unless the job names its version.
+        S3 returns metadata of archived objects, but not of objects encrypted with a
+        customer-provided key. Unless the job specifies a version, those count as modified `now`.
         """
         try:
             with _service_errors():
@@ -174,14 +174,14 @@ class ObjectReader:
 
 
 class MaskStore:
-    """Puts masks into one bucket."""
+    """Stores masks in one bucket."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def put(self, job: Job, etag: str, png: bytes) -> MaskPlace:
-        """Store the mask of one content of a job's object, and return where.
+        """Store the mask of a job's object with this ETag, and return its place.
 
         Raises:
             TransientError: the bucket does not exist, access is denied, or S3 fails.
@@ -199,9 +199,9 @@ class MaskStore:
 
 
 def mask_key(job: Job, etag: str) -> str:
-    """The key of a mask: bucket and key of the image, and which content of it.
+    """Return the key of a mask: the image's bucket, key and ETag.
 
-    With the ETag in it, a late mask of older content never replaces a newer one's.
+    Because of the ETag, a late mask of older content never replaces a newer one.
     """
     key = f"{job.bucket}/{job.key}/{etag}.png"
     if len(key.encode()) <= _MAX_KEY_BYTES:
@@ -216,17 +216,17 @@ def _identity(job: Job, answer: Mapping[str, Any]) -> ObjectIdentity:
         last_modified=answer["LastModified"],
         size_bytes=answer["ContentLength"],
         version_id=answer.get("VersionId"),
-        # An event about content that has been replaced since says nothing about the place of the
-        # present content in the order.
+        # If the content has been replaced since the event, its sequencer says nothing about the
+        # present content.
         sequencer=job.sequencer if job.etag in (None, etag) else None,
     )
 
 
 @contextmanager
 def _service_errors() -> Iterator[None]:
-    """Time-outs, refused and broken connections as ours.
+    """Translate time-outs and connection errors.
 
-    botocore lets urllib3's errors through if the body of an error breaks off.
+    botocore lets urllib3's errors through if the connection breaks within an error's body.
     """
     try:
         yield
@@ -235,11 +235,11 @@ def _service_errors() -> Iterator[None]:
 
 
 def _permanent_refusal(error: ClientError, job: Job) -> ImageError | None:
-    """Why S3 will not hand out the object later either; None if it may."""
+    """Return the error if S3 will never return this object; None if it may later."""
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     if code == "InvalidObjectState":
-        return ObjectArchivedError(f"{_name(job)} is archived and has to be restored first")
-    # S3 has no code of its own for an object that needs the customer's key.
+        return ObjectArchivedError(f"{_name(job)} is archived and must be restored first")
+    # S3 has no specific code for objects that need a customer-provided key.
     if code in _KMS_KEY_CODES or (code == "InvalidRequest" and "Encryption" in message):
         return KeyUnavailableError(f"S3 can't decrypt {_name(job)} ({code}: {message})")
     return None
@@ -255,7 +255,7 @@ def _transient(error: ClientError, job: Job) -> TransientError:
 def _transient_refusal(error: ClientError, place: str) -> TransientError:
     code = error.response["Error"]["Code"]
     if _status(error) in _DENIED_STATUSES:
-        return AccessDeniedError(f"S3 refuses {place} ({code})")
+        return AccessDeniedError(f"S3 denied access to {place} ({code})")
     return ServiceError(f"S3 answered {_status(error)} {code} for {place}")
 
 

@@ -1,7 +1,7 @@
-"""Every environment variable, read and validated once: only this file reads them.
+"""Reads and validates all environment variables. No other file reads them.
 
-A wrong value stops the start with one message that names each wrong variable, its value and what
-is allowed.
+Invalid values stop the start with one message that lists each variable, its value and what is
+allowed.
 """
 
 import os
@@ -22,11 +22,11 @@ _MAX_DETECTORS: Final = 64
 _MAX_RECEIVES: Final = 1000
 _MAX_RETRY_SECONDS: Final = 3600
 
-# More than a sandbox can hold, or OpenCV's decoders can take.
+# Upper limits for a Lambda sandbox and OpenCV's decoders.
 _MAX_BYTES: Final = 500_000_000
 _MAX_PIXELS: Final = 250_000_000
 
-# Below this, hands get lost in photographs of whole people; above it, images are refused anyway.
+# Below, hands get lost in photographs of whole people; above, images are rejected anyway.
 _MIN_SIDE: Final = 256
 _MAX_SIDE: Final = 16_384
 
@@ -37,12 +37,12 @@ W = TypeVar("W", bound=StrEnum)
 
 
 class Variable(NamedTuple):
-    """An environment variable, for its documentation; `Settings`' docstring says what it is for.
+    """An environment variable, for the documentation. Its purpose is in `Settings`' docstring.
 
     Attributes:
-        name: of the variable.
-        default: as it would be written; None if there is none, or it depends on the machine.
-        allowed: which values are.
+        name: name of the variable.
+        default: default as text; None if there is none or it depends on the machine.
+        allowed: description of the allowed values.
     """
 
     name: str
@@ -52,33 +52,32 @@ class Variable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The worker's settings; the variables' names are the attributes' in upper case.
+    """The worker's settings. Each variable's name is the attribute's in upper case.
 
     Attributes:
         results_table: the DynamoDB table. Required.
-        allowed_buckets: the only buckets that jobs may name. Without it, every bucket that the
+        allowed_buckets: the only buckets that jobs may use. Default: all buckets that the
             credentials can read.
-        image_bucket: bucket of jobs that name none.
-        segmentation_bucket: bucket for segmentation masks, not one of the photographs'. Without
-            it, none are computed.
-        dead_letter_queue_url: queue for messages that can't be decoded, or have failed too often.
-            Without it, the queue's own redrive policy moves them.
-        queue_url: the queue that the jobs come from. Without it, retries have no delay but the
-            queue's visibility timeout, and the poller has nothing to poll.
-        max_receive_count: the queue's own. On the last receive the worker itself moves a failed
-            message to the dead-letter queue, with the reason. Without it, the queue's redrive
-            policy does, without a reason.
-        retry_base_seconds: longest delay before the first retry of a failed message; then 4 times
-            as long each time, up to an hour.
-        model: what changes the landmarks; see `ModelOptions`.
+        image_bucket: bucket for jobs without one.
+        segmentation_bucket: bucket for segmentation masks; must not contain photographs. Without
+            it, no masks are computed.
+        dead_letter_queue_url: queue for messages that can't be decoded or failed too often.
+            Without it, the queue's redrive policy moves them.
+        queue_url: queue that jobs come from. Without it, retries are only delayed by the queue's
+            visibility timeout, and the poller can't run.
+        max_receive_count: the queue's maxReceiveCount. On the last receive, the worker moves a
+            failed message to the dead-letter queue, with the reason. Without it, the queue's
+            redrive policy does, without a reason.
+        retry_base_seconds: maximum delay before the first retry of a failed message; 4 times as
+            long for each further retry, up to an hour.
+        model: options that change the landmarks; see `ModelOptions`.
         max_image_bytes: larger objects are not read.
         max_image_pixels: larger images are not decoded.
-        detect_timeout_seconds: how long one image may take in a detector.
+        detect_timeout_seconds: how long detection may take for one image.
         result_ttl_days: results expire after this many days. Without it, they are kept.
-        landmark_encoding: how landmarks are stored: binary is small and exact; maps lets DynamoDB's
-            own expressions reach single landmarks, at twice the price.
-        detectors: number of detector processes. Without it, one per vCPU; on Lambda, one per
-            1,769 MB.
+        landmark_encoding: how landmarks are stored: binary is small and exact; maps lets DynamoDB
+            expressions access single landmarks, at twice the price.
+        detectors: number of detector processes. Default: one per vCPU; on Lambda, one per 1,769 MB.
     """
 
     results_table: str
@@ -102,7 +101,7 @@ class Settings:
         """Read all settings.
 
         Raises:
-            SettingsError: one or more variables are missing or not allowed.
+            SettingsError: one or more variables are missing or invalid.
         """
         reader = _Reader(environment)
         settings = cls._read(reader)
@@ -145,16 +144,16 @@ class Settings:
 
 
 def variables() -> list[Variable]:
-    """Every environment variable that the worker reads, in order."""
+    """Return all environment variables that the worker reads, in order."""
     reader = _Reader({})
-    Settings._read(reader)  # noqa: SLF001, it is this module's
+    Settings._read(reader)  # noqa: SLF001, same module
     return reader.variables
 
 
 class _Reader:
-    """Reads variables one by one, and collects what is wrong with them for one message.
+    """Reads variables and collects complaints about them.
 
-    An empty value counts as not set: that is how templates pass an optional one on.
+    Empty values count as not set, because templates pass optional variables that way.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -163,7 +162,7 @@ class _Reader:
         self.variables: list[Variable] = []
 
     def vcpus(self) -> int:
-        """How many there are. Lambda shows two processors to a function that has paid for one."""
+        """Return the number of vCPUs. Lambda functions see two even if they only pay for one."""
         megabytes = self._environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
         if megabytes.isdecimal():
             return max(1, int(megabytes) // _LAMBDA_MEGABYTES_PER_VCPU)
@@ -173,7 +172,7 @@ class _Reader:
         self.variables.append(Variable(name, None, "a name"))
         value = self._text(name)
         if required and not value:
-            self.complaints.append(f"{name} is not set, and there is no default")
+            self.complaints.append(f"{name} is not set and has no default")
         return value
 
     def names(self, name: str) -> frozenset[str] | None:
@@ -245,7 +244,7 @@ class _Reader:
 
 
 def _written(default: object) -> str | None:
-    """A default as it would be written. 0 stands for none where it is not allowed itself."""
+    """Return a default as text. 0 means none."""
     match default:
         case bool():
             return str(default).lower()
@@ -258,6 +257,6 @@ def _written(default: object) -> str | None:
 
 
 def _within(value: float, low: float, high: float) -> float:
-    if not low <= value <= high:  # NaN is not either
+    if not low <= value <= high:  # also rejects NaN
         raise ValueError
     return value

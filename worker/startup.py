@@ -1,4 +1,4 @@
-"""Settings → a running worker, in the order that makes the start short.
+"""Starts the worker, in an order that makes the start fast.
 
 The detectors are launched first and warm up while this process imports everything else.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def start_worker(settings: Settings) -> "Handler":
-    """Start the worker; its logs go to standard output.
+    """Start the worker, with logs on standard output.
 
     Raises:
         SettingsError: the model is not installed.
@@ -23,8 +23,8 @@ def start_worker(settings: Settings) -> "Handler":
     hide_from_children()
     options = child_options(settings)
     children = [launch(options) for _ in range(settings.detectors)]
-    # Otherwise OpenBLAS, which nothing here uses, would start a thread per processor, and they
-    # would spin while the detectors start.
+    # Otherwise OpenBLAS, which nothing here uses, starts one thread per processor, and these spin
+    # while the detectors start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from worker.composition import build_handler  # noqa: PLC0415
     from worker.detector.pool import DetectorPool  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The results table, as the worker writes it and looks things up in it."""
+"""The worker's access to the results table: looks up what is stored, and saves results."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -42,11 +42,10 @@ class ResultsTable:
     """The results table, for one set of model options.
 
     Args:
-        table_name: the table.
-        options: what landmarks are computed with.
-        ttl_days: results expire after this many days; None keeps them.
-        encoding: how landmarks are written. Results stored in another one count as done all the
-            same.
+        table_name: name of the table.
+        options: options that landmarks are computed with.
+        ttl_days: results expire after this many days; None to keep them.
+        encoding: how landmarks are written. Results in another encoding still count as done.
     """
 
     def __init__(
@@ -68,15 +67,15 @@ class ResultsTable:
         self._ttl_days = ttl_days
 
     def connect(self) -> None:
-        """Build the client now: threads that met a cold one would each build their own."""
-        _ = self.item._get_connection().connection.client  # noqa: SLF001, no public way
+        """Create the client now; otherwise each thread would create its own."""
+        _ = self.item._get_connection().connection.client  # noqa: SLF001, no public API
 
     def get(self, job: Job) -> LandmarkItem:
-        """The whole item of the job's object.
+        """Return the full item of the job's object.
 
         Raises:
-            ObjectNotFoundError: there is none.
-            TransientError: DynamoDB can't be asked.
+            ObjectNotFoundError: there is no item.
+            TransientError: DynamoDB fails or can't be reached.
         """
         with _service_errors():
             try:
@@ -85,10 +84,10 @@ class ResultsTable:
                 raise ObjectNotFoundError(f"no result for {job.key!r}") from error
 
     def stored(self, job: Job) -> Stored | None:
-        """What is stored for the job's object; None if nothing is.
+        """Return what is stored for the job's object; None if nothing is.
 
         Raises:
-            TransientError: DynamoDB can't be asked.
+            TransientError: DynamoDB fails or can't be reached.
         """
         with _service_errors():
             try:
@@ -100,10 +99,10 @@ class ResultsTable:
         return self._stored(item)
 
     def stored_together(self, jobs: Iterable[Job]) -> dict[ObjectName, Stored | None]:
-        """What is stored for the objects of many jobs, a hundred in one request.
+        """Return what is stored for the objects of many jobs, with one request per hundred.
 
-        Objects that DynamoDB did not answer for are not in the dictionary. Ten together take an
-        eighth of the CPU time of ten single requests.
+        Objects for which DynamoDB returned no answer are left out. A request for ten objects takes
+        an eighth of the CPU time of ten single requests.
         """
         names = list(dict.fromkeys(job.object_name for job in jobs))
         found: dict[ObjectName, Stored | None] = {}
@@ -113,18 +112,18 @@ class ResultsTable:
         return found
 
     def save(self, result: Result, over: Stored | None = None) -> bool:
-        """Store a result, unless a newer content's result is there.
+        """Store a result, unless the table has a result for newer content.
 
         Args:
-            result: what to store.
-            over: what a forced job found stored, and replaces even if it is newer. Whatever newer
-                content has been stored since then stays.
+            result: the result to store.
+            over: what a forced job found in the table, and replaces even if it is newer. Newer
+                content stored since then is kept.
 
         Returns:
-            whether it was stored.
+            whether the result was stored.
 
         Raises:
-            TransientError: DynamoDB can't be asked.
+            TransientError: DynamoDB fails or can't be reached.
         """
         condition = self._not_newer(result.identity)
         if result.job.force and over is not None:
@@ -141,7 +140,7 @@ class ResultsTable:
         return True
 
     def build(self, result: Result) -> LandmarkItem:
-        """The item of a result."""
+        """Return the item of a result."""
         job, identity, now = result.job, result.identity, datetime.now(UTC)
         return self.item(
             object_key=job.key,
@@ -168,7 +167,7 @@ class ResultsTable:
 
     def _stored(self, item: LandmarkItem) -> Stored | None:
         if not item.source_last_modified:
-            return None  # begun by someone else: it says nothing about a content
+            return None  # created by an application: not a result yet
         return Stored(
             etag=item.etag,
             version_id=item.version_id,
@@ -178,8 +177,8 @@ class ResultsTable:
         )
 
     def _get_together(self, names: Sequence[ObjectName]) -> dict[ObjectName, Stored | None]:
-        # Not PynamoDB's `batch_get`, which retries without end what DynamoDB leaves out.
-        answer = self.item._get_connection().batch_get_item(  # noqa: SLF001, no public way
+        # PynamoDB's `batch_get` retries unprocessed keys forever.
+        answer = self.item._get_connection().batch_get_item(  # noqa: SLF001, no public API
             [{"object_key": key, "bucket": bucket} for bucket, key in names],  # type: ignore[misc]
             consistent_read=True,
             attributes_to_get=_LOOKED_UP,
@@ -187,7 +186,7 @@ class ResultsTable:
         table = self.item.Meta.table_name
         responses = answer.get("Responses", {}).get(table)
         if responses is None:
-            return {}  # botocore parses an answer that was cut short as an empty one
+            return {}  # botocore parses a truncated answer as an empty one
         found: dict[ObjectName, Stored | None] = dict.fromkeys(names)
         for left_out in answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", []):
             del found[left_out["bucket"]["S"], left_out["object_key"]["S"]]
@@ -197,20 +196,20 @@ class ResultsTable:
         return found
 
     def _not_newer(self, identity: ObjectIdentity) -> Condition:
-        """`Stored.is_newer_than`, negated, in DynamoDB's words."""
+        """Return the negation of `Stored.is_newer_than` as a DynamoDB condition."""
         stored, sequencer = self.item, normalised(identity.sequencer)
         ordered: Condition = stored.source_last_modified <= timestamp(identity.last_modified)
         if sequencer is not None:
             by_time = stored.sequencer.does_not_exist() & ordered
             ordered = (stored.sequencer <= sequencer) | by_time
-        # Not the key: an item that someone else began is not in the way.
+        # An item that an application created must not block the result, so don't check the key.
         condition: Condition = stored.source_last_modified.does_not_exist() | ordered
         return condition
 
 
 @contextmanager
 def _service_errors() -> Iterator[None]:
-    """PynamoDB's errors as ours; a missing table is an outage, and jobs wait for it."""
+    """Translate PynamoDB's errors. A missing table is an outage, so that jobs are retried."""
     try:
         with service_errors():
             yield

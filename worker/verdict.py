@@ -1,4 +1,4 @@
-"""Is a job done already? Asked here, and nowhere else."""
+"""Decides whether a job is already done. Nothing else does."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,14 +8,14 @@ from typing import Final
 from landmarks.job import Job
 from worker.result import ObjectIdentity
 
-# S3's sequencers have 16 to 18 digits and compare once the shorter one is padded with zeros, so
-# they are stored at one length.
+# S3's sequencers have 16 to 18 digits and are compared after padding the shorter one with zeros, so
+# we store them at a fixed length.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 _SEQUENCER_DIGITS: Final = 32
 
 
 class Verdict(StrEnum):
-    """What a job is, compared with what is stored for its object."""
+    """The verdict on a job, given what is stored for its object."""
 
     NEW = "new"
     DUPLICATE = "duplicate"
@@ -24,14 +24,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the table knows about the newest content of an object.
+    """What the table says about the newest content of an object.
 
     Attributes:
-        etag: without quotes.
-        version_id: None in a bucket without versions.
-        sequencer: normalised; None if no event named the content.
-        last_modified: as `timestamp` writes it.
-        done: whether it was processed with the present options and did not fail.
+        etag: the ETag, without quotes.
+        version_id: the version; None in a bucket without versioning.
+        sequencer: the normalised sequencer; None if there was no event for this content.
+        last_modified: in the format of `timestamp`.
+        done: whether it was processed with the current options and did not fail.
     """
 
     etag: str
@@ -41,17 +41,17 @@ class Stored:
     done: bool
 
     def is_newer_than(self, identity: ObjectIdentity) -> bool:
-        """Whether a result for `identity` would be refused, as `ResultsTable.save` has it."""
+        """Return whether `ResultsTable.save` would reject a result for `identity` as older."""
         sequencer = normalised(identity.sequencer)
         if sequencer and self.sequencer:
             return self.sequencer > sequencer
         return self.last_modified > timestamp(identity.last_modified)
 
     def is_of(self, identity: ObjectIdentity) -> bool:
-        """Whether this is the very version that was opened, for all that is known of it.
+        """Return whether this is the version that was opened, as far as can be known.
 
-        A content with a sequencer has an event of its own, whose place in the order has to be
-        stored even if the content is known.
+        Content with a sequencer comes from a new event, whose sequencer must be stored even if the
+        content is known.
         """
         return (
             identity.sequencer is None
@@ -61,13 +61,13 @@ class Stored:
 
 
 def judge(job: Job, stored: Stored | None, identity: ObjectIdentity | None = None) -> Verdict:
-    """Whether a job has anything left to do.
+    """Decide whether a job has anything left to do.
 
     Args:
-        job: if it is forced, it always has.
+        job: the job; a forced one always has.
         stored: what the table has for the job's object; None for nothing.
-        identity: the content that was opened; None before that, when only the message's own ETag
-            can tell.
+        identity: the content that was opened; None before it is opened, when only the ETag in the
+            message is known.
     """
     if job.force or stored is None:
         return Verdict.NEW
@@ -79,10 +79,10 @@ def judge(job: Job, stored: Stored | None, identity: ObjectIdentity | None = Non
 
 
 def done_etag(job: Job, stored: Stored | None) -> str | None:
-    """The ETag of the only content with which the job is a duplicate; None if there is none.
+    """Return the ETag of the content for which the job is a duplicate; None if there is none.
 
-    Equal content is no reason to skip a job that names another version or event: of A, B and A
-    again, with the second A skipped, a late B would win.
+    A job for another version or event is not skipped even if the content is equal. Otherwise, with
+    contents A, B and A again, a late B would overwrite the second A.
     """
     if job.force or stored is None or not stored.done:
         return None
@@ -92,10 +92,10 @@ def done_etag(job: Job, stored: Stored | None) -> str | None:
 
 
 def timestamp(moment: datetime) -> str:
-    """UTC, ISO 8601, always of one length: compares as text."""
+    """Format a time as ISO 8601 in UTC, at a fixed length so that strings compare by time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def normalised(sequencer: str | None) -> str | None:
-    """A sequencer in upper case and at one length: compares as text."""
+    """Return a sequencer in upper case at a fixed length, so that strings compare by order."""
     return None if sequencer is None else sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")

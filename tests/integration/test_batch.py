@@ -360,7 +360,7 @@ def test_image_that_kills_detectors_is_stored_as_failed(
     """It is not retried, and the item says what it did."""
 
     def crash(_content: bytes, _deadline: float) -> Detection:
-        raise DetectorCrashedError("the detector died of SIGSEGV")
+        raise DetectorCrashedError("the detector was killed by SIGSEGV")
 
     cloud.put("evil.png", nobody())
 
@@ -371,7 +371,7 @@ def test_image_that_kills_detectors_is_stored_as_failed(
     assert outcome == {
         "status": "failed",
         "error_code": "DETECTOR_CRASHED",
-        "error_message": "the detector died of SIGSEGV",
+        "error_message": "the detector was killed by SIGSEGV",
     }
 
 

@@ -115,11 +115,11 @@ def test_a_detectors_process_imports_nothing_of_aws(cloud: Cloud) -> None:
             {"MODEL_COMPLEXITY": "3"},
             "MODEL_COMPLEXITY='3' is not allowed: must be one of 0, 1, 2",
         ),
-        ({"RESULTS_TABLE": ""}, "RESULTS_TABLE is not set, and there is no default"),
+        ({"RESULTS_TABLE": ""}, "RESULTS_TABLE is not set and has no default"),
         (
             {"DETECTORS": "0", "RESULTS_TABLE": ""},
             (
-                "RESULTS_TABLE is not set, and there is no default; "
+                "RESULTS_TABLE is not set and has no default; "
                 "DETECTORS='0' is not allowed: must be a whole number from 1 to 64"
             ),
         ),

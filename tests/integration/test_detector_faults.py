@@ -342,7 +342,7 @@ class TestDeadline:
     def test_during_an_image_the_process_is_replaced(self, bench: Bench) -> None:
         """The image may be tried again later; the busy process can't be used for others."""
         bench.brake.stop()
-        with pytest.raises(DeadlineError, match="while detecting"):
+        with pytest.raises(DeadlineError, match="during detection"):
             bench.pool.detect(PHOTO, within(0.5))
         assert "T" not in {state_of(pid) for pid in bench.pool.pids}
 

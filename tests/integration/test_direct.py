@@ -241,7 +241,7 @@ def test_too_little_time_is_500(cloud: Cloud, handler: Handler) -> None:
 
     answer = handler.handle({"key": "photo.png"}, Context(0.5))
 
-    message = "DEADLINE_EXCEEDED: not started: too little time left"
+    message = "DEADLINE_EXCEEDED: not started: not enough time left"
     assert answer == {"statusCode": 500, "body": {"message": message, "data": None}}
 
 

@@ -180,7 +180,7 @@ def test_masks_are_not_put_among_photographs(photographs: dict[str, str]) -> Non
 
 def test_table_is_required() -> None:
     """There is no default for where results go."""
-    assert complaint(RESULTS_TABLE="") == "RESULTS_TABLE is not set, and there is no default"
+    assert complaint(RESULTS_TABLE="") == "RESULTS_TABLE is not set and has no default"
 
 
 def test_one_message_has_every_mistake() -> None:
@@ -188,7 +188,7 @@ def test_one_message_has_every_mistake() -> None:
     said = complaint(RESULTS_TABLE=" ", DETECTORS="many", MODEL_COMPLEXITY="4")
 
     assert said.split("; ") == [
-        "RESULTS_TABLE is not set, and there is no default",
+        "RESULTS_TABLE is not set and has no default",
         "MODEL_COMPLEXITY='4' is not allowed: must be one of 0, 1, 2",
         "DETECTORS='many' is not allowed: must be a whole number from 1 to 64",
     ]

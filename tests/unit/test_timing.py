@@ -65,7 +65,7 @@ def test_first_job_needs_two_seconds(clock: Clock) -> None:
 
 def test_deadline_in_the_past_is_an_error(clock: Clock) -> None:
     """As if it were only too near."""
-    with pytest.raises(DeadlineError, match="not started: too little time left"):
+    with pytest.raises(DeadlineError, match="not started: not enough time left"):
         Forecast().require_time(clock.now - 5)
 
 

@@ -1,1 +1,1 @@
-"""Everything that touches hostile bytes. OpenCV and MediaPipe are imported only here."""
+"""Processes untrusted images. OpenCV and MediaPipe are imported only here."""

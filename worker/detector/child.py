@@ -1,7 +1,7 @@
-"""The detector process: images in on one pipe, landmarks out on another.
+"""The detector process: reads images from one pipe and writes landmarks to another.
 
 `launch.py` runs it as `python -m worker.detector.child OPTIONS`. Decoders and MediaPipe run only
-here: in a process without credentials, with little memory and few system calls, which may die at
+here, in a process without credentials, with limited memory and few system calls, which may die at
 any time.
 """
 
@@ -18,15 +18,15 @@ from worker.detector.launch import ChildOptions
 from worker.detector.protocol import HEADER, Kind, encode_detection, encode_failure, frame
 from worker.result import Detection
 
-# The parent kills a child that is late. If the parent is gone, the child's own alarm does it,
+# The parent kills a child that takes too long. If the parent is gone, the child's alarm does,
 # this much later.
 _ALARM_GRACE_SECONDS: Final = 5
 
 _EXIT_OUT_OF_MEMORY: Final = 3
 
-# A person with a face and raised hands: it takes every model to process. So large that OpenCV,
-# too, looks for its plugins and starts its threads now: behind the filter it can't. NASA's portrait
-# of Eileen Collins, in the public domain, with drawn arms; 512 pixels square.
+# A person with face and raised hands, so that all models are loaded, and large enough that OpenCV
+# looks for its plugins and starts its threads before the filter forbids it. NASA's portrait of
+# Eileen Collins (public domain) with drawn arms, 512 pixels square.
 _WARM_UP_PHOTO: Final = Path(__file__).with_name("warm_up.jpg")
 
 
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
     options = ChildOptions.from_json(arguments[0])
     source, sink = _take_pipes()
     limit_resources(options.memory_bytes)
-    # Imported after the limits are set, so that they bound what these libraries allocate.
+    # Imported after the limits are set, so that they apply to these libraries' allocations.
     from worker.detector.decode import decode_image, encode_mask  # noqa: PLC0415
     from worker.detector.graph import HolisticGraph  # noqa: PLC0415
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
         return Detection(landmarks, image.width, image.height, image.format, png)
 
     with closing(HolisticGraph(options.model)) as graph:
-        with suppress(ImageError):  # under settings that refuse even this one
+        with suppress(ImageError):  # if the settings reject even this photo
             detect(_WARM_UP_PHOTO.read_bytes())
         _confine()
         _write(sink, Kind.READY)
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Move the two pipes away from where a library might read or print."""
+    """Move the two pipes off standard input and output, which libraries might use."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -78,12 +78,12 @@ def _confine() -> None:
     try:
         refuse_system_calls()
     except OSError as error:
-        # A kernel without filters: the other limits hold, and the parent logs this line.
+        # Without kernel support, the other limits still apply, and the parent logs this line.
         sys.stderr.write(f"E not confined: {error}\n")
 
 
 def _read_image(source: BinaryIO) -> bytes | None:
-    """The next image; None if the parent has closed the pipe or died."""
+    """Return the next image; None if the parent has closed the pipe or died."""
     header = source.read(HEADER.size)
     if len(header) < HEADER.size:
         return None
@@ -98,7 +98,7 @@ def _write(sink: BinaryIO, kind: Kind, payload: bytes = b"") -> None:
 
 
 def _exit_out_of_memory(sink: BinaryIO, memory_bytes: int) -> None:
-    """Report it and exit: after a failed allocation MediaPipe's state can't be trusted."""
+    """Report the error and exit: after a failed allocation, MediaPipe's state is unreliable."""
     error = DetectorMemoryError(f"needs more than the {memory_bytes >> 20} MiB allowed")
     _write(sink, Kind.FAILURE, encode_failure(error))
     os._exit(_EXIT_OUT_OF_MEMORY)

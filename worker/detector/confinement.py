@@ -1,7 +1,7 @@
-"""What a detector process may do, enforced by the kernel. Linux on x86-64.
+"""Confines a detector process with resource limits and a system call filter. Linux on x86-64.
 
-The limits hold from the start, the system call filter from when the models are loaded: from then
-on the process needs its pipes, memory and time, and an image that takes it over gets nothing else.
+The limits apply from the start, the filter once the models are loaded. From then on, the process
+needs only its pipes, memory and clocks, and code that takes it over gets nothing more.
 """
 
 import ctypes
@@ -25,29 +25,29 @@ _ALL_THREADS: Final = 1  # SECCOMP_FILTER_FLAG_TSYNC
 _ALLOW: Final = 0x7FFF0000
 _ERRNO: Final = 0x00050000
 
-# linux/filter.h: load a word, keep these bits of it, jump if it equals, return.
+# linux/filter.h: load a word, mask it, jump if equal, return.
 _LOAD: Final = 0x20
 _AND: Final = 0x54
 _IF_EQUAL: Final = 0x15
 _RETURN: Final = 0x06
 _INSTRUCTION: Final = struct.Struct("HBBI")
 
-# Offsets in struct seccomp_data; an argument has 8 bytes, the lower half first.
+# Offsets in struct seccomp_data. Arguments have 8 bytes, lower half first.
 _NUMBER: Final = 0
 _ARCHITECTURE: Final = 4
 _ARGUMENTS: Final = 16
 
 _ALL_BITS: Final = 0xFFFFFFFF
 
-# linux/sched.h: what pthread_create passes. With exactly these flags clone makes only threads.
+# linux/sched.h: the flags that pthread_create passes. With exactly these, clone creates a thread.
 _THREAD_FLAGS: Final = 0x003D0F00
 
-# What strace saw between the last model loaded and the end of the process, on Python 3.11 and
-# 3.12: 281 images in every format that OpenCV and libheif decode (files made to crash decoders
-# included), model complexities 0 to 2, masks, refined faces and `max_image_side` on and off; the
-# pipe closed, memory used up, abort, segmentation fault and alarm. Four runs over the same images
-# behind the filter were refused only what Abseil can do without: it may read the number and clock
-# rate of the processors from /proc and /sys when two threads first wait for one lock.
+# System calls that strace recorded between loading the last model and the end of the process, on
+# Python 3.11 and 3.12: 281 images in every format that OpenCV and libheif decode (including files
+# made to crash decoders), model complexities 0 to 2, masks, refined faces and `max_image_side` on
+# and off; pipe closed, out of memory, abort, segmentation fault and alarm. In four runs over the
+# same images with the filter, only calls that Abseil can do without failed: it may read the number
+# and clock rate of the processors from /proc and /sys when two threads first wait for one lock.
 _SEEN: Final = (
     *("alarm", "brk", "clock_nanosleep", "close", "exit", "exit_group", "futex", "getpid"),
     *("gettid", "madvise", "munmap", "read", "rseq", "rt_sigaction", "rt_sigprocmask"),
@@ -55,8 +55,8 @@ _SEEN: Final = (
     *("set_robust_list", "write"),
 )
 
-# What the C library does where the kernel, the clock or its own version differs, after a signal,
-# and when it finds its heap damaged.
+# System calls that the C library makes with other kernels, clocks or versions, after a signal, and
+# when it finds its heap corrupted.
 _UNSEEN: Final = (
     *("clock_gettime", "getrandom", "gettimeofday", "mremap", "nanosleep", "restart_syscall"),
     *("rt_sigreturn", "sysinfo", "writev"),
@@ -64,7 +64,7 @@ _UNSEEN: Final = (
 
 
 class _Condition(NamedTuple):
-    """A bound on one argument of a system call: of these bits exactly those are set."""
+    """A condition on an argument of a system call: `argument & bits == expected`."""
 
     argument: int
     bits: int
@@ -72,7 +72,7 @@ class _Condition(NamedTuple):
 
 
 class _Architecture(NamedTuple):
-    """A processor as linux/audit.h names it, and its numbers of system calls."""
+    """A processor architecture: its constant in linux/audit.h and its system call numbers."""
 
     audit: int
     numbers: dict[str, int]
@@ -126,7 +126,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def limit_resources(memory_bytes: int) -> None:
-    """Bound the address space, forbid files and core dumps, and rule out new privileges."""
+    """Limit the address space, and forbid writing files, core dumps and new privileges."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -136,16 +136,16 @@ def limit_resources(memory_bytes: int) -> None:
 def hide_from_children() -> None:
     """Keep processes of the same user from reading this one's memory and environment.
 
-    For the parent, whose environment holds the credentials.
+    Called by the parent, whose environment contains the credentials.
     """
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def end_with(parent: int) -> None:
-    """Have the kernel send SIGTERM to this process when its parent ends.
+    """Send SIGTERM to this process when its parent ends.
 
     Args:
-        parent: the parent's process id; it may have ended already.
+        parent: the parent's process id; the parent may already have ended.
     """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
@@ -153,12 +153,12 @@ def end_with(parent: int) -> None:
 
 
 def refuse_system_calls() -> None:
-    """Leave this process, in all its threads, only the system calls that it still needs.
+    """Allow only the system calls that this process still needs, in all its threads.
 
-    Every other one fails with EPERM.
+    All others fail with EPERM.
 
     Raises:
-        OSError: the kernel has no such filters, or the processor is not one of those above.
+        OSError: the kernel or the processor architecture is not supported.
     """
     machine = os.uname().machine
     if machine not in _ARCHITECTURES:
@@ -182,7 +182,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _checked() -> dict[str, tuple[_Condition, ...]]:
-    """The system calls that are allowed only with certain arguments."""
+    """Return the system calls that are only allowed with certain arguments."""
     not_executable = _Condition(argument=2, bits=mmap.PROT_EXEC, expected=0)
     no_file = _Condition(3, mmap.MAP_ANONYMOUS, mmap.MAP_ANONYMOUS)
     return {
@@ -194,7 +194,7 @@ def _checked() -> dict[str, tuple[_Condition, ...]]:
 
 
 def _program(architecture: _Architecture) -> Iterator[bytes]:
-    """The filter in classic BPF; jumps count instructions from the next one."""
+    """Yield the filter in classic BPF. Jumps count instructions from the next one."""
     numbers = architecture.numbers
     yield _instruction(_LOAD, _ARCHITECTURE)
     yield _instruction(_IF_EQUAL, architecture.audit, 1, 0)
@@ -211,7 +211,7 @@ def _program(architecture: _Architecture) -> Iterator[bytes]:
             yield _instruction(_IF_EQUAL, condition.expected, 0, 3 * left - 2)
         yield _instruction(_RETURN, _ALLOW)
         yield _instruction(_RETURN, _ERRNO | EPERM)
-    # No filter can see the flags of clone3; told that there is none, glibc turns to clone.
+    # A filter can't see the flags of clone3. With ENOSYS, glibc falls back to clone.
     yield _instruction(_IF_EQUAL, numbers["clone3"], 0, 1)
     yield _instruction(_RETURN, _ERRNO | ENOSYS)
     yield _instruction(_RETURN, _ERRNO | EPERM)

@@ -1,6 +1,6 @@
-"""MediaPipe: the only module that imports it.
+"""Runs MediaPipe; no other module imports it.
 
-Runs `holistic.pbtxt`, a graph without memory, on one image at a time. Used in the child process.
+`holistic.pbtxt` is a stateless graph that processes one image at a time. Runs in the child process.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ from worker.model import ModelOptions
 
 _GRAPH = Path(__file__).with_name("holistic.pbtxt")
 
-# The two thresholds in the graph, after MediaPipe has expanded its subgraphs.
+# Names of the two thresholds after MediaPipe expands the graph's subgraphs.
 _POSE = "poselandmarkcpu__"
 _DETECTION_THRESHOLD = f"{_POSE}posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh"
 _LANDMARK_THRESHOLD = (
@@ -26,13 +26,13 @@ _LANDMARK_THRESHOLD = (
     "ThresholdingCalculator.threshold"
 )
 
-# Packages of which only submodules are needed. Their own code imports matplotlib and every
-# solution, which takes half a second.
+# Packages of which we only need submodules. Their own code imports matplotlib and all solutions,
+# which takes half a second.
 _HOLLOW_PACKAGES = ("mediapipe", "mediapipe.python", "mediapipe.python.solutions")
 
-# Imported to register their protobuf extensions: protobuf silently drops the options of unknown
-# ones. Exactly what the stock package registers: `refine_landmarks_from_heatmap_calculator_pb2`,
-# which it does not import, changes the landmarks.
+# Imported to register their protobuf extensions, because protobuf silently drops options of unknown
+# ones. These are exactly the extensions that the stock package registers. It doesn't import
+# `refine_landmarks_from_heatmap_calculator_pb2`, which changes the landmarks.
 _OPTIONS_MODULES = (
     "mediapipe.python.solutions.holistic",
     "mediapipe.calculators.util.landmarks_refinement_calculator_pb2",
@@ -40,7 +40,7 @@ _OPTIONS_MODULES = (
 
 
 def _hollow_out(name: str) -> None:
-    """Put a package into `sys.modules` without running its code."""
+    """Add a package to `sys.modules` without running its code."""
     spec = importlib.util.find_spec(name)
     if spec is None:
         raise ModuleNotFoundError(f"{name} is not installed", name=name)
@@ -48,7 +48,7 @@ def _hollow_out(name: str) -> None:
 
 
 def import_lean() -> type[Any]:
-    """Import MediaPipe's `SolutionBase` without the rest of the package: 0.13 s, not 0.6 s."""
+    """Import MediaPipe's `SolutionBase` without the whole package: 0.13 s instead of 0.6 s."""
     for name in _HOLLOW_PACKAGES:
         if name not in sys.modules:
             _hollow_out(name)
@@ -65,7 +65,7 @@ class _Points(Protocol):
 
 
 def _array(points: _Points | None, *, visibility: bool) -> FloatArray | None:
-    """One row per landmark: x, y, z and, for the pose, visibility."""
+    """Return one row per landmark: x, y, z and, for the pose, visibility."""
     if points is None:
         return None
     columns = attrgetter("x", "y", "z", "visibility") if visibility else attrgetter("x", "y", "z")
@@ -73,12 +73,12 @@ def _array(points: _Points | None, *, visibility: bool) -> FloatArray | None:
 
 
 class Found(NamedTuple):
-    """What the graph finds in one image.
+    """The graph's output for one image.
 
     Attributes:
-        landmarks: the most prominent person's.
+        landmarks: landmarks of the most prominent person.
         mask: shape (height, width), float32 from 0 (background) to 1 (the person). None if no
-            person was found or no mask asked for.
+            person was found or segmentation is off.
     """
 
     landmarks: Landmarks
@@ -86,13 +86,13 @@ class Found(NamedTuple):
 
 
 class HolisticGraph:
-    """One instance of the graph: equal images give equal landmarks, in any order."""
+    """One instance of the graph. Equal images give equal landmarks, in any order."""
 
     def __init__(self, options: ModelOptions) -> None:
         """Load the graph; the models are loaded with the first image.
 
         Raises:
-            RuntimeError: MediaPipe refuses the graph, or a model is missing.
+            RuntimeError: MediaPipe rejects the graph, or a model is missing.
         """
         self._solution = import_lean()(
             graph_config=_GRAPH.read_text(encoding="utf-8"),
@@ -109,13 +109,13 @@ class HolisticGraph:
         )
 
     def process(self, pixels: npt.NDArray[np.uint8]) -> Found:
-        """Find the most prominent person.
+        """Find the landmarks of the most prominent person.
 
         Args:
             pixels: shape (height, width, 3), 8-bit RGB, upright, C-contiguous.
 
         Raises:
-            RuntimeError: the graph failed; this instance can't be used any more.
+            RuntimeError: the graph failed, and this instance is no longer usable.
         """
         found = self._solution.process(pixels)
         landmarks = Landmarks(
@@ -127,11 +127,11 @@ class HolisticGraph:
             pose_score=None if found.pose_landmarks is None else found.pose_detection.score[0],
         )
         mask: FloatArray | None = found.segmentation_mask
-        # The result is part of a reference cycle and lives until it is garbage collected: masks, at
-        # 4 bytes a pixel, would pile up. MediaPipe itself keeps the last one.
+        # The result is in a reference cycle and lives until it is garbage collected, so masks of
+        # 4 bytes per pixel would pile up. MediaPipe itself keeps the last one.
         found.segmentation_mask = None
         return Found(landmarks, mask)
 
     def close(self) -> None:
-        """Free the models; an instance that is merely dropped leaks 200 MB."""
+        """Free the models. Without this, an instance leaks 200 MB."""
         self._solution.close()

@@ -1,8 +1,9 @@
-"""An image's format, structure and size, checked before a decoder sees it.
+"""Checks an image's format, structure and size before a decoder sees it.
 
-Pure Python, nothing is decoded. Only JPEG, PNG and WebP of sound structure and allowed size reach a
-decoder: of two million mutants of small files, those that passed crashed none of OpenCV 4.14's
-(slowest 35 ms, peak 119 MB). The EXIF orientation is not read here; OpenCV applies it.
+This is pure Python and decodes nothing. Only JPEG, PNG and WebP files with a valid structure and an
+allowed size reach a decoder. Of two million mutants of small files, those that passed crashed none
+of OpenCV 4.14's decoders (slowest 35 ms, peak 119 MB). OpenCV applies the EXIF orientation, which
+is not read here.
 """
 
 import re
@@ -20,23 +21,24 @@ from worker.detector.formats import jpeg, png, webp
 
 ImageFormat = Literal["jpeg", "png", "webp"]
 
-# No camera goes beyond it, nor can WebP. Its square is 0.27 gigapixels; MediaPipe crashes when
-# height x width x 3 exceeds 2^31.
+# More than cameras produce, and WebP's maximum. Its square is 0.27 gigapixels; MediaPipe crashes
+# when height x width x 3 exceeds 2^31.
 MAX_SIDE_PIXELS: Final = 16384
 
-# Below, MediaPipe invents people: every one it found at 24 pixels, two of ten at 64.
+# In smaller images, MediaPipe detects people who aren't there: all it found at 24 pixels were
+# false, two of ten at 64.
 MIN_LONG_SIDE_PIXELS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """What an image's structure tells.
+    """An image's format and size, according to its structure.
 
     Attributes:
-        format: by its magic bytes; names and content types lie.
-        width: in pixels, as stored, before the orientation is applied.
-        height: in pixels, as stored.
-        length_bytes: where the image ends; the decoder is not shown what follows.
+        format: format according to the magic bytes; names and content types are unreliable.
+        width: width in pixels, as stored, before the orientation is applied.
+        height: height in pixels, as stored.
+        length_bytes: where the image ends; the decoder never sees what follows.
     """
 
     format: ImageFormat
@@ -53,7 +55,7 @@ _SUPPORTED: Final[tuple[tuple[ImageFormat, re.Pattern[bytes], _Walk], ...]] = (
     ("webp", re.compile(rb"RIFF....WEBP", re.DOTALL), webp.walk),
 )
 
-# Recognised only for a better error message.
+# Recognised only for better error messages.
 _UNSUPPORTED: Final = {
     name: re.compile(magic, re.DOTALL)
     for name, magic in {
@@ -81,14 +83,14 @@ def read_header(content: bytes, *, max_pixels: int) -> ImageHeader:
     """Check an image's structure and size.
 
     Args:
-        content: anything at all.
-        max_pixels: images with more are refused.
+        content: any bytes.
+        max_pixels: images with more pixels are rejected.
 
     Raises:
-        NotAnImageError: of no known image format.
-        UnsupportedFormatError: another format, an animation or an unsupported variant.
-        CorruptImageError: truncated or damaged.
-        TooManyPixelsError: more pixels than `max_pixels`, or a side over MAX_SIDE_PIXELS.
+        NotAnImageError: the content is in no known image format.
+        UnsupportedFormatError: the image has another format, an animation or a rare variant.
+        CorruptImageError: the image is truncated or damaged.
+        TooManyPixelsError: it has more pixels than `max_pixels`, or a side over MAX_SIDE_PIXELS.
         TooSmallError: both sides are below MIN_LONG_SIDE_PIXELS.
     """
     for name, magic, walk in _SUPPORTED:
@@ -100,9 +102,9 @@ def read_header(content: bytes, *, max_pixels: int) -> ImageHeader:
         if magic.match(content[:_MAGIC_BYTES]):
             raise UnsupportedFormatError(f"{other} is not supported: use JPEG, PNG or WebP")
     raise NotAnImageError(
-        f"no image: {len(content)} bytes that start with {content[:16]!r}"
+        f"not an image: {len(content)} bytes starting with {content[:16]!r}"
         if content
-        else "no image: the object is empty"
+        else "not an image: the object is empty"
     )
 
 
@@ -112,7 +114,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
             f"{width} x {height} pixels: a side is longer than {MAX_SIDE_PIXELS}"
         )
     if width * height > max_pixels:
-        raise TooManyPixelsError(f"{width} x {height} pixels: more than {max_pixels} in all")
+        raise TooManyPixelsError(f"{width} x {height} pixels: more than {max_pixels} in total")
     if max(width, height) < MIN_LONG_SIDE_PIXELS or not min(width, height):
         raise TooSmallError(
             f"{width} x {height} pixels: both sides are shorter than {MIN_LONG_SIDE_PIXELS}"

@@ -1,6 +1,6 @@
-"""How a detector process is started: its options, environment and pipes.
+"""Starts a detector process with its options, environment and pipes.
 
-Imports little, so that the first process starts before the parent has imported anything large.
+Imports little, so that the first process starts before the parent imports anything large.
 """
 
 import json
@@ -18,7 +18,7 @@ Child = subprocess.Popen[bytes]
 
 _PACKAGE_ROOT: Final = Path(__file__).parents[2]
 
-# All that a detector inherits: no credentials.
+# The only variables that a detector inherits, so it gets no credentials.
 _INHERITED_VARIABLES: Final = (
     "LANG",
     "LC_ALL",
@@ -29,31 +29,31 @@ _INHERITED_VARIABLES: Final = (
     "PYTHONPATH",
 )
 
-# Address space. MediaPipe at complexity 2 takes 0.9 GB of it for ordinary photographs and 1.2 GB
-# at 49 megapixels; about half of that is really used.
+# Address space. MediaPipe at complexity 2 takes 0.9 GB for ordinary photographs and 1.2 GB at
+# 49 megapixels, about half of it resident.
 _MEMORY_BYTES: Final = 1536 * 1024 * 1024
 
-# With masks. MediaPipe holds two of them, the last one and the current one, at 4 bytes a pixel;
-# the PNG takes 1 more, the image itself 6: 15 bytes a pixel. 880 MB + 15 x 50 megapixels + 2 x
-# 50 MB of file = 1.73 GB; the rest is for fragmentation. The most measured at 50 megapixels, with
-# files of 4 MB, was 1.53 GB.
+# Address space with masks. MediaPipe holds the last and the current one at 4 bytes per pixel; the
+# PNG takes 1 more and the image itself 6, so 15 bytes per pixel. 880 MB + 15 x 50 megapixels + 2 x
+# 50 MB of file = 1.73 GB; the rest is for fragmentation. The measured maximum at 50 megapixels,
+# with files of 4 MB, was 1.53 GB.
 _MASK_MEMORY_BYTES: Final = 2048 * 1024 * 1024
 
-# glibc's settings, read when a process starts.
+# Settings of glibc, read when a process starts.
 MALLOC_VARIABLES: Final = {
-    # Every further arena reserves 64 MB of the address space.
+    # Each additional arena reserves 64 MB of address space.
     "MALLOC_ARENA_MAX": "2",
-    # Reuse memory for pixels. By default glibc maps it anew for each image and the kernel clears
-    # it page by page: 27 % of the CPU time at 12 megapixels.
+    # Reuse memory for pixels. By default, glibc maps new memory for each image and the kernel
+    # clears it page by page: 27 % of the CPU time at 12 megapixels.
     "MALLOC_MMAP_MAX_": "0",
-    # Memory kept between images: enough for 12 megapixels.
+    # Memory kept between images, enough for 12 megapixels.
     "MALLOC_TRIM_THRESHOLD_": str(256 * 1024 * 1024),
 }
 
-# With masks, large blocks are mapped after all: the last mask, which MediaPipe holds, stays in the
-# middle of the heap and leaves holes that pixels don't fit in. After nine images of up to 50
-# megapixels that made 1.6 GB, against 1.0 GB this way. From 11 megapixels on, where pixels reach
-# the threshold, it costs time: 8 % at 12 megapixels. 32 MB is glibc's upper limit.
+# With masks, large blocks are mapped after all. Otherwise the last mask, which MediaPipe holds,
+# stays in the middle of the heap and leaves holes that pixels don't fit in: after nine images of up
+# to 50 megapixels, the process had 1.6 GB instead of 1.0 GB. Mapping costs time from 11 megapixels,
+# where pixels reach the threshold: 8 % at 12 megapixels. 32 MB is glibc's upper limit.
 _MASK_MALLOC_VARIABLES: Final = {
     "MALLOC_ARENA_MAX": MALLOC_VARIABLES["MALLOC_ARENA_MAX"],
     "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
@@ -63,11 +63,11 @@ _MASK_MALLOC_VARIABLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ChildOptions:
-    """What a detector has to know; passed as JSON on its command line.
+    """A detector's options, passed as JSON on its command line.
 
     Attributes:
         model: MediaPipe's options.
-        max_image_pixels: larger images are refused before they are decoded.
+        max_image_pixels: larger images are rejected before decoding.
         timeout_seconds: how long the parent waits for an answer.
         memory_bytes: limit of the process's address space.
     """
@@ -78,18 +78,18 @@ class ChildOptions:
     memory_bytes: int
 
     def to_json(self) -> str:
-        """The options as one command-line argument."""
+        """Return the options as one command-line argument."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The options that `to_json` wrote."""
+        """Parse options written by `to_json`."""
         values = json.loads(text)
         return cls(**{**values, "model": ModelOptions(**values["model"])})
 
 
 def child_options(settings: Settings) -> ChildOptions:
-    """A detector's options under these settings.
+    """Return a detector's options for these settings.
 
     Raises:
         SettingsError: the model is not installed.
@@ -104,16 +104,16 @@ def child_options(settings: Settings) -> ChildOptions:
 
 
 def launch(options: ChildOptions) -> Child:
-    """Start a process and return at once, while it imports and warms up."""
+    """Start a process and return immediately, while it imports and warms up."""
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "worker.detector.child", options.to_json()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=_environment(options),
-        cwd="/proc",  # where not even root can create a file
+        cwd="/proc",  # not even root can create files here
         bufsize=0,
-        start_new_session=True,  # Ctrl-C on a terminal is the parent's to handle
+        start_new_session=True,  # the parent handles Ctrl-C
     )
 
 
@@ -124,9 +124,10 @@ def _environment(options: ChildOptions) -> dict[str, str]:
         **inherited,
         **(_MASK_MALLOC_VARIABLES if options.model.segmentation else MALLOC_VARIABLES),
         "PYTHONPATH": path,
-        # Read when OpenCV is imported: a second line of defence behind the header check.
+        # Read when OpenCV is imported; a second line of defence after the header check.
         "OPENCV_IO_MAX_IMAGE_PIXELS": str(options.max_image_pixels),
-        # OpenBLAS would start a thread per processor, which nothing uses. Their stacks take address
-        # space: on 8 processors no detector started under 1.5 GB. Without them, 16 need 0.9 GB.
+        # By default, OpenBLAS starts a thread per processor, which nothing uses. Their stacks take
+        # address space: on 8 processors, no detector started with 1.5 GB. Without them, 0.9 GB is
+        # enough on 16.
         "OPENBLAS_NUM_THREADS": "1",
     }

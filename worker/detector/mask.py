@@ -1,4 +1,4 @@
-"""The parent's check of a child's segmentation mask; nothing is decoded."""
+"""Checks a child's segmentation mask in the parent, without decoding it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,17 +10,17 @@ from worker.detector.header import MAX_SIDE_PIXELS
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GREY_8_BIT: Final = (8, 0)  # depth, colour type
 
-# `decode.py` may round twice when it reduces an image.
+# `decode.py` may round twice when it scales an image down.
 _ROUNDING_PIXELS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class MaskBounds:
-    """Bounds for the masks of images.
+    """Limits for masks.
 
     Attributes:
         max_image_pixels: larger images are not decoded.
-        max_image_side: what longer sides are reduced to, in pixels; None if they are not.
+        max_image_side: maximum side after scaling, in pixels; None without scaling.
     """
 
     max_image_pixels: int
@@ -28,17 +28,17 @@ class MaskBounds:
 
     @property
     def max_bytes(self) -> int:
-        """The largest file that any mask may be."""
+        """The maximum size of a mask file."""
         side = self.max_image_side or MAX_SIDE_PIXELS
         return _file_bytes(min(self.max_image_pixels, side * side) + side)
 
     def flaw(self, mask: bytes, width: int, height: int) -> str | None:
-        """Why a file can't be an image's mask; None if it can.
+        """Return why a file can't be an image's mask; None if it can.
 
         Args:
-            mask: the file.
-            width: of the upright image, in pixels.
-            height: of the upright image, in pixels.
+            mask: the file's bytes.
+            width: width of the upright image, in pixels.
+            height: height of the upright image, in pixels.
         """
         if not mask.startswith(_SIGNATURE):
             return "not a PNG"
@@ -56,7 +56,7 @@ class MaskBounds:
         return None
 
     def _fits(self, found: tuple[int, int], image: tuple[int, int]) -> bool:
-        """Whether the image may have had this size after reduction."""
+        """Return whether the image may have had this size after scaling."""
         longest = max(image)
         if self.max_image_side is None or longest <= self.max_image_side:
             return found == image
@@ -68,9 +68,9 @@ class MaskBounds:
 
 
 def _file_bytes(row_bytes: int) -> int:
-    """The largest PNG for rows of this many bytes in all, one more than pixels in each.
+    """Return the maximum size of a PNG whose rows have this many bytes in total.
 
-    zlib stores what it can't compress, with 5 bytes more per 16 kB. libpng adds 12 bytes per 8 kB
-    of that, which makes 0.2 %, and 0.1 kB for the file.
+    Each row has one byte more than pixels. zlib stores incompressible data with 5 extra bytes per
+    16 kB; libpng adds 12 bytes per 8 kB of that, 0.2 % in total, and 0.1 kB for the file.
     """
     return row_bytes + row_bytes // 256 + 1024

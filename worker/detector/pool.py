@@ -1,7 +1,7 @@
-"""Detectors that survive what images do to them.
+"""Detectors that survive images that crash them.
 
-A `Detector` keeps one process running and gives each image two tries, the second in a fresh
-process. The pool lends detectors to threads.
+A `Detector` keeps one process running and tries each image up to twice, the second time in a new
+process. The pool hands out detectors to threads.
 """
 
 import logging
@@ -18,17 +18,18 @@ from worker.result import Detection
 
 _LOG = logging.getLogger(__name__)
 
-# A start takes 0.7 s on two idle cores; many times that from a cold file system or under load.
+# A start takes 0.7 s on two idle cores, and many times as long from a cold file system or under
+# load.
 _START_TIMEOUT_SECONDS: Final = 60.0
 _START_ATTEMPTS: Final = 3
 
 
 class Detector:
-    """One detector process, replaced whenever an image has broken it.
+    """One detector process, which is replaced if an image breaks it.
 
     Args:
         options: the process's options.
-        launched: a process already started with these options; None starts one.
+        launched: a process already started with these options; None to start one.
 
     Attributes:
         restarts: how many processes have been replaced.
@@ -45,16 +46,16 @@ class Detector:
         return self._process.pid
 
     def detect(self, content: bytes, deadline: float) -> Detection:
-        """Find the landmarks in one image, at the second try if need be.
+        """Find the landmarks in one image, with one retry if the process breaks.
 
         Args:
             content: the image file's bytes.
-            deadline: by the monotonic clock, in seconds.
+            deadline: on the monotonic clock, in seconds.
 
         Raises:
-            ImageError: the image is refused, or has broken two processes.
+            ImageError: the image was rejected, or broke two processes.
             DeadlineError: there was not enough time.
-            DetectorStartError: no process would start.
+            DetectorStartError: no process could be started.
         """
         try:
             return self._try(content, deadline)
@@ -97,7 +98,7 @@ class Detector:
         except DetectorTimeoutError as error:
             self._replace()
             if deadline < limit:
-                raise DeadlineError("the time ran out while detecting") from error
+                raise DeadlineError("time ran out during detection") from error
             raise DetectorTimeoutError(
                 f"took longer than {self._options.timeout_seconds:g} s"
             ) from error
@@ -110,22 +111,22 @@ class Detector:
         try:
             self._process = DetectorProcess(self._options)
         except OSError as error:  # the system is out of processes or memory
-            raise DetectorStartError(f"no detector can be started: {error}") from error
+            raise DetectorStartError(f"can't start a detector: {error}") from error
         self.restarts += 1
 
 
 class DetectorPool:
     """Detectors for many threads, all with the same options.
 
-    All processes are started at once; none is waited for.
+    Starts all processes without waiting for them to be ready.
 
     Args:
-        options: every process's options.
-        size: how many processes; one per vCPU uses the machine fully.
-        launched: `size` processes already started with these options; None starts them.
+        options: the processes' options.
+        size: number of processes; one per vCPU uses the whole machine.
+        launched: `size` processes already started with these options; None to start them.
 
     Attributes:
-        size: how many processes.
+        size: number of processes.
         failing: whether the last attempt to start a detector failed.
     """
 

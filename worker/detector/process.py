@@ -1,7 +1,7 @@
 """The parent's side of one detector process.
 
-Starts it, sends it images, checks every byte it answers, and reports in one `DetectorError` how it
-failed. `pool.py` replaces it.
+Starts the process, sends it images, validates every answer and reports failures as `DetectorError`.
+`pool.py` replaces failed processes.
 """
 
 import fcntl
@@ -35,22 +35,22 @@ from worker.result import Detection
 
 _LOG = logging.getLogger(__name__)
 
-# Lines logged as warnings: absl's errors and fatal errors, and the child's own. Decoders complain
-# about many images, and MediaPipe warns at every start.
+# Lines logged as warnings: absl's errors and fatal errors, and the child's own. Other lines are
+# noise: decoders complain about many images, and MediaPipe warns at every start.
 _COMPLAINT: Final = re.compile(r"[EF](\d{4})? ")
 
 _LINE_BYTES: Final = 500
 _READ_BYTES: Final = 64 * 1024
-_PIPE_BYTES: Final = 1024 * 1024  # the most that Linux allows (/proc/sys/fs/pipe-max-size)
+_PIPE_BYTES: Final = 1024 * 1024  # Linux's maximum (/proc/sys/fs/pipe-max-size)
 _EXIT_GRACE_SECONDS: Final = 1.0
 
 
 class DetectorProcess:
-    """One child, from its start to its end; used by one thread at a time.
+    """One child process. Not thread-safe.
 
     Args:
         options: the process's options.
-        launched: a process already started with these options; None starts one.
+        launched: a process already started with these options; None to start one.
     """
 
     def __init__(self, options: ChildOptions, launched: Child | None = None) -> None:
@@ -64,10 +64,10 @@ class DetectorProcess:
         self._process = launched or launch(options)
         self._source = _non_blocking(self._process.stdout)
         self._sink = _non_blocking(self._process.stdin)
-        with suppress(PermissionError):  # the user has too many large pipes already
-            fcntl.fcntl(self._sink, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # takes most images whole
+        with suppress(PermissionError):  # the user has too many large pipes
+            fcntl.fcntl(self._sink, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # holds most images whole
         self._ready = False
-        self._last_line = "it wrote nothing to standard error"
+        self._last_line = "nothing on standard error"
         self._stderr_reader = threading.Thread(target=self._log_stderr, daemon=True)
         self._stderr_reader.start()
 
@@ -85,10 +85,10 @@ class DetectorProcess:
         """Wait for the models to be loaded.
 
         Args:
-            deadline: by the monotonic clock, in seconds.
+            deadline: on the monotonic clock, in seconds.
 
         Raises:
-            DetectorError: it died or was not ready in time.
+            DetectorError: the process died or was not ready in time.
         """
         if not self._ready:
             self._read_frame((Kind.READY,), deadline)
@@ -99,14 +99,14 @@ class DetectorProcess:
 
         Args:
             content: the image file's bytes.
-            deadline: by the monotonic clock, in seconds.
+            deadline: on the monotonic clock, in seconds.
 
         Raises:
-            DetectorError: the process is unusable; kill it.
-            ImageError: the image is refused; the process goes on.
+            DetectorError: the process is unusable and must be killed.
+            ImageError: the image was rejected; the process can be used again.
         """
         self._expect_silence(deadline)
-        # The header apart, so that the image need not be copied.
+        # Written separately, so that the image isn't copied.
         self._write(HEADER.pack(len(content) + 1, Kind.IMAGE), deadline)
         self._write(content, deadline)
         kind, payload = self._read_frame((Kind.DETECTION, Kind.FAILURE), deadline)
@@ -115,11 +115,11 @@ class DetectorProcess:
                 raise decode_failure(payload)
             return decode_detection(payload, face_points=self._face_points, masks=self._masks)
         except ProtocolError as error:
-            raise DetectorAnswerError(f"the detector answered {error}") from error
+            raise DetectorAnswerError(f"the detector sent {error}") from error
 
     def kill(self) -> None:
-        """Kill it and everything it has started."""
-        # Once the process has been waited for, its id may already be another process's.
+        """Kill the process and everything it started."""
+        # Once the process has been reaped, its id may belong to another process.
         if self._process.returncode is None:
             os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
@@ -129,7 +129,7 @@ class DetectorProcess:
                 pipe.close()
 
     def close(self) -> None:
-        """Let it end; kill it if it doesn't."""
+        """Let the process end, and kill it if it doesn't."""
         if self._process.stdin:
             self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
@@ -166,24 +166,26 @@ class DetectorProcess:
             raise DetectorTimeoutError("no answer in time")
 
     def _expect_silence(self, deadline: float) -> None:
-        """Refuse an answer sent ahead: it would be taken for the next image's."""
+        """Reject an early answer, which would be taken for the next image's."""
         if _is_ready(self._source, select.POLLIN, 0):
-            self._read(1, deadline)  # a process that has died is readable, too, and raises here
-            raise DetectorAnswerError("the detector answered before it was asked")
+            self._read(
+                1, deadline
+            )  # raises if the process has died, which also makes the pipe readable
+            raise DetectorAnswerError("the detector sent an answer before the image")
 
     def _crash(self) -> DetectorCrashedError:
-        """Why the process has closed its pipe, as an error to raise."""
+        """Return an error that says why the process has closed its pipe."""
         try:
             status = self._process.wait(_EXIT_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             return DetectorCrashedError("the detector closed its pipe")
         if status < 0:
-            return DetectorCrashedError(f"the detector died of {_signal_name(-status)}")
+            return DetectorCrashedError(f"the detector was killed by {_signal_name(-status)}")
         self._stderr_reader.join(_EXIT_GRACE_SECONDS)
-        return DetectorCrashedError(f"the detector ended with status {status}: {self._last_line}")
+        return DetectorCrashedError(f"the detector exited with status {status}: {self._last_line}")
 
     def _log_stderr(self) -> None:
-        """Log what the process writes to standard error, in lines of bounded length."""
+        """Log the process's standard error in lines of limited length."""
         stderr = self._process.stderr
         while stderr and (line := stderr.readline(_LINE_BYTES)):
             if text := line.decode(errors="replace").rstrip():
@@ -200,14 +202,14 @@ def _non_blocking(pipe: IO[bytes] | None) -> int:
 
 
 def _is_ready(descriptor: int, event: int, seconds: float) -> bool:
-    """Whether a pipe is ready, or becomes so within this time."""
+    """Return whether a pipe becomes ready within this time."""
     poll = select.poll()
     poll.register(descriptor, event)
     return bool(poll.poll(seconds * 1000))
 
 
 def _signal_name(number: int) -> str:
-    """Most real-time signals have no name."""
+    """Return a signal's name; most real-time signals have none."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -1,9 +1,10 @@
-"""The protocol between parent and child: frames of plain bytes.
+"""The binary protocol between parent and child.
 
-A frame is the length of the rest (4 bytes, little-endian), its kind (1 byte) and a payload. The
-child sends READY once it has warmed up, then answers each IMAGE with one DETECTION or FAILURE.
+A frame consists of the length of the rest (4 bytes, little-endian), its kind (1 byte) and a
+payload. The child sends READY once it has warmed up, then answers each IMAGE with one DETECTION or
+FAILURE.
 
-The parent checks everything: a child that an image has taken over can send any bytes.
+The parent validates everything, because a compromised child can send any bytes.
 """
 
 import math
@@ -28,7 +29,7 @@ from worker.result import Detection
 
 FORMATS: Final = ("jpeg", "png", "webp")
 
-# Without a mask. A detection with every group takes 8 kB.
+# Without a mask. A detection with all groups takes 8 kB.
 MAX_ANSWER_BYTES: Final = 64 * 1024
 
 _MAX_MESSAGE_CHARACTERS: Final = 500
@@ -63,11 +64,11 @@ class Kind(IntEnum):
 
 
 class ProtocolError(Exception):
-    """Raised when a payload is not what the protocol allows."""
+    """Raised when a payload violates the protocol."""
 
 
 def frame(kind: Kind, payload: bytes = b"") -> bytes:
-    """A whole frame, ready to be written."""
+    """Return a complete frame."""
     return HEADER.pack(len(payload) + 1, kind) + payload
 
 
@@ -80,7 +81,7 @@ def decode_failure(payload: bytes) -> ImageError:
     """Decode a FAILURE's payload.
 
     Raises:
-        ProtocolError: a child may not report this error.
+        ProtocolError: a child must not report this error.
     """
     code, _, message = payload.decode(errors="replace").partition("\n")
     error = _ERRORS.get(code)
@@ -90,7 +91,7 @@ def decode_failure(payload: bytes) -> ImageError:
 
 
 def encode_detection(detection: Detection) -> bytes:
-    """Encode a DETECTION's payload: fixed fields, each group found as float32, the mask if any."""
+    """Encode a DETECTION's payload: fixed fields, found groups as float32, the mask if any."""
     found = {group.name: array for group, array in detection.landmarks.found()}
     groups = sum(1 << bit for bit, group in enumerate(GROUPS) if group.name in found)
     score = detection.landmarks.pose_score
@@ -112,12 +113,12 @@ def decode_detection(
 
     Args:
         payload: the child's answer.
-        face_points: how many landmarks a face has under the child's options.
-        masks: bounds for a mask; None if none was asked for.
+        face_points: number of face landmarks with the child's options.
+        masks: limits for the mask; None without segmentation.
 
     Raises:
-        ProtocolError: this is no detection: the wrong size, a value that is not finite, a group
-            without a pose, or a mask that doesn't fit the image.
+        ProtocolError: the payload has the wrong size, a value that is not finite, a group without
+            a pose, or a mask that doesn't fit the image.
     """
     if len(payload) < _DETECTION.size:
         raise ProtocolError("a truncated detection")
@@ -145,7 +146,7 @@ def decode_detection(
 def _decode_groups(
     payload: bytes, groups: list[Group], face_points: int
 ) -> tuple[dict[str, FloatArray], int]:
-    """Decode the groups after the fixed fields, and tell where they end."""
+    """Decode the groups after the fixed fields. Returns them and the position after them."""
     shapes = [
         (face_points if group.name == "face_landmarks" else group.points[0], len(group.columns))
         for group in groups
@@ -153,7 +154,7 @@ def _decode_groups(
     end = _DETECTION.size + 4 * sum(points * columns for points, columns in shapes)
     if len(payload) < end:
         raise ProtocolError("landmarks of the wrong size")
-    # A copy, because the landmarks outlive the mask behind them.
+    # A copy, because the landmarks outlive the mask that follows them.
     values = np.frombuffer(payload[_DETECTION.size : end], dtype="<f4")
     if not np.isfinite(values).all():
         raise ProtocolError("landmarks that are not finite")

@@ -1,6 +1,6 @@
-"""One walker per supported format: from an image's bytes to its size, without decoding.
+"""One parser per supported format, which finds an image's size without decoding it.
 
-A walker returns width and height in pixels, as stored, and the image's length in bytes: what phones
-and editors append after its end never reaches a decoder. It refuses what is dangerous to decode.
-What passes may still be damaged; that is for the decoder to find.
+`walk` returns width and height in pixels, as stored, and the image's length in bytes, so data that
+phones and editors append never reaches a decoder. It rejects images that are dangerous to decode;
+detecting other damage is left to the decoder.
 """

@@ -1,4 +1,4 @@
-"""JPEG: a walk over the marker segments, including those between scans."""
+"""JPEG: walks over the marker segments, including those between scans."""
 
 import re
 from collections.abc import Iterator
@@ -7,24 +7,24 @@ from landmarks.errors import CorruptImageError, UnsupportedFormatError
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 
-# Every "start of frame" marker: C0 to CF without DHT (C4) and DAC (CC), and JPEG-LS's F7.
+# All "start of frame" markers: C0 to CF without DHT (C4) and DAC (CC), and JPEG-LS's F7.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xCC} | {0xF7}
 
 # Baseline, extended sequential and progressive, with Huffman coding. The others (lossless,
-# hierarchical, arithmetic) hardly exist, and their decoders were not tested.
+# hierarchical, arithmetic) are very rare, and their decoders were not tested.
 _SUPPORTED_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 
-_FIRST_MARKER = 0xC0  # those below are reserved; libjpeg refuses them, too
+_FIRST_MARKER = 0xC0  # those below are reserved; libjpeg rejects them, too
 
 # The next marker with a segment. As in libjpeg, FF00 (a data byte), FF01, FFD0 to FFD7 (restarts)
-# and FFFF (padding) are skipped. A regular expression, because 50 MB may be all padding: 0.3 s.
+# and FFFF (padding) are skipped. A regular expression is fast enough for 50 MB of padding (0.3 s).
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 
-# A progressive photo has about 10. Each is a pass over all pixels: at 50 megapixels 64 of them
-# take 1.5 s; a thousand took 14 s.
+# A progressive photo has about 10 scans, each a pass over all pixels. At 50 megapixels, 64 scans
+# take 1.5 s, and a thousand took 14 s.
 MAX_SCANS = 64
 
-# A phone's depth map, 20 MB of extended XMP, takes 320.
+# A phone's depth map, 20 MB of extended XMP, takes 320 segments.
 MAX_SEGMENTS = 4096
 
 
@@ -40,15 +40,15 @@ def walk(content: bytes) -> tuple[int, int, int]:
         elif marker == _SOS:
             scans += 1
     if size is None or not scans:
-        raise CorruptImageError("the JPEG file ends before any pixel")
+        raise CorruptImageError("the JPEG file has no pixels")
     if scans > MAX_SCANS:
         raise UnsupportedFormatError(f"the JPEG file has {scans} scans, more than {MAX_SCANS}")
     return *size, end
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield every marker up to "end of image", with the start and end of its segment's body."""
-    end = 2  # the magic bytes hold "start of image"
+    """Yield each marker up to "end of image", with the start and end of its segment's body."""
+    end = 2  # after "start of image", which is part of the magic bytes
     for _ in range(MAX_SEGMENTS):
         found = _MARKER.search(content, end)
         if not found:

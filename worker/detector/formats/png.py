@@ -1,4 +1,4 @@
-"""PNG: a walk over the chunks. libpng checks the checksums."""
+"""PNG: walks over the chunks. libpng verifies the checksums."""
 
 import struct
 from collections import Counter
@@ -21,15 +21,15 @@ _BIT_DEPTHS = {
 
 _ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
-# libpng writes chunks of 8 kB: 30 MB are 3,800. A walk over 65,536 takes 20 ms.
+# libpng writes chunks of 8 kB, so 30 MB are 3,800 chunks. Walking over 65,536 takes 20 ms.
 MAX_CHUNKS = 65_536
 
-# libpng inflates each to up to 8 MB and keeps it: 100 in a file of 0.8 MB took 5 s and 0.8 GB.
+# libpng inflates each to up to 8 MB and keeps it. 100 texts in 0.8 MB took 5 s and 0.8 GB.
 MAX_TEXTS = 16
 
 
 class Header(NamedTuple):
-    """The IHDR chunk: size in pixels, bits per sample, PNG's colour type."""
+    """The IHDR chunk: size in pixels, bits per sample, PNG colour type."""
 
     width: int
     height: int
@@ -47,12 +47,12 @@ def walk(content: bytes) -> tuple[int, int, int]:
         raise CorruptImageError("the PNG file has no pixels")
     texts = kinds[b"zTXt"] + kinds[b"iTXt"]
     if texts > MAX_TEXTS:
-        raise UnsupportedFormatError(f"the PNG file has {texts} texts, more than {MAX_TEXTS}")
+        raise UnsupportedFormatError(f"the PNG file has {texts} text chunks, more than {MAX_TEXTS}")
     return header.width, header.height, length_bytes
 
 
 def read_header(content: bytes) -> Header:
-    """The header, which follows the signature."""
+    """Read the header, which follows the signature."""
     if len(content) < _SIGNATURE_BYTES + _HEADER.size:
         raise CorruptImageError("the PNG file ends within its header")
     length, kind, width, height, depth, colour, compression, filtering, interlace = (
@@ -65,7 +65,7 @@ def read_header(content: bytes) -> Header:
 
 
 def _chunks(content: bytes) -> tuple[Counter[bytes], int]:
-    """Count the chunks of each type up to IEND, and tell where that ends."""
+    """Return the number of chunks of each type, and the position after IEND."""
     kinds: Counter[bytes] = Counter()
     end = _SIGNATURE_BYTES
     for _ in range(MAX_CHUNKS):
@@ -73,7 +73,7 @@ def _chunks(content: bytes) -> tuple[Counter[bytes], int]:
             raise CorruptImageError("the PNG file is truncated: it has no IEND chunk")
         length, kind = _CHUNK.unpack_from(content, end)
         start, end = end, end + _CHUNK.size + length + _CHECKSUM_BYTES
-        if end > len(content):  # a decoder would allocate what the length claims
+        if end > len(content):  # a decoder would allocate this much
             raise CorruptImageError(f"the PNG chunk at byte {start} extends beyond the file")
         kinds[kind] += 1
         if kind == b"IEND":

@@ -1,4 +1,4 @@
-"""WebP: a walk over the RIFF chunks, to the sizes of the canvas and the only frame."""
+"""WebP: walks over the RIFF chunks to the sizes of the canvas and the only frame."""
 
 import struct
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _SIDE_BITS = 14
 _ANIMATION = frozenset({b"ANIM", b"ANMF"})
 _ANIMATED = 0x02  # a flag in VP8X
 
-MAX_CHUNKS = 1024  # ordinary files have up to 7; libwebp keeps a list of them
+MAX_CHUNKS = 1024  # ordinary files have up to 7; libwebp keeps them in a list
 
 
 def walk(content: bytes) -> tuple[int, int, int]:
@@ -44,7 +44,7 @@ def _end(content: bytes) -> int:
 
 
 def _chunks(content: bytes, end: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the type and the first 10 bytes of every chunk."""
+    """Yield the type and the first 10 bytes of each chunk."""
     start = _RIFF.size
     for _ in range(MAX_CHUNKS):
         if start >= end:
@@ -56,19 +56,19 @@ def _chunks(content: bytes, end: int) -> Iterator[tuple[bytes, bytes]]:
         if body + length > end:
             raise CorruptImageError(f"the WebP chunk at byte {start} extends beyond the file")
         yield kind, content[body : body + min(length, 10)]
-        start = body + length + length % 2  # chunks start at even bytes
+        start = body + length + length % 2  # chunks start at even offsets
     raise UnsupportedFormatError(f"the WebP file has more than {MAX_CHUNKS} chunks")
 
 
 def _canvas_size(body: bytes) -> tuple[int, int]:
-    """VP8X: flags (1 byte), reserved (3), width - 1 (3), height - 1 (3)."""
+    """Read VP8X: flags (1 byte), reserved (3), width - 1 (3), height - 1 (3)."""
     if int.from_bytes(body[:1]) & _ANIMATED:
         raise UnsupportedFormatError("animated WebP is not supported")
     return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
 
 
 def _lossy_size(body: bytes) -> tuple[int, int]:
-    """VP8: frame tag (3 bytes), start code (3), width (14 bits, then 2 of scale), height."""
+    """Read VP8: frame tag (3 bytes), start code (3), width (14 bits, then 2 of scale), height."""
     if body[3:6] != b"\x9d\x01\x2a" or body[0] & 1:
         raise CorruptImageError("the WebP file's frame is not a VP8 key frame")
     mask = (1 << _SIDE_BITS) - 1
@@ -77,7 +77,7 @@ def _lossy_size(body: bytes) -> tuple[int, int]:
 
 
 def _lossless_size(body: bytes) -> tuple[int, int]:
-    """VP8L: signature (1 byte), width - 1 (14 bits), height - 1 (14 bits)."""
+    """Read VP8L: signature (1 byte), width - 1 (14 bits), height - 1 (14 bits)."""
     if body[:1] != b"\x2f":
         raise CorruptImageError("the WebP file's frame is not a VP8L frame")
     bits, mask = int.from_bytes(body[1:5], "little"), (1 << _SIDE_BITS) - 1
