@@ -1,7 +1,6 @@
-"""A DynamoDB that only answers Scan, with tables of any size: moto's would take minutes to fill.
+"""A DynamoDB that only answers Scan, for tables that would take moto minutes to fill.
 
-As in AWS, there are segments, and pages of 1 MB with a key to start the next one. Filters are
-ignored.
+As in AWS, there are segments and pages of 1 MB with a key to continue from. Filters are ignored.
 """
 
 import json
@@ -19,7 +18,7 @@ _PAGE = 130
 
 
 def key_of(number: int) -> str:
-    """The key of an item."""
+    """Return an item's key."""
     return f"camera-roll/{number:08}.jpg"
 
 
@@ -29,11 +28,11 @@ def _number(key: str) -> int:
 
 @contextmanager
 def big_table(items: int, *, pause: threading.Event | None = None) -> Iterator[str]:
-    """Run a DynamoDB with this many items in each table; yield its address.
+    """Run a DynamoDB with this many items in each table, and yield its URL.
 
     Args:
-        items: how many.
-        pause: every page but a segment's first waits until it is set.
+        items: number of items.
+        pause: every page except a segment's first waits until this is set.
     """
 
     class Answering(_Scanning):
@@ -91,7 +90,7 @@ class _Scanning(BaseHTTPRequestHandler):
 
 
 def _rest() -> str:
-    """Everything in an item but its key."""
+    """Return everything in an item except its key."""
     seen = seen_person()
     item: dict[str, Any] = {
         "bucket": {"S": "camera"},

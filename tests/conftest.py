@@ -28,7 +28,7 @@ def pytest_configure() -> None:
 
 
 class MakeHandler(Protocol):
-    """Builds a worker on the test's stack; keywords are environment variables, "" unsets one.
+    """Builds a worker on the test's stack. Keywords are environment variables; "" unsets one.
 
     It has no queue: the receipt handles of made-up events are invalid.
     """

@@ -1,6 +1,6 @@
-"""AWS events as the services write them; each factory takes only what varies.
+"""AWS events as the services send them. Each factory takes only what varies.
 
-Keys are given literally: each factory encodes them as its service does.
+Keys are passed unencoded. Each factory encodes them as its service does.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ SENT_AT_MS = 1_767_323_045_678
 def sqs_event(
     *bodies: str | Mapping[str, object], receive_count: int = 1, sent_at_ms: int = SENT_AT_MS
 ) -> Event:
-    """Return what Lambda hands over for a batch of SQS messages.
+    """Return the event that Lambda passes for a batch of SQS messages.
 
     Args:
         bodies: one per message; mappings become JSON. The n-th message's id ends in n, from 0.
@@ -65,14 +65,14 @@ def s3_notification(
     version_id: str | None = None,
     event_name: str = "ObjectCreated:Put",
 ) -> Event:
-    """Return an S3 event notification with one record per key, the keys form-encoded.
+    """Return an S3 event notification with one record per key, with form-encoded keys.
 
     Args:
         keys: literal object keys.
         bucket: the bucket of all of them.
         etag: the ETag of all of them.
         sequencer: the sequencer of all of them.
-        version_id: as S3 does, left out where the bucket keeps no versions.
+        version_id: the object version; left out, as by S3, in a bucket without versioning.
         event_name: what happened to all of them.
     """
     version = {} if version_id is None else {"versionId": version_id}
@@ -110,7 +110,7 @@ def s3_notification(
 
 
 def s3_test_event(bucket: str = BUCKET) -> Event:
-    """Return what S3 sends once when a bucket's notifications are configured."""
+    """Return the event that S3 sends once when a bucket's notifications are configured."""
     return {
         "Service": "Amazon S3",
         "Event": "s3:TestEvent",
@@ -130,7 +130,7 @@ def eventbridge_created(
     version_id: str | None = None,
     detail_type: str = "Object Created",
 ) -> Event:
-    """Return an EventBridge event of S3, the key not encoded.
+    """Return an EventBridge event from S3, with the key unencoded.
 
     Args:
         key: literal object key.
@@ -169,7 +169,7 @@ def eventbridge_created(
 
 
 def sns_envelope(message: str | Mapping[str, object]) -> Event:
-    """Return what an SNS topic sends to a queue subscribed without raw delivery."""
+    """Return the message of an SNS topic to a queue subscribed without raw delivery."""
     return {
         "Type": "Notification",
         "MessageId": "dc1e94d9-56c5-5e96-808d-cc7f68faa162",

@@ -1,6 +1,6 @@
-"""Stand-ins for AWS and for detectors, and a plain look at what is stored and queued.
+"""Test doubles for AWS and detectors, and plain access to what is stored and queued.
 
-`Cloud` fills and reads the embedded services with boto3 alone, so that a mistake in
+`Cloud` uses only boto3 to fill and read the embedded services, so that a mistake in
 `worker.table` can't hide itself.
 """
 
@@ -43,20 +43,20 @@ LONGEST_KEY = "é" * 512  # 1,024 bytes of UTF-8
 
 @cache
 def person() -> bytes:
-    """A photograph with one person in it: 40 kB of JPEG."""
+    """Return a photograph with one person: 40 kB of JPEG."""
     with Image.open(BytesIO(photos.astronaut().content)) as picture:
         return _encoded(picture.convert("RGB"), "JPEG")
 
 
 @cache
 def nobody(shade: int = 0) -> bytes:
-    """A small picture without a person; each shade is different content."""
+    """Return a small picture without a person. Each shade gives different content."""
     return _encoded(Image.new("RGB", (96, 64), (shade, 90, 60)), "PNG")
 
 
 @cache
 def too_many_pixels() -> bytes:
-    """A small file of 64 megapixels."""
+    """Return a small file with 64 megapixels."""
     return _encoded(Image.new("1", (8000, 8000)), "PNG")
 
 
@@ -70,13 +70,13 @@ def _encoded(picture: Image.Image, file_format: str) -> bytes:
 
 
 class Context:
-    """Lambda's context, with this many seconds left."""
+    """Lambda's context with this many seconds left."""
 
     def __init__(self, seconds: float = 30) -> None:
         self._end = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        """As Lambda's: never below zero."""
+        """Return the remaining time, never below zero, like Lambda."""
         return max(0, round((self._end - time.monotonic()) * 1000))
 
 
@@ -94,7 +94,7 @@ def deliver(
 
 
 def metrics(printed: str) -> dict[str, list[float]]:
-    """The values of all metrics in CloudWatch's embedded format."""
+    """Return the values of all metrics in CloudWatch's embedded format."""
     values: dict[str, list[float]] = {}
     for line in printed.splitlines():
         document = json.loads(line)
@@ -112,7 +112,7 @@ def metrics(printed: str) -> dict[str, list[float]]:
 
 
 class Version(NamedTuple):
-    """One content of an object; the version's id is None where the bucket keeps no versions."""
+    """One version of an object. The id is None in a bucket without versioning."""
 
     etag: str
     version_id: str | None
@@ -120,7 +120,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True)
 class Cloud:
-    """A stack's bucket, queues and table, by plain boto3."""
+    """Access to a stack's bucket, queues and table with plain boto3."""
 
     stack: LocalStack
     clients: Mapping[str, Any] = field(repr=False)
@@ -138,7 +138,7 @@ class Cloud:
         return self.clients["dynamodb"]
 
     def make_bucket(self, name: str) -> None:
-        """Create one more bucket."""
+        """Create another bucket."""
         self._s3.create_bucket(Bucket=name)
 
     def put(
@@ -157,37 +157,37 @@ class Cloud:
         return Version(answer["ETag"].strip('"'), answer.get("VersionId"))
 
     def restore(self, key: str) -> None:
-        """Restore an archived object, at once."""
+        """Restore an archived object immediately."""
         self._s3.restore_object(Bucket=self.stack.bucket, Key=key, RestoreRequest={"Days": 1})
 
     def remove(self, key: str) -> Version:
-        """Delete an object; where versions are kept, that is one more of them."""
+        """Delete an object. With versioning, that adds a delete marker."""
         answer = self._s3.delete_object(Bucket=self.stack.bucket, Key=key)
         return Version("", answer.get("VersionId"))
 
     def remove_version(self, key: str, version: Version) -> None:
-        """Delete one version of an object for good."""
+        """Delete one version of an object permanently."""
         self._s3.delete_object(Bucket=self.stack.bucket, Key=key, VersionId=version.version_id)
 
     def keep_versions(self) -> None:
-        """Have the bucket keep all versions of its objects."""
+        """Enable versioning on the bucket."""
         self._s3.put_bucket_versioning(
             Bucket=self.stack.bucket, VersioningConfiguration={"Status": "Enabled"}
         )
 
     def set_modified(self, key: str, *moments: datetime) -> None:
-        """Date all versions of an object, the oldest first: S3 has no call for it."""
+        """Set the dates of all versions of an object, oldest first. S3 has no call for it."""
         bucket = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.stack.bucket]
         for version, moment in zip(bucket.keys.getlist(key), moments, strict=True):
             version.last_modified = moment
 
     def item(self, key: str) -> Item:
-        """The only item of a key, in DynamoDB's JSON."""
+        """Return the only item of a key, in DynamoDB's JSON."""
         (item,) = self.items(key)
         return item
 
     def items(self, key: str) -> list[Item]:
-        """All items of a key, by bucket."""
+        """Return all items of a key, by bucket."""
         items: list[Item] = self._dynamodb.query(
             TableName=self.stack.table,
             KeyConditionExpression="object_key = :key",
@@ -197,11 +197,11 @@ class Cloud:
         return items
 
     def put_item(self, item: Item) -> None:
-        """Write an item of someone else's."""
+        """Write an item that the worker did not create."""
         self._dynamodb.put_item(TableName=self.stack.table, Item=item)
 
     def statuses(self) -> dict[str, str]:
-        """The status of every object that has an item."""
+        """Return the status of every object that has an item."""
         items = self._dynamodb.scan(TableName=self.stack.table)["Items"]
         return {item["object_key"]["S"]: item["status"]["S"] for item in items}
 
@@ -210,7 +210,7 @@ class Cloud:
         *bodies: str | Mapping[str, object],
         attributes: Mapping[str, str | int | bytes] | None = None,
     ) -> None:
-        """Put messages into the queue, all with the same attributes."""
+        """Send messages to the queue, all with the same attributes."""
         for body in bodies:
             self._sqs.send_message(
                 QueueUrl=self.stack.queue_url,
@@ -235,13 +235,13 @@ class Cloud:
         )
 
     def queued(self) -> int:
-        """How many messages are in the queue, in flight ones included."""
+        """Return the number of messages in the queue, including those in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self._sqs.get_queue_attributes(QueueUrl=self.stack.queue_url, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        """The dead-letter queue's messages; each is seen once."""
+        """Return the messages in the dead-letter queue, each once."""
         answer = self._sqs.receive_message(
             QueueUrl=self.stack.dead_letter_queue_url,
             MaxNumberOfMessages=10,
@@ -261,19 +261,19 @@ def _attribute(value: str | int | bytes) -> dict[str, str | bytes]:
 
 @contextmanager
 def closed_port() -> Iterator[str]:
-    """An address where nothing listens."""
+    """Return an address where nothing listens."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
 
 
 class Request(BaseHTTPRequestHandler):
-    """A request to a service that fails; each method is one way to fail."""
+    """A request to a failing service. Each method is one way to fail."""
 
     ended: threading.Event
 
     def log_message(self, *_: object) -> None:
-        """Say nothing on the test's standard error."""
+        """Keep standard error quiet."""
 
     def start_object(self, size_bytes: int) -> None:
         """Answer with an object's headers."""
@@ -284,14 +284,14 @@ class Request(BaseHTTPRequestHandler):
         self.end_headers()
 
     def hang(self) -> None:
-        """Take the request and never answer."""
+        """Accept the request and never answer."""
         self.ended.wait()
 
     def hang_up(self) -> None:
-        """Take the request and close the connection."""
+        """Accept the request and close the connection."""
 
     def refuse(self, status: int, code: str, message: str = "no") -> None:
-        """Answer with an error of S3."""
+        """Answer with an S3 error."""
         body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -305,24 +305,24 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(bytes(500))
 
     def break_off_an_error(self) -> None:
-        """Fail, and reset the connection in the middle of saying why."""
+        """Answer with an error, and reset the connection in the middle of it."""
         self.send_response(500)
         self.send_header("Content-Length", "1000")
         self.end_headers()
         self.wfile.write(b"<Error>")
-        time.sleep(0.02)  # a reset may overtake what was sent before it
+        time.sleep(0.02)  # a reset may overtake data sent before it
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
     def stall(self) -> None:
-        """Promise an object and fall silent in the middle of it."""
+        """Promise an object and stop sending in the middle of it."""
         self.start_object(1000)
         self.wfile.write(bytes(500))
         self.wfile.flush()
         self.ended.wait()
 
     def drip(self) -> None:
-        """Send an object at 100 kB a second: never silent, never done in time."""
+        """Send an object at 100 kB/s: never silent, never finished in time."""
         self.start_object(10_000_000)
         while not self.ended.wait(0.01):
             self.wfile.write(bytes(1000))
@@ -330,7 +330,7 @@ class Request(BaseHTTPRequestHandler):
 
 @contextmanager
 def s3_that(answer: Callable[[Request], None]) -> Iterator[str]:
-    """An S3 that answers every request alike; its address."""
+    """Run an S3 that answers all requests alike, and yield its address."""
 
     class Answering(Request):
         ended = threading.Event()
@@ -339,9 +339,9 @@ def s3_that(answer: Callable[[Request], None]) -> Iterator[str]:
             try:
                 answer(self)
             except OSError:
-                self.close_connection = True  # the client has had enough
+                self.close_connection = True  # the client disconnected
 
-        do_HEAD = do_PUT = do_GET  # noqa: N815, http.server looks for these names
+        do_HEAD = do_PUT = do_GET  # noqa: N815, http.server's names
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
@@ -359,12 +359,12 @@ def s3_that(answer: Callable[[Request], None]) -> Iterator[str]:
 
 
 def start_detectors(settings: Settings) -> DetectorPool:
-    """Real detectors, as the worker has them."""
+    """Start real detectors, as the worker does."""
     return DetectorPool(child_options(settings), settings.detectors)
 
 
 class RiggedDetectors(DetectorPool):
-    """Detectors that do what a test says instead of looking at images."""
+    """Detectors that do what a test says instead of processing images."""
 
     def __init__(self, detect: Callable[[bytes, float], Detection]) -> None:
         self.size = 1
@@ -372,12 +372,12 @@ class RiggedDetectors(DetectorPool):
         self._detect = detect
 
     def detect(self, content: bytes, deadline: float) -> Detection:
-        """As the test says."""
+        """Do what the test says."""
         return self._detect(content, deadline)
 
 
 def seen_nobody(_content: bytes = b"", _deadline: float = 0) -> Detection:
-    """A detection without a person."""
+    """Return a detection without a person."""
     return Detection(Landmarks(), 96, 64, "png")
 
 
@@ -387,7 +387,7 @@ def never(_content: bytes, _deadline: float) -> Detection:
 
 
 def seen_person(points: int = 468) -> Detection:
-    """A detection with every group; no two numbers of it are equal."""
+    """Return a detection with all groups, in which no two numbers are equal."""
     random = np.random.default_rng(7)
 
     def group(rows: int, columns: int) -> np.ndarray[Any, np.dtype[np.float32]]:

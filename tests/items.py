@@ -1,4 +1,4 @@
-"""Items of the results table, written without the worker."""
+"""Items in the results table, written without the worker."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ def store(
     total_ms: int = 100,
     minutes_ago: float = 1,
 ) -> None:
-    """Store what a summary of an object needs; landmarks are left out."""
+    """Store the attributes that an object's summary needs, without landmarks."""
     processed_at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
     texts = {
         "object_key": key,

@@ -1,4 +1,4 @@
-"""What commands ask of AWS, and what a page says that they need."""
+"""Which AWS permissions commands need, and which a docs page says they need."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,10 +11,10 @@ from botocore.client import BaseClient
 
 from landmarks.local.stack import LocalStack
 
-# Where the stack's resources are named: by URL, ARN or name.
+# Parameters that identify the stack's resources, by URL, ARN or name.
 _TARGETS: Final = ("QueueUrl", "QueueName", "SourceArn", "TableName", "Bucket")
 
-# S3's actions are not called after its operations:
+# S3's actions have other names than its operations:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 _S3_ACTIONS: Final[Mapping[str, str]] = {
     "HeadObject": "GetObject",
@@ -28,7 +28,7 @@ EVERYTHING: Final = "everything"
 
 
 class Permission(NamedTuple):
-    """An IAM action, and on which part of the stack, as the page calls it."""
+    """An IAM action and the part of the stack it applies to, in the page's words."""
 
     action: str
     place: str
@@ -36,12 +36,12 @@ class Permission(NamedTuple):
 
 @contextmanager
 def recorded(stack: LocalStack) -> Iterator[set[Permission]]:
-    """Everything that is asked of AWS meanwhile, whether it is answered or not.
+    """Record all calls to AWS in this block, whether or not they succeed.
 
-    boto3's clients and PynamoDB's alike make each call by botocore's one method.
+    boto3's clients and PynamoDB's both make their calls through one method of botocore.
     """
     needed: set[Permission] = set()
-    of_all_clients: Any = BaseClient  # its types know no such method
+    of_all_clients: Any = BaseClient  # the type stubs lack this method
     call = of_all_clients._make_api_call
 
     def record(client: Any, operation: str, parameters: Mapping[str, Any]) -> object:  # noqa: ANN401, made at run time
@@ -72,16 +72,16 @@ def _needs_of_s3(operation: str, place: str, parameters: Mapping[str, Any]) -> I
     version = "Version" if "VersionId" in parameters else ""
     return [
         Permission(f"s3:GetObject{version}", place),
-        # Without it S3 says 403 instead of 404 of what is not there:
+        # Without it, S3 answers 403 instead of 404 for missing objects:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         Permission("s3:ListBucket", place),
-        # S3 itself asks KMS, and the stand-in none: only where objects have such a key.
+        # S3 itself calls KMS for objects encrypted with a KMS key. The embedded S3 doesn't.
         Permission("kms:Decrypt", "key"),
     ]
 
 
 def _needs_of_move_task(source: str, destination: str) -> Iterable[Permission]:
-    """The stand-in refuses it. SQS does the rest by itself, with the caller's permissions.
+    """Return what SQS's move task needs, which the embedded SQS doesn't support.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     """
@@ -100,7 +100,7 @@ def _place(stack: LocalStack, parameters: Mapping[str, Any]) -> str:
 
 
 def _named(stack: LocalStack, target: str) -> str:
-    """What the page calls it; what is not the stack's keeps its name, which no page has."""
+    """Return the page's name for a resource. Resources outside the stack keep their name."""
     places = {
         stack.queue_url: "queue",
         stack.dead_letter_queue_url: "dead-letter queue",
@@ -112,12 +112,12 @@ def _named(stack: LocalStack, target: str) -> str:
 
 
 def _last_part(target: str) -> str:
-    """The name in a URL or an ARN."""
+    """Return the name in a URL or an ARN."""
     return re.split("[:/]", target)[-1]
 
 
 def said(page: Path) -> dict[str, set[Permission]]:
-    """The rows of a page's table "command | needs": `` place: `action`, `action`; place: … ``."""
+    """Return the rows of a page's table "command | needs": `` place: `action`, `action`; … ``."""
     rows: dict[str, set[Permission]] = {}
     _, _, table = page.read_text("utf-8").partition("| command | needs |\n|---|---|\n")
     for line in table.partition("\n\n")[0].splitlines():

@@ -1,7 +1,7 @@
-"""The photographs that the detector is tried on.
+"""The photographs that the detector is tested with.
 
-Some come with scikit-image, some are made of those, and further ones are taken from the folder
-that the environment variable LANDMARK_TEST_IMAGES names, if it is set.
+Some come with scikit-image, some are made from those, and more are read from the folder in the
+environment variable LANDMARK_TEST_IMAGES, if it is set.
 """
 
 import os
@@ -21,7 +21,7 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _WALL, _SUIT, _SKIN, _OUTLINE = (200, 195, 190), (225, 80, 40), (224, 172, 140), (190, 130, 100)
 _SLEEVE_PIXELS, _HAND_PIXELS = 50, 100
 
-# A right hand, seen from inside: each line's ends and width, in sizes of the hand from its wrist.
+# A right palm: the ends and width of each line, relative to the wrist and the hand's size.
 _HAND = (
     ((0.00, 0.00), (0.00, -0.30), 0.20),  # wrist
     ((0.00, -0.20), (0.00, -0.27), 0.33),  # palm
@@ -34,19 +34,19 @@ _HAND = (
 
 
 class Photo(NamedTuple):
-    """A name for reports, and the bytes of a file."""
+    """A name for reports, and a file's bytes."""
 
     name: str
     content: bytes
 
 
 def astronaut() -> Photo:
-    """A woman from the waist up: the face is seen, hands are not. 512 pixels square."""
+    """A woman from the waist up: face visible, hands not. 512 pixels square."""
     return _of_scikit_image("astronaut.png")
 
 
 def nobody() -> Photo:
-    """Shades from one corner to the other."""
+    """A gradient from one corner to the other."""
     ramp = np.add.outer(np.arange(240), np.arange(320)) * (255 / 558)
     return _as_photo("nobody", Image.fromarray(ramp.astype(np.uint8)))
 
@@ -59,7 +59,7 @@ def too_large() -> Photo:
 
 
 def greedy() -> Photo:
-    """50 megapixels in many scans, all of which a decoder has to keep in memory at once."""
+    """50 megapixels in many scans, all of which a decoder must keep in memory at once."""
     file = BytesIO()
     picture = Image.new("RGB", (8000, 6200), _WALL)
     picture.save(file, "JPEG", progressive=True, subsampling=0)
@@ -67,28 +67,28 @@ def greedy() -> Photo:
 
 
 def both_hands() -> Photo:
-    """The astronaut with drawn arms: every model sees the left hand, the heavy one both."""
+    """The astronaut with drawn arms: all models see the left hand, the heavy one both."""
     return _waving("both hands", wrist=(90, 260), elbow=(130, 470))
 
 
 def right_hand() -> Photo:
-    """The astronaut with drawn arms: every model sees a right hand, or takes one for it."""
+    """The astronaut with drawn arms: all models see a right hand, or mistake one for it."""
     return _waving("right hand", wrist=(180, 200), elbow=(240, 500))
 
 
 def squeezed() -> Photo:
-    """The astronaut at half the height: the person detector is less than half sure."""
+    """The astronaut at half the height: the person detector's score is below one half."""
     return _as_photo("squeezed", _open(astronaut()).resize((512, 256)))
 
 
 def distant() -> Photo:
-    """The astronaut in the middle of much darkness: no model is sure of a person."""
+    """The astronaut surrounded by darkness: no model is sure of a person."""
     return _as_photo("distant", ImageOps.expand(_open(astronaut()), 800))
 
 
 @cache
 def bundled() -> tuple[Photo, ...]:
-    """What is there on every machine. Between them they show each group of landmarks."""
+    """Photographs available on every machine. Together they show all groups of landmarks."""
     return (
         astronaut(),
         _of_scikit_image("camera.png"),
@@ -101,10 +101,10 @@ def bundled() -> tuple[Photo, ...]:
 
 @cache
 def from_folder() -> tuple[Photo, ...]:
-    """Every image in the folder that LANDMARK_TEST_IMAGES names; none if it is not set.
+    """Return all images in the folder LANDMARK_TEST_IMAGES; none if it is not set.
 
     Raises:
-        FileNotFoundError: there is no such folder, or no image in it.
+        FileNotFoundError: the folder does not exist, or contains no image.
     """
     name = os.environ.get(FOLDER_VARIABLE)
     if not name:
@@ -116,12 +116,12 @@ def from_folder() -> tuple[Photo, ...]:
 
 
 def every() -> tuple[Photo, ...]:
-    """The bundled ones and those of the folder."""
+    """Return the bundled photographs and those in the folder."""
     return bundled() + from_folder()
 
 
 def near_duplicates(photo: Photo) -> tuple[Photo, ...]:
-    """What a burst of photographs looks like: moved a little, nearer, in other light."""
+    """Return a burst of photographs: shifted a little, closer, in different light."""
     picture = _open(photo)
     width, height = picture.size
     return (
@@ -146,7 +146,7 @@ def _as_photo(name: str, picture: Image.Image) -> Photo:
 
 
 def _waving(name: str, *, wrist: tuple[int, int], elbow: tuple[int, int]) -> Photo:
-    """Both arms, at these distances from the middle of the body and from the top, in pixels."""
+    """Draw both arms, at these distances from the body's middle and the top, in pixels."""
     picture = Image.new("RGB", (912, 640), _WALL)
     picture.paste(_open(astronaut()), (200, 0))
     draw = ImageDraw.Draw(picture)

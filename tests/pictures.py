@@ -1,4 +1,4 @@
-"""Small image files: sound ones of every kind that is read, and the pieces of hostile ones."""
+"""Small image files: valid ones of all supported kinds, and pieces of hostile ones."""
 
 import struct
 import zlib
@@ -19,7 +19,7 @@ _RED, _GREEN, _BLUE, _YELLOW = (220, 40, 30), (30, 200, 60), (40, 60, 210), (230
 
 
 def corners(width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
-    """A picture that no turn or flip maps onto itself: each corner has its own colour."""
+    """A picture that no rotation or flip maps to itself: each corner has its own colour."""
     pixels = np.empty((height, width, 3), np.uint8)
     top, left = height // 2, width // 2
     pixels[:top, :left], pixels[:top, left:] = _RED, _GREEN
@@ -28,7 +28,7 @@ def corners(width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
 
 
 def cut_out() -> Image.Image:
-    """`corners`, with the red corner wholly transparent and the green one half."""
+    """`corners` with the red corner fully transparent and the green one half transparent."""
     picture = corners().convert("RGBA")
     alpha = np.full((HEIGHT, WIDTH), 255, np.uint8)
     alpha[: HEIGHT // 2, : WIDTH // 2], alpha[: HEIGHT // 2, WIDTH // 2 :] = 0, 128
@@ -37,32 +37,32 @@ def cut_out() -> Image.Image:
 
 
 def encode(picture: Image.Image, file_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's
-    """A picture as a file."""
+    """Encode a picture as a file."""
     file = BytesIO()
     picture.save(file, file_format, **options)
     return file.getvalue()
 
 
 def photo(file_format: str, **options: Any) -> bytes:  # noqa: ANN401 - Pillow's
-    """`corners` as a file."""
+    """Encode `corners` as a file."""
     return encode(corners(), file_format, **options)
 
 
 def read_with_pillow(content: bytes) -> npt.NDArray[np.uint8]:
-    """What an independent reader makes of a file: upright RGB."""
+    """Read a file with an independent decoder, as upright RGB."""
     with Image.open(BytesIO(content)) as picture:
         return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
 def exif(orientation: int) -> Image.Exif:
-    """EXIF that holds an orientation, and nothing else."""
+    """Return EXIF data that contains only an orientation."""
     data = Image.Exif()
     data[ORIENTATION] = orientation
     return data
 
 
 def png_16_bit(samples: npt.NDArray[np.uint16]) -> bytes:
-    """A PNG of 16 bits a sample, grey or BGR(A)."""
+    """Return a PNG with 16 bits per sample, grey or BGR(A)."""
     return bytes(cv2.imencode(".png", samples)[1])
 
 
@@ -70,27 +70,27 @@ def png_16_bit(samples: npt.NDArray[np.uint16]) -> bytes:
 
 
 def png_chunk(kind: bytes, data: bytes = b"") -> bytes:
-    """One sound chunk."""
+    """Return one valid chunk."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def png_header(
     width: int, height: int, *, depth: int = 8, colour: int = 2, interlace: int = 0
 ) -> bytes:
-    """The IHDR chunk."""
+    """Return the IHDR chunk."""
     values = (width, height, depth, colour, 0, 0, interlace)
     return png_chunk(b"IHDR", struct.pack(">IIBBBBB", *values))
 
 
 def png_of_rows(rows: Iterable[bytes], *, interlace: int = 0) -> bytes:
-    """An 8-bit RGB picture of unfiltered rows: all there are, be they too few."""
+    """Return an 8-bit RGB picture of unfiltered rows, even if there are too few."""
     header = png_header(WIDTH, HEIGHT, interlace=interlace)
     pixels = png_chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
     return PNG_SIGNATURE + header + pixels + png_chunk(b"IEND")
 
 
 def png(*extra: bytes, width: int = WIDTH, height: int = HEIGHT) -> bytes:
-    """A black 1-bit picture, with more chunks before its pixels."""
+    """Return a black 1-bit picture with additional chunks before its pixels."""
     row = bytes(1 + (width + 7) // 8)
     pixels = zlib.compressobj()
     data = b"".join(pixels.compress(row) for _ in range(height)) + pixels.flush()
@@ -103,22 +103,22 @@ def png(*extra: bytes, width: int = WIDTH, height: int = HEIGHT) -> bytes:
 
 
 def jpeg_segment(marker: int, body: bytes) -> bytes:
-    """One segment: marker, length, body."""
+    """Return one segment: marker, length, body."""
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
 def jpeg_insert(content: bytes, *segments: bytes) -> bytes:
-    """A JPEG with more segments right after its start."""
+    """Insert segments right after a JPEG's start."""
     return content[:2] + b"".join(segments) + content[2:]
 
 
 def jpeg_frame(content: bytes) -> int:
-    """Where the frame's segment starts: FF, marker, length (2), bits, height (2), width (2)."""
+    """Return the start of the frame segment: FF, marker, length (2), bits, height, width (2)."""
     return min(at for kind in range(0xC0, 0xC3) if (at := content.find(bytes((0xFF, kind)))) > 0)
 
 
 def jpeg_scans(count: int) -> bytes:
-    """A progressive JPEG whose last scan comes again and again, until there are `count`."""
+    """Return a progressive JPEG whose last scan is repeated until there are `count`."""
     content = photo("JPEG", progressive=True)
     last = content.rindex(b"\xff\xda")
     more = count - content.count(b"\xff\xda")
@@ -126,10 +126,10 @@ def jpeg_scans(count: int) -> bytes:
 
 
 def jpeg_ycck() -> bytes:
-    """`corners` as Adobe's YCCK: inverted YCbCr and a black that does nothing.
+    """Return `corners` as Adobe's YCCK: inverted YCbCr and a black without effect.
 
-    Pillow has no such mode. The four channels go in as CMYK (which Pillow inverts on the way),
-    then the Adobe marker is told that they are YCCK.
+    Pillow doesn't support this mode. The channels are saved as CMYK, which Pillow inverts, and
+    then the Adobe marker is changed to YCCK.
     """
     channels = ImageOps.invert(corners()).convert("YCbCr").split()
     black = Image.new("L", (WIDTH, HEIGHT), 0)
@@ -143,7 +143,7 @@ def jpeg_ycck() -> bytes:
 
 
 def webp(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A RIFF file of these chunks, with all lengths right."""
+    """Return a RIFF file of these chunks, with correct lengths."""
     body = b"".join(
         kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for kind, data in chunks
     )
@@ -151,13 +151,13 @@ def webp(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def webp_canvas(width: int, height: int, flags: int = 0) -> tuple[bytes, bytes]:
-    """A VP8X chunk."""
+    """Return a VP8X chunk."""
     sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     return b"VP8X", bytes((flags, 0, 0, 0)) + sides
 
 
 def webp_frame(content: bytes) -> tuple[bytes, bytes]:
-    """The frame's chunk of a file that has nothing else."""
+    """Return the frame chunk of a file that contains nothing else."""
     return content[12:16], content[20 : 20 + struct.unpack_from("<I", content, 16)[0]]
 
 
@@ -165,7 +165,7 @@ def webp_frame(content: bytes) -> tuple[bytes, bytes]:
 
 
 def specimens() -> list[bytes]:
-    """A sound file of every kind whose structure differs."""
+    """Return a valid file for each different structure."""
     picture, grey = corners(), corners().convert("L")
     return [
         photo("JPEG", exif=exif(6)),
@@ -184,7 +184,7 @@ def specimens() -> list[bytes]:
 
 
 def mutants(seed: int, count: int) -> Iterator[bytes]:
-    """Damaged files: bytes changed, cut out, doubled; more of it near the front."""
+    """Yield damaged files: bytes changed, removed or duplicated, mostly near the start."""
     random = np.random.default_rng(seed)
     sound = specimens()
     for number in range(count):
@@ -208,7 +208,7 @@ def mutants(seed: int, count: int) -> Iterator[bytes]:
 
 
 def _with_checksums(content: bytearray) -> bytes:
-    """A PNG whose checksums are right again, so that libpng looks further than at them."""
+    """Return the PNG with corrected checksums, so that libpng doesn't stop at them."""
     start = len(PNG_SIGNATURE)
     while start + 12 <= len(content):
         end = start + 8 + int.from_bytes(content[start : start + 4], "big")

@@ -1,4 +1,4 @@
-"""Whole results, landmarks included, written by the worker's own code and without a worker."""
+"""Complete results with landmarks, saved by the worker's own code without running a worker."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ def save_result(
     version: Version = _NO_VERSION,
     size_bytes: int = 4711,
 ) -> None:
-    """Store a result, by default of a person with every group."""
+    """Store a result; by default, of a person with all groups."""
     result = Result(
         job=Job(bucket or cloud.stack.bucket, key, job_id="order-7"),
         identity=ObjectIdentity(version.etag, _MODIFIED, size_bytes, version.version_id),

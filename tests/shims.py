@@ -1,4 +1,4 @@
-"""The image's shim, and a library that refuses to name threads as Lambda does, compiled here."""
+"""Compiles the image's shim, and a library that refuses to name threads, like Lambda."""
 
 import importlib.util
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 SHIM_SOURCE = Path(__file__).parents[1] / "image" / "pthread_shim.c"
 
-# As glibc answers where the kernel says EPERM.
+# glibc's answer if the kernel returns EPERM.
 REFUSAL_SOURCE = """
 int pthread_setname_np(unsigned long thread, const char *name)
 {
@@ -20,17 +20,17 @@ int pthread_setname_np(unsigned long thread, const char *name)
 }
 """
 
-# MediaPipe's source file that complains; what it says are two lines, the worker logs the first.
+# The MediaPipe source file that complains, in two lines of which the worker logs the first.
 THREAD_NAME_ERROR = "threadpool_pthread_impl.cc"
 
 
 def compile_shim(folder: Path) -> Path:
-    """The shim, as the image's Dockerfile compiles it."""
+    """Compile the shim as the image's Dockerfile does."""
     return _compile(SHIM_SOURCE, folder / "libpthread_shim.so")
 
 
 def compile_refusal(folder: Path) -> Path:
-    """A library that answers every attempt to name a thread with EPERM."""
+    """Compile a library that answers every attempt to name a thread with EPERM."""
     source = folder / "refusal.c"
     source.write_text(REFUSAL_SOURCE, encoding="utf-8")
     return _compile(source, folder / "librefusal.so")

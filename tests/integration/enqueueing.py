@@ -1,4 +1,4 @@
-"""What the tests of `landmarks enqueue` share: the command, and what it has put into the queue."""
+"""Shared by the tests of `landmarks enqueue`: running the command and reading the queue."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,22 +23,22 @@ def run(
 
 
 def bodies(cloud: Cloud) -> list[str]:
-    """Take all messages out of the queue."""
+    """Remove all messages from the queue and return their bodies."""
     return list(_drain(cloud.clients["sqs"], cloud.stack.queue_url))
 
 
 def jobs(cloud: Cloud) -> list[dict[str, Any]]:
-    """Take all messages out of the queue, as JSON, sorted by key."""
+    """Remove all messages from the queue and return them as JSON, sorted by key."""
     return sorted(map(json.loads, bodies(cloud)), key=lambda job: str(job["key"]))
 
 
 def keys(cloud: Cloud) -> list[str]:
-    """Take all messages out of the queue; their keys, sorted."""
+    """Remove all messages from the queue and return their keys, sorted."""
     return [job["key"] for job in jobs(cloud)]
 
 
 def attribute(cloud: Cloud, name: str) -> int:
-    """A number that SQS tells about the queue."""
+    """Return a numeric attribute of the queue."""
     answer: Mapping[str, Any] = cloud.clients["sqs"].get_queue_attributes(
         QueueUrl=cloud.stack.queue_url, AttributeNames=[name]
     )

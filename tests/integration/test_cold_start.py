@@ -1,4 +1,4 @@
-"""The cold start, in a process of its own: what starts, in which order, or why nothing does."""
+"""The cold start, in its own process: what starts, in which order, and what stops it."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from tests.fakes import Cloud, person
 
 ROOT = Path(__file__).parents[2]
 
-# Imports the function as Lambda does and asks it; the answer is the last line.
+# Imports and calls the function as Lambda does. The answer is the last line.
 ASK = """
 import json
 from worker.lambda_function import lambda_handler
@@ -25,7 +25,7 @@ class Context:
 print(json.dumps(lambda_handler({"key": "photo.jpg"}, Context())))
 """
 
-# Notes what had been imported whenever a process was started.
+# Records which modules were imported each time a process starts.
 WATCH = """
 import sys
 
@@ -44,7 +44,7 @@ print(started, sorted(slow & set(sys.modules)), "mediapipe" in sys.modules, "cv2
 
 
 def run(program: str, cloud: Cloud, **changes: str) -> subprocess.CompletedProcess[str]:
-    """A program in the environment of a Lambda function on the test's stack."""
+    """Run a program in the environment of a Lambda function on the test's stack."""
     environment = {
         **os.environ,
         **cloud.stack.environment,
@@ -64,14 +64,14 @@ def run(program: str, cloud: Cloud, **changes: str) -> subprocess.CompletedProce
 
 
 def complaint(cloud: Cloud, **changes: str) -> str:
-    """The last line of a failed import."""
+    """Return the last line of a failed import."""
     ended = run("import worker.lambda_function", cloud, **changes)
     assert (ended.returncode, ended.stdout) == (1, "")
     return ended.stderr.splitlines()[-1]
 
 
 def test_function_comes_up_and_answers(cloud: Cloud) -> None:
-    """Only the environment configures it, and everything it prints is JSON."""
+    """Environment variables are enough, and everything printed is JSON."""
     cloud.put("photo.jpg", person())
 
     ended = run(ASK, cloud)
@@ -91,7 +91,7 @@ def test_function_comes_up_and_answers(cloud: Cloud) -> None:
 
 
 def test_detectors_start_before_anything_slow_is_imported(cloud: Cloud) -> None:
-    """They warm up while this process imports the AWS side, and never MediaPipe or OpenCV."""
+    """Detectors warm up during the other imports; MediaPipe and OpenCV are never imported."""
     ended = run(WATCH, cloud, DETECTORS="2")
 
     assert ended.stderr == ""
@@ -100,7 +100,7 @@ def test_detectors_start_before_anything_slow_is_imported(cloud: Cloud) -> None:
 
 
 def test_a_detectors_process_imports_nothing_of_aws(cloud: Cloud) -> None:
-    """It would cost each of them memory and time."""
+    """AWS's modules would cost each detector memory and time."""
     program = "import sys, worker.detector.child; print({'boto3', 'botocore'} & {*sys.modules})"
 
     ended = run(program, cloud)
@@ -128,12 +128,12 @@ def test_a_detectors_process_imports_nothing_of_aws(cloud: Cloud) -> None:
 def test_wrong_settings_stop_it_with_one_message(
     changes: dict[str, str], message: str, cloud: Cloud
 ) -> None:
-    """The variable, its value and what is allowed."""
+    """The message has the variable, its value and what is allowed."""
     assert complaint(cloud, **changes) == f"landmarks.errors.SettingsError: {message}"
 
 
 def test_missing_model_stops_it_with_what_to_do(cloud: Cloud, tmp_path: Path) -> None:
-    """Nothing is downloaded at run time, so the start is where it is reported."""
+    """A missing model is reported on start, because nothing is downloaded later."""
     hollow: Any = tmp_path / "mediapipe" / "__init__.py"
     hollow.parent.mkdir()
     hollow.touch()

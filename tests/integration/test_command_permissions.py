@@ -1,8 +1,7 @@
-"""The permissions of each command: its calls, operations.md and the stack's policies agree.
+"""The calls of each command agree with its permissions in operations.md and the policies.
 
-These tests look at calls instead of results: AWS allows or refuses calls, and the embedded
-services refuse none. `tests/permissions.py` adds what they can't show: what SQS's move task does
-by itself, and what S3 asks of KMS.
+These tests check calls instead of results, because the embedded services don't check permissions.
+`tests/permissions.py` adds what calls don't show: SQS's move task, and S3's use of KMS.
 """
 
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from worker.result import Detection
 PAGE: Final = ROOT / "docs" / "operations.md"
 BUCKET: Final = "s3://BUCKET"  # the stack's
 
-# Each row of the page's table, and command lines that together make all of its calls.
+# Each row of the page's table, with command lines that together make all of its calls.
 RUNS: Final = {
     "enqueue": [f"enqueue {BUCKET}/photos", f"enqueue {BUCKET}/photos/a.jpg"],
     "enqueue --inventory": [f"enqueue {BUCKET}/inventory/manifest.json --inventory"],
@@ -47,13 +46,13 @@ RUNS: Final = {
     "export": ["export -o all.jsonl"],
     "overlay": ["overlay photos/a.jpg -o a.png", "overlay photos/b.jpg -o b.png"],
 }
-# Exit statuses of those that fail here: there is no move task, and there is no result.
+# Exit statuses of commands that fail here, without a move task or a result.
 REFUSED: Final = {"dead-letters redrive": 1, "get photos%2Fa.jpg --bucket elsewhere": 1}
 
 # Commands that call no AWS.
 AT_HOME: Final = {"demo", "detect", "local", "completion"}
 
-# Left to the owner of the bucket: the stack can't know who uploads.
+# Granted by the bucket's owner, because the stack can't know who uploads.
 NOT_GRANTED: Final = {Permission("s3:PutObject", "bucket")}
 
 PLACES: Final = {
@@ -70,7 +69,7 @@ PLACES: Final = {
 
 @pytest.fixture
 def filled(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """Photographs with and without versions, results, dead letters, an inventory, a folder."""
+    """Photographs with and without versions, results, dead letters, an inventory and a folder."""
     monkeypatch.chdir(tmp_path)
     detection = Detection(seen_person().landmarks, 512, 512, "jpeg")
     for key in ("photos/a.jpg", "photos/b.jpg"):
@@ -95,7 +94,7 @@ def run(cloud: Cloud, line: str, *, text: str | None = None) -> None:
 
 
 def commands(group: click.Group, before: str = "") -> Iterator[str]:
-    """Every command, by its full name."""
+    """Return the full names of all commands."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -106,7 +105,7 @@ def commands(group: click.Group, before: str = "") -> Iterator[str]:
 
 
 def policy(name: str, *, with_key: bool = True) -> set[Permission]:
-    """What a policy of the stack grants, in the page's words."""
+    """Return what a policy of the stack grants, in the page's words."""
     key = {"ExistingImageBucketKeyArn": KEY_ARN} if with_key else {}
     stack = render(ExistingImageBucket="camera-roll", **key)
     pairs = granted(stack.properties(name)["PolicyDocument"])
@@ -115,7 +114,7 @@ def policy(name: str, *, with_key: bool = True) -> set[Permission]:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_command_needs_what_the_page_says(filled: Cloud, name: str) -> None:
-    """Its calls need exactly what its row lists."""
+    """A command's calls need exactly the permissions in its row."""
     with recorded(filled.stack) as needed:
         for line in RUNS[name]:
             run(filled, line)
@@ -124,7 +123,7 @@ def test_a_command_needs_what_the_page_says(filled: Cloud, name: str) -> None:
 
 
 def test_the_page_has_every_command() -> None:
-    """Every command has a row, and every row is run above."""
+    """Every command has a row, and every row is tested above."""
     rows = said(PAGE).keys()
 
     assert rows == RUNS.keys()
@@ -133,7 +132,7 @@ def test_the_page_has_every_command() -> None:
 
 
 def test_operator_policy_grants_what_commands_need_and_nothing_else() -> None:
-    """It covers every row of the page's table, except uploads."""
+    """It covers all rows of the page's table, except uploads."""
     rows = said(PAGE)
     needed = set().union(*rows.values())
 
@@ -144,7 +143,7 @@ def test_operator_policy_grants_what_commands_need_and_nothing_else() -> None:
 
 
 def test_a_producer_may_enqueue_what_it_names(filled: Cloud) -> None:
-    """Keys on standard input need exactly ProducerPolicy."""
+    """Enqueueing keys from standard input needs exactly ProducerPolicy."""
     with recorded(filled.stack) as needed:
         run(filled, "enqueue -", text="photos/a.jpg\n")
 
@@ -152,7 +151,7 @@ def test_a_producer_may_enqueue_what_it_names(filled: Cloud) -> None:
 
 
 def test_a_reader_may_get_a_result(filled: Cloud) -> None:
-    """One result, and drawing it on a copy of the photograph, need exactly ReaderPolicy."""
+    """Getting a result, and drawing it on a local file, needs exactly ReaderPolicy."""
     (Path.cwd() / "copy.jpg").write_bytes(person())
     with recorded(filled.stack) as needed:
         run(filled, "get photos/a.jpg")

@@ -1,4 +1,4 @@
-"""A running detector process, seen from outside, and its system call filter, tried from inside."""
+"""A running detector process as seen from outside, and its system call filter from inside."""
 
 import json
 import os
@@ -36,30 +36,30 @@ def child() -> Iterator[Path]:
 
 
 def status_of(process: Path) -> dict[str, str]:
-    """What the kernel tells about a process or thread."""
+    """Return what the kernel says about a process or thread."""
     lines = (process / "status").read_text(encoding="ascii").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def process(script: str) -> subprocess.CompletedProcess[str]:
-    """Run Python code in a process of its own."""
+    """Run Python code in a new process."""
     return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, check=False, text=True, timeout=60
     )
 
 
 def run(script: str) -> str:
-    """Run Python code in a process of its own and return what it prints."""
+    """Run Python code in a new process and return its output."""
     done = process(script)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 class TestProcess:
-    """What a running detector process has, and what it lacks."""
+    """What a running detector process has and lacks."""
 
     def test_the_environment_holds_no_secrets(self, child: Path) -> None:
-        """Only harmless variables of the parent's environment reach the child."""
+        """The child inherits only harmless environment variables."""
         names = {
             entry.partition(b"=")[0].decode()
             for entry in (child / "environ").read_bytes().split(b"\0")
@@ -83,7 +83,7 @@ class TestProcess:
         }
 
     def test_limits_are_set(self, child: Path) -> None:
-        """Memory is bounded; files and core dumps are forbidden."""
+        """Memory is limited; files and core dumps are forbidden."""
         lines = (child / "limits").read_text(encoding="ascii").splitlines()[1:]
         limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
 
@@ -92,27 +92,27 @@ class TestProcess:
         assert limits["Max file size"] == ["0", "0"]
 
     def test_new_privileges_are_refused(self, child: Path) -> None:
-        """No program that it might start could gain privileges."""
+        """Programs started by the child can't gain privileges."""
         assert status_of(child)["NoNewPrivs"] == "1"
 
     def test_system_calls_are_filtered_in_every_thread(self, child: Path) -> None:
-        """The filter also holds for MediaPipe's threads, which were started before it."""
+        """The filter also applies to MediaPipe's threads, which started before it."""
         threads = list((child / "task").iterdir())
 
         assert len(threads) > 1
         assert {status_of(thread)["Seccomp"] for thread in threads} == {"2"}
 
     def test_the_working_directory_takes_no_files(self, child: Path) -> None:
-        """Not even root can create a file where it works."""
+        """Not even root can create a file in the working directory."""
         folder = (child / "cwd").readlink()
 
         with pytest.raises(OSError, match="file"):
             (folder / "loot").write_bytes(b"")
 
 
-# A second filter stops every system call that has a certain sixth argument: the kernel doesn't run
-# it, and it fails with ENOSYS. Of two filters' answers EPERM wins over this one, and this one over
-# "allow". So the verdict on any system call can be asked for without its effects.
+# A second filter makes all system calls with a certain sixth argument fail with ENOSYS instead of
+# running them. Of two filters' answers, EPERM wins over this one, and this one over "allow". This
+# shows the first filter's verdict on any system call without its effects.
 VERDICTS = """
 import ctypes, json, os, sys
 from worker.detector import confinement as c
@@ -137,10 +137,10 @@ def verdict(number, *arguments):
 
 
 def verdicts(calls: list[tuple[int, ...]]) -> list[int]:
-    """The filter's answers: EPERM for what it refuses, ENOSYS for what it lets through.
+    """Return the filter's answers: EPERM for forbidden calls, ENOSYS for allowed ones.
 
     Args:
-        calls: a system call's number and up to five arguments, each.
+        calls: the number of a system call and up to five arguments, for each call.
     """
     answers: list[int] = json.loads(
         run(f"{VERDICTS}\nprint(json.dumps([verdict(*call) for call in {calls!r}]))")
@@ -148,22 +148,22 @@ def verdicts(calls: list[tuple[int, ...]]) -> list[int]:
     return answers
 
 
-ALL_BITS = (2**64 - 1,) * 5  # arguments that no check lets pass
+ALL_BITS = (2**64 - 1,) * 5  # arguments that fail all checks
 THREAD = 0x3D0F00  # the flags of pthread_create
 READ_WRITE, EXECUTE = 3, 4
 PRIVATE, ANONYMOUS = 2, 0x20
 FORK = 17  # SIGCHLD
 
-# What the kernel's own trampolines for probes call, which is let past every filter (seen on Linux
-# 6.18). Called from anywhere else, it kills the caller, or fails.
+# System calls of the kernel's trampolines for probes, which bypass all filters (seen on Linux 6.18).
+# Called from anywhere else, they kill the caller or fail.
 UPROBES = {335, 336}
 
 
 class TestFilter:
-    """Every system call, with the filter that a detector has."""
+    """The detector's filter, tried with all system calls."""
 
     def test_only_what_is_listed_gets_through(self) -> None:
-        """Of all numbers, those that don't exist included, exactly the listed ones are allowed."""
+        """Of all numbers, including unused ones, exactly the listed ones are allowed."""
         numbers = set(range(501)) - UPROBES
         tried = [*numbers, *(0x40000000 + number for number in numbers), 2**31, 2**32 - 1]
         allowed = {NUMBERS[name] for name in (*confinement._SEEN, *confinement._UNSEEN)}
@@ -176,13 +176,13 @@ class TestFilter:
 
     @pytest.mark.parametrize("number", UPROBES)
     def test_what_no_filter_stops_is_of_no_use(self, number: int) -> None:
-        """These two belong to the kernel; code that calls them gets nothing."""
+        """The two calls that bypass filters give the caller nothing."""
         done = process(f"{VERDICTS}\nprint(verdict({number}))")
 
         assert done.returncode == -signal.SIGILL or int(done.stdout) in {EPERM, ENXIO}
 
     def test_clone3_does_not_exist(self) -> None:
-        """It is answered by the filter, not by the kernel, which would complain of its argument."""
+        """The filter answers it; the kernel would reject its argument."""
         script = f"{VERDICTS}\nprint(libc.syscall({NUMBERS['clone3']}, 0, 0), ctypes.get_errno())"
 
         assert run(script) == f"-1 {ENOSYS}\n"
@@ -197,31 +197,31 @@ class TestFilter:
             ("mprotect", (0, 4096, READ_WRITE | EXECUTE), EPERM),
             ("clone", (THREAD,), ENOSYS),
             ("clone", (FORK,), EPERM),
-            ("clone", (THREAD | 0x00020000,), EPERM),  # a namespace of its own for mounts
+            ("clone", (THREAD | 0x00020000,), EPERM),  # a new mount namespace
             ("tgkill", (1, 1, 0), EPERM),
         ],
     )
     def test_arguments_are_checked(
         self, name: str, arguments: tuple[int, ...], answer: int
     ) -> None:
-        """Memory holds no files and no new code, processes are only split into threads."""
+        """No mapped files, no new executable memory, and clone only creates threads."""
         assert verdicts([(NUMBERS[name], *arguments)]) == [answer]
 
     def test_a_process_may_signal_itself(self) -> None:
-        """As abort() does."""
+        """A process may signal itself, as abort() does."""
         script = f"{VERDICTS}\nprint(verdict({NUMBERS['tgkill']}, os.getpid(), os.getpid(), 6))"
 
         assert run(script) == f"{ENOSYS}\n"
 
     def test_an_unknown_processor_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The detector logs it, and goes on with the other limits."""
+        """An unknown processor raises an error, which the detector logs."""
         monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="m68k"))
 
         with pytest.raises(OSError, match="m68k"):
             confinement.refuse_system_calls()
 
     def test_numbers_of_another_architecture_are_refused(self) -> None:
-        """32-bit system calls have other numbers: 20, writev on x86-64, would be getpid."""
+        """32-bit system calls are forbidden: their numbers differ, 20 is getpid, not writev."""
         script = """
 import ctypes, mmap
 from worker.detector.confinement import limit_resources, refuse_system_calls
@@ -234,11 +234,11 @@ print(getpid())
 """
         done = process(script)
 
-        no_such_calls = done.returncode == -signal.SIGSEGV  # a kernel without them
+        no_such_calls = done.returncode == -signal.SIGSEGV  # the kernel has no 32-bit calls
         assert no_such_calls or done.stdout == f"{-EPERM}\n"
 
 
-# What an attacker's code could try. `FOLDER` contains `FILE` and an empty folder.
+# Attacks to try. `FOLDER` contains `FILE` and an empty folder.
 ATTEMPTS = {
     "read a file": "open(FILE)",
     "write a file": "open(os.devnull, 'w')",
@@ -263,7 +263,7 @@ ATTEMPTS = {
 
 
 def attempt(code: str, folder: Path, *, confined: bool) -> str:
-    """Run an attacker's code behind the filter, or without one, and tell what came of it."""
+    """Run an attack with or without the filter, and return its outcome."""
     (folder / "file").write_text("content")
     (folder / "empty").mkdir(exist_ok=True)
     return run(
@@ -293,7 +293,7 @@ os._exit(0)
 
 
 class TestAttempts:
-    """What an image could try once it has taken over a detector."""
+    """What an image could try after taking over a detector."""
 
     @pytest.mark.parametrize("code", ATTEMPTS.values(), ids=ATTEMPTS.keys())
     def test_behind_the_filter_nothing_succeeds(self, code: str, tmp_path: Path) -> None:
@@ -306,11 +306,11 @@ class TestAttempts:
         "name", ["truncate", "rmdir", "mknod", "fchmodat", "tgkill the parent"]
     )
     def test_without_the_filter_they_succeed(self, name: str, tmp_path: Path) -> None:
-        """So it is the filter that refuses them."""
+        """Without the filter, the same attacks succeed."""
         assert attempt(ATTEMPTS[name], tmp_path, confined=False) == "done"
 
     def test_threads_and_memory_are_still_available(self) -> None:
-        """What MediaPipe needs goes on behind the filter."""
+        """What MediaPipe needs still works with the filter."""
         script = """
 import os, threading
 from worker.detector.confinement import limit_resources, refuse_system_calls
@@ -324,7 +324,7 @@ thread.join()
 
 
 def test_the_worker_is_hidden_from_its_children() -> None:
-    """A process of the same user, without root's powers, can't read the parent's environment."""
+    """Without root, a process of the same user can't read the parent's environment."""
     script = """
 import ctypes, os, subprocess
 from worker.detector.confinement import hide_from_children

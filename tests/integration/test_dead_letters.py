@@ -1,4 +1,4 @@
-"""Dead letters: what the worker sends along, and when it can't."""
+"""Dead letters that the worker sends, and what happens if it can't."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from tests.fakes import Cloud, Context, closed_port, deliver, metrics, nobody
 from worker.handler import Handler
 from worker.queue import DeadLetterQueue, ReceivedMessage
 
-# The producer's attributes as Lambda's event has them, and as SQS takes them.
+# The producer's attributes in Lambda's event, and in SQS's API.
 BINARY = {"dataType": "Binary.png", "binaryValue": "iVBORw==", "stringListValues": []}
 NUMBER = {"dataType": "Number.float", "stringValue": "0.5", "binaryListValues": []}
 TEXT = {"dataType": "String", "stringValue": "naïve\n"}
@@ -29,7 +29,7 @@ def give_up(handler: Handler, attributes: Mapping[str, Mapping[str, Any]]) -> No
 
 
 def letter_attributes(cloud: Cloud) -> dict[str, Any]:
-    """The message attributes of the only dead letter."""
+    """Return the message attributes of the only dead letter."""
     (letter,) = cloud.dead_letters()
     attributes: dict[str, Any] = letter["MessageAttributes"]
     return attributes
@@ -73,7 +73,7 @@ def test_unreadable_message_is_retried_if_the_dead_letter_cannot_be_sent(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Only that message is reported as failed, and it is logged and counted."""
+    """Only that message is reported as failed; it is logged and counted."""
     urls = {"none set": "", "no such queue": f"{cloud.stack.dead_letter_queue_url}-gone"}
     url = urls.get(trouble, cloud.stack.dead_letter_queue_url)
     cloud.put("nobody.png", nobody())
@@ -94,7 +94,7 @@ def test_unreadable_message_is_retried_if_the_dead_letter_cannot_be_sent(
 
 
 def test_producers_attributes_go_along(cloud: Cloud, handler: Handler) -> None:
-    """With their types, custom suffixes included, and to the last byte."""
+    """The producer's attributes are kept, with their exact types and values."""
     give_up(handler, {"thumbnail": BINARY, "score": NUMBER, "note": TEXT})
 
     attributes = letter_attributes(cloud)
@@ -105,7 +105,7 @@ def test_producers_attributes_go_along(cloud: Cloud, handler: Handler) -> None:
 
 
 def test_attributes_that_do_not_fit_are_named(cloud: Cloud, handler: Handler) -> None:
-    """SQS takes ten, and four of them are the reason; a producer's own may not replace those."""
+    """SQS allows ten attributes; the four reasons win, and lost ones are listed."""
     own = {f"attribute-{number}": TEXT for number in range(8)}
     give_up(handler, {"error_code": TEXT, **own})
 
@@ -118,7 +118,7 @@ def test_attributes_that_do_not_fit_are_named(cloud: Cloud, handler: Handler) ->
 
 
 def test_message_too_large_with_its_attributes_goes_without_them() -> None:
-    """The reason matters more, and says what is missing."""
+    """Without room for the attributes, the reason is sent and says what is missing."""
     sqs = boto3.client("sqs", region_name="us-east-1")
     message = ReceivedMessage("id-1", "receipt", "?", attempts=2, attributes={"note": TEXT})
     reason = {

@@ -1,4 +1,4 @@
-"""Dead letters listed, shown, sent back and deleted."""
+"""`landmarks dead-letters`: list, show, redrive and drop."""
 
 import json
 import signal
@@ -34,7 +34,7 @@ PRODUCERS_ATTRIBUTES: dict[str, Any] = {
 
 @pytest.fixture
 def filled(cloud: Cloud, services: dict[str, Any]) -> Cloud:
-    """Eleven dead letters of the worker with two codes, and one that SQS might have moved."""
+    """Eleven dead letters from the worker with two codes, and one moved by SQS."""
     queue = DeadLetterQueue(services["sqs"], cloud.stack.dead_letter_queue_url)
     for number in range(11):
         error = MessageError("no key") if number < 4 else ObjectNotFoundError("no \x1b[31mobject")
@@ -45,7 +45,7 @@ def filled(cloud: Cloud, services: dict[str, Any]) -> Cloud:
 
 
 def move_by_sqs(cloud: Cloud, body: str, trace: str = "Root=1-2-3") -> None:
-    """Put a message into the dead-letter queue as SQS does: as it is."""
+    """Put an unchanged message into the dead-letter queue, as SQS does."""
     boto3.client("sqs").send_message(
         QueueUrl=cloud.stack.dead_letter_queue_url,
         MessageBody=body,
@@ -63,19 +63,19 @@ def run(cloud: Cloud, *arguments: str, answer: str | None = None) -> Result:
 
 
 def letters(cloud: Cloud) -> list[dict[str, Any]]:
-    """The list's JSON."""
+    """Return the list's JSON."""
     result = run(cloud, "list", "--json")
     assert result.exit_code == 0
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def codes(cloud: Cloud) -> Counter[str | None]:
-    """How many dead letters there are of each code."""
+    """Return the number of dead letters by code."""
     return Counter(letter["error_code"] for letter in letters(cloud))
 
 
 def queued_messages(cloud: Cloud) -> dict[str, Any]:
-    """The job queue's messages by body."""
+    """Return the job queue's messages by body."""
     found: dict[str, Any] = {}
     sqs = boto3.client("sqs")
     while messages := sqs.receive_message(
@@ -89,7 +89,7 @@ def queued_messages(cloud: Cloud) -> dict[str, Any]:
 
 
 def test_list_prints_what_the_worker_gave_up(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """Each dead letter is printed once, with code, tries, reason and body; nothing is obeyed."""
+    """Each dead letter is printed once, without control characters."""
     bodies = [f'{{"photo": "\\u001b[31m{number}.jpg"}}' for number in range(12)]
     assert deliver(make_handler(), *bodies[:6]) == []
     assert deliver(make_handler(), *bodies[6:], receive_count=3) == []
@@ -111,7 +111,7 @@ def test_list_ends_with_a_summary_by_code(filled: Cloud) -> None:
 
 
 def test_list_stops_at_its_limit(filled: Cloud) -> None:
-    """No more are printed than asked for, and the summary says that there may be more."""
+    """At the limit, the summary says that there may be more."""
     result = run(filled, "list", "--limit", "4")
 
     assert result.stdout.count("after 3 tries") == 4
@@ -119,7 +119,7 @@ def test_list_stops_at_its_limit(filled: Cloud) -> None:
 
 
 def test_list_as_json_is_an_object_a_line(filled: Cloud) -> None:
-    """SQS gives no reason for what it moved: null, whatever attributes the producer has."""
+    """Messages moved by SQS have null reasons, whatever their attributes."""
     by_body = {letter["body"]: letter for letter in letters(filled)}
 
     assert len(by_body) == 12
@@ -132,7 +132,7 @@ def test_list_as_json_is_an_object_a_line(filled: Cloud) -> None:
 
 
 def test_what_was_listed_is_there_for_the_next_reader(filled: Cloud) -> None:
-    """A list hides nothing once it has ended, wherever it ended."""
+    """A list hides nothing after it ends, even if it ended early."""
     assert run(filled, "list", "--limit", "5").exit_code == 0
     assert run(filled, "list").exit_code == 0
 
@@ -141,14 +141,14 @@ def test_what_was_listed_is_there_for_the_next_reader(filled: Cloud) -> None:
 
 
 def test_dead_letters_can_be_read_without_a_terminal(filled: Cloud) -> None:
-    """A program gets them as data, and leaves them where they are."""
+    """Programs get dead letters as data, and leave them in the queue."""
     sqs, url = boto3.client("sqs"), filled.stack.dead_letter_queue_url
 
     assert [len(list(read_dead_letters(sqs, url))) for _ in range(2)] == [12, 12]
 
 
 def test_show_prints_one_dead_letter_in_full(filled: Cloud) -> None:
-    """Reason, tries, time, and the body as JSON for people."""
+    """Reason, tries, time and indented JSON body are shown."""
     result = run(filled, "show", "id-5")
 
     assert result.exit_code == 0
@@ -159,7 +159,7 @@ def test_show_prints_one_dead_letter_in_full(filled: Cloud) -> None:
 
 
 def test_show_prints_attributes_and_a_body_that_is_not_json(filled: Cloud) -> None:
-    """The producer's attributes are shown, bytes as base64; the body as it is."""
+    """Attributes are shown, bytes in base64, and the body unchanged."""
     (moved,) = [letter for letter in letters(filled) if letter["body"] == "moved"]
 
     lines = run(filled, "show", moved["letter_id"]).stdout.splitlines()
@@ -170,7 +170,7 @@ def test_show_prints_attributes_and_a_body_that_is_not_json(filled: Cloud) -> No
 
 
 def test_show_says_what_is_not_there(filled: Cloud) -> None:
-    """An id that no dead letter has is an error."""
+    """An unknown id is an error."""
     result = run(filled, "show", "id-99")
 
     assert result.exit_code == 1
@@ -178,7 +178,7 @@ def test_show_says_what_is_not_there(filled: Cloud) -> None:
 
 
 def test_redrive_sends_back_what_is_chosen(filled: Cloud) -> None:
-    """Those with the ids or the code are in the queue, the others where they were."""
+    """Only dead letters with the ids or the code are sent back."""
     result = run(filled, "redrive", "id-1", "id-7")
 
     assert (result.exit_code, result.stderr) == (0, "2 sent back to the queue\n")
@@ -188,7 +188,7 @@ def test_redrive_sends_back_what_is_chosen(filled: Cloud) -> None:
 
 
 def test_redrive_restores_what_the_producer_sent(filled: Cloud) -> None:
-    """Attributes of every type and the trace are the producer's again; the reasons are gone."""
+    """Attributes of all types and the trace header are restored; reasons are removed."""
     assert run(filled, "redrive", "--one-by-one").stderr == "12 sent back to the queue\n"
 
     messages = queued_messages(filled)
@@ -202,7 +202,7 @@ def test_redrive_restores_what_the_producer_sent(filled: Cloud) -> None:
 def test_redrive_takes_the_reasons_off_a_message_with_attributes(
     cloud: Cloud, services: dict[str, Any]
 ) -> None:
-    """The worker's four attributes go; the producer's that were beside them stay."""
+    """The worker's four attributes are removed, and the producer's kept."""
     producers = {name: PRODUCERS_ATTRIBUTES[name] for name in ("trace", "priority", "signature")}
     reasons = {
         "error_code": {"DataType": "String", "StringValue": "INVALID_MESSAGE"},
@@ -222,7 +222,7 @@ def test_redrive_takes_the_reasons_off_a_message_with_attributes(
 
 
 def test_redrive_names_what_it_did_not_find(filled: Cloud) -> None:
-    """What is there is sent back, and what is not is an error."""
+    """Ids that were found are sent back; the others are an error."""
     result = run(filled, "redrive", "id-1", "id-99")
 
     assert result.exit_code == 1
@@ -231,7 +231,7 @@ def test_redrive_names_what_it_did_not_find(filled: Cloud) -> None:
 
 
 def test_what_cannot_be_sent_stays(filled: Cloud) -> None:
-    """Nothing is deleted before the queue has it, and what is left can be read at once."""
+    """Nothing is deleted before it is sent, and the rest is visible immediately."""
     url = f"{filled.stack.queue_url}-gone"
 
     result = run(filled, "redrive", "--one-by-one", "--queue-url", url)
@@ -244,7 +244,7 @@ def test_what_cannot_be_sent_stays(filled: Cloud) -> None:
 def test_redrive_leaves_what_is_given_up_again(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A message that the worker gives up at once does not go in circles."""
+    """A message that fails again immediately does not go in circles."""
     put = DeadLetterQueue(boto3.client("sqs"), cloud.stack.dead_letter_queue_url).put
     put(ReceivedMessage("first", "receipt", "?", attempts=1), MessageError("no key"), LATER)
     delete = DeadLetterReader.delete
@@ -264,7 +264,7 @@ def test_redrive_leaves_what_is_given_up_again(
 
 
 def test_redrive_uses_the_move_task_of_sqs() -> None:
-    """SQS is told both queues: it knows no source of the copies that the worker sent."""
+    """SQS gets both queues, because it doesn't know the source of copies."""
     sqs = boto3.client("sqs", region_name="us-east-1")
     arns = {name: f"arn:aws:sqs:us-east-1:111122223333:{name}" for name in ("dead", "live")}
     with Stubber(sqs) as stub:
@@ -284,7 +284,7 @@ def test_redrive_uses_the_move_task_of_sqs() -> None:
 
 
 def test_without_a_move_task_there_is_another_way(filled: Cloud) -> None:
-    """The error of a stand-in that has none names the option, in one line."""
+    """If the SQS has no move task, the error suggests the option to use instead."""
     result = run(filled, "redrive")
 
     assert result.exit_code == 1
@@ -293,7 +293,7 @@ def test_without_a_move_task_there_is_another_way(filled: Cloud) -> None:
 
 
 def test_drop_deletes_after_a_yes(filled: Cloud) -> None:
-    """Asked and answered, the chosen ones are gone."""
+    """After a yes, the selected dead letters are deleted."""
     result = run(filled, "drop", "--code", "INVALID_MESSAGE", answer="y\n")
 
     assert result.exit_code == 0
@@ -303,7 +303,7 @@ def test_drop_deletes_after_a_yes(filled: Cloud) -> None:
 
 @pytest.mark.parametrize("answer", ["n\n", ""])
 def test_drop_deletes_nothing_without_a_yes(filled: Cloud, answer: str) -> None:
-    """A no or no answer: nothing is deleted, and the exit status says so."""
+    """After a no or no answer, nothing is deleted and the command fails."""
     result = run(filled, "drop", "--all", answer=answer)
 
     assert result.exit_code == 1
@@ -311,7 +311,7 @@ def test_drop_deletes_nothing_without_a_yes(filled: Cloud, answer: str) -> None:
 
 
 def test_drop_all_without_asking(filled: Cloud) -> None:
-    """With --yes there is no question, and nothing is left."""
+    """With --yes, there is no question and everything is deleted."""
     result = run(filled, "drop", "--all", "--yes")
 
     assert (result.exit_code, result.stderr) == (0, "12 deleted\n")
@@ -322,7 +322,7 @@ def test_drop_all_without_asking(filled: Cloud) -> None:
 def test_interrupted_it_hides_nothing(
     filled: Cloud, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
 ) -> None:
-    """Ctrl-C or SIGTERM: the exit status is a shell's, and what is left can be read at once."""
+    """After Ctrl-C or SIGTERM, everything left is visible immediately."""
     monkeypatch.setattr(DeadLetterReader, "delete", lambda *_: signal.raise_signal(number))
 
     result = run(filled, "drop", "--all", "--yes")
@@ -341,5 +341,5 @@ def test_interrupted_it_hides_nothing(
     ],
 )
 def test_an_unclear_choice_is_wrong_usage(cloud: Cloud, arguments: tuple[str, ...]) -> None:
-    """What would be guessing is refused, with exit status 2."""
+    """Contradicting or missing selections exit with status 2."""
     assert run(cloud, *arguments).exit_code == 2

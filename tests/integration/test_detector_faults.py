@@ -1,7 +1,7 @@
-"""A detector process that fails costs its own image at most, and nothing waits for ever.
+"""A failing detector process costs at most its own image, and nothing waits forever.
 
-The processes are real. Where a test needs one in the middle of an image, its decoder is made to
-stop there; where a process has to lie, a script takes its place.
+The processes are real. To catch one in the middle of an image, tests make its decoder stop there;
+to test invalid answers, a script replaces the process.
 """
 
 import logging
@@ -48,9 +48,9 @@ ROOT = Path(__file__).parents[2]
 MEMORY_BYTES = 1536 << 20
 PATIENCE_SECONDS = 60.0
 
-# `sitecustomize` is imported by every Python that finds one, so by detector processes, too. Each
-# byte in the FIFO beside it is a command: stop, or hang, in the middle of the next image. The FIFO
-# is opened now because a process that is ready may not open files.
+# All Pythons import `sitecustomize`, including detector processes. Each byte in the FIFO is a
+# command: stop, or hang, in the middle of the next image. The FIFO is opened now because a process
+# that is ready can't open files.
 BRAKE = """
 import os
 import select
@@ -84,17 +84,17 @@ decode.decode_image = decode_image
 
 
 def options(timeout_seconds: float = 60, memory_bytes: int = MEMORY_BYTES) -> ChildOptions:
-    """What a detector process has to know."""
+    """Return a detector process's options."""
     return ChildOptions(ModelOptions(model_complexity=1), 50_000_000, timeout_seconds, memory_bytes)
 
 
 def within(seconds: float = 2 * PATIENCE_SECONDS) -> float:
-    """A deadline."""
+    """Return a deadline."""
     return time.monotonic() + seconds
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition, and fail if it takes too long."""
+    """Wait for a condition, and fail after a while."""
     deadline = within(PATIENCE_SECONDS)
     while not condition():
         assert time.monotonic() < deadline, f"no {what}"
@@ -102,7 +102,7 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
 
 
 def state_of(pid: int) -> str:
-    """A process's state, as the kernel writes it: T for stopped, Z for a zombie, empty for none."""
+    """Return a process's state from /proc: T for stopped, Z for a zombie, empty for none."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):
@@ -124,13 +124,13 @@ def wait_for_the_end_of(pids: list[int]) -> None:
 
 
 def children() -> set[int]:
-    """The processes that this one has started and not waited for."""
+    """Return the child processes that have not been reaped."""
     tasks = Path("/proc/self/task").glob("*/children")
     return {int(pid) for task in tasks for pid in task.read_text(encoding="utf-8").split()}
 
 
 def open_pipes(pid: int | str) -> set[int]:
-    """The inodes of the pipes that a process holds open."""
+    """Return the inodes of a process's open pipes."""
     inodes = set()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):
@@ -141,7 +141,7 @@ def open_pipes(pid: int | str) -> set[int]:
 
 
 class Brake:
-    """Makes detector processes stop, or hang, in the middle of an image.
+    """Makes detector processes stop or hang in the middle of an image.
 
     Args:
         folder: on the processes' PYTHONPATH.
@@ -153,22 +153,22 @@ class Brake:
         self._commands = os.open(folder / "commands", os.O_RDWR | os.O_NONBLOCK)
 
     def stop(self, images: int = 1) -> None:
-        """Stop the processes that take the next images."""
+        """Make the processes that take the next images stop."""
         os.write(self._commands, b"S" * images)
 
     def hang(self) -> None:
-        """Make the process hang that takes the next image."""
+        """Make the process that takes the next image hang."""
         os.write(self._commands, b"H")
 
     @property
     def pending(self) -> bool:
-        """Whether a command waits for a process."""
+        """Whether a command has not been read yet."""
         poll = select.poll()
         poll.register(self._commands, select.POLLIN)
         return bool(poll.poll(0))
 
     def release(self) -> None:
-        """Withdraw pending commands."""
+        """Discard pending commands."""
         while self.pending:
             os.read(self._commands, 1)
 
@@ -186,7 +186,7 @@ class Bench:
     threads: ThreadPoolExecutor
 
     def start(self, content: bytes = PHOTO, deadline: float | None = None) -> Future[Detection]:
-        """Send an image and don't wait for the answer."""
+        """Send an image without waiting for the answer."""
         return self.threads.submit(self.pool.detect, content, deadline or within())
 
     def stopped(self, count: int = 1) -> list[int]:
@@ -201,18 +201,18 @@ class Bench:
     def kill(self, pid: int) -> None:
         """Kill a process and wait until it is dead."""
         os.kill(pid, signal.SIGKILL)
-        with suppress(ChildProcessError):  # the pool has waited for it already
+        with suppress(ChildProcessError):  # the pool has already reaped it
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
     def kill_stopped(self) -> int:
-        """Kill the process that stops, and wait for the one that replaces it."""
+        """Kill the process that stops, and wait for its replacement."""
         (victim,) = self.stopped()
         self.kill(victim)
         wait_until(lambda: victim not in self.pool.pids, "another process")
         return victim
 
     def works(self) -> bool:
-        """Whether every process can take an image."""
+        """Return whether all processes can take an image."""
         answers = [self.start() for _ in self.pool.pids]
         return all(answer.result().landmarks.person_found for answer in answers)
 
@@ -226,7 +226,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture(scope="module")
 def brake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brake]:
-    """A brake for every detector process started from now on."""
+    """A brake for all detector processes started from now on."""
     folder = tmp_path_factory.mktemp("brake")
     with pytest.MonkeyPatch.context() as patch, closing(Brake(folder)) as brake:
         patch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{folder}", prepend=os.pathsep)
@@ -244,7 +244,7 @@ def warm_bench(brake: Brake, threads: ThreadPoolExecutor) -> Iterator[Bench]:
 
 @pytest.fixture
 def bench(warm_bench: Bench) -> Iterator[Bench]:
-    """Two processes, which have to work again after the test."""
+    """Two processes, which must work again after the test."""
     yield warm_bench
     warm_bench.brake.release()
     for pid in warm_bench.pool.pids:
@@ -264,7 +264,7 @@ class TestKilled:
     """A process that is killed."""
 
     def test_during_an_image_it_is_replaced_and_the_image_tried_again(self, bench: Bench) -> None:
-        """The image succeeds in a fresh process; the other process is not affected."""
+        """The image succeeds in a new process; the other process is not affected."""
         bench.brake.stop()
         image = bench.start()
         (victim,) = bench.stopped()
@@ -279,7 +279,7 @@ class TestKilled:
         assert state_of(victim) == ""
 
     def test_twice_during_an_image_it_is_the_images_fault(self, bench: Bench) -> None:
-        """The image has used up its two tries."""
+        """After two tries, the image fails."""
         bench.brake.stop(images=2)
         image = bench.start()
         first, second = (bench.kill_stopped() for _ in range(2))
@@ -289,7 +289,7 @@ class TestKilled:
         assert [state_of(first), state_of(second)] == ["", ""]
 
     def test_while_idle_it_costs_no_image_a_try(self, bench: Bench) -> None:
-        """An image that finds a dead process still has both its tries."""
+        """An image that finds a dead process still gets two tries."""
         for pid in bench.pool.pids:
             bench.kill(pid)
         bench.brake.stop()
@@ -300,7 +300,7 @@ class TestKilled:
     def test_while_starting_it_costs_no_image_a_try(
         self, brake: Brake, threads: ThreadPoolExecutor
     ) -> None:
-        """A process that dies before it is ready costs no image a try."""
+        """A process that dies before it is ready doesn't count as a try."""
         with closing(DetectorPool(options(), 1)) as pool:
             bench = Bench(pool, brake, threads)
             bench.brake.stop()
@@ -315,7 +315,7 @@ class TestHanging:
     """A process that does not answer."""
 
     def test_twice_it_is_the_images_fault(self, impatient_bench: Bench) -> None:
-        """Both processes are killed after the timeout, and the next image is fine."""
+        """Both processes are killed after the timeout, and the next image succeeds."""
         bench = impatient_bench
         assert bench.works()
         before = bench.pool.pids
@@ -329,7 +329,7 @@ class TestHanging:
         assert bench.pool.restarts == 2
 
     def test_once_the_image_is_tried_again(self, impatient_bench: Bench) -> None:
-        """A process that hangs for its own reasons costs the image only time."""
+        """A process that hangs once only costs the image time."""
         bench = impatient_bench
         bench.brake.stop()
         assert bench.pool.detect(PHOTO, within()).landmarks.person_found
@@ -337,17 +337,17 @@ class TestHanging:
 
 
 class TestDeadline:
-    """An invocation whose time runs out, which is not the image's fault."""
+    """An invocation that runs out of time, which is not the image's fault."""
 
     def test_during_an_image_the_process_is_replaced(self, bench: Bench) -> None:
-        """The image may be tried again later; the busy process can't be used for others."""
+        """The image may be retried later; the busy process can't be used for others."""
         bench.brake.stop()
         with pytest.raises(DeadlineError, match="during detection"):
             bench.pool.detect(PHOTO, within(0.5))
         assert "T" not in {state_of(pid) for pid in bench.pool.pids}
 
     def test_during_the_start_the_process_goes_on_starting(self) -> None:
-        """A start is not abandoned because one image could not wait for it."""
+        """A start is not aborted because one image could not wait for it."""
         with closing(DetectorPool(options(), 1)) as pool:
             with pytest.raises(DeadlineError, match="not ready"):
                 pool.detect(PHOTO, within(0.01))
@@ -355,7 +355,7 @@ class TestDeadline:
             assert pool.restarts == 0
 
     def test_with_every_detector_busy_they_are_left_alone(self, bench: Bench) -> None:
-        """Each is in the middle of its own image, and finishes it."""
+        """Busy detectors finish their own images."""
         bench.brake.stop(images=2)
         images = [bench.start(), bench.start()]
         busy = bench.stopped(2)
@@ -368,15 +368,15 @@ class TestDeadline:
 
 
 class TestMemory:
-    """A process has a limit on its memory."""
+    """A process's memory limit."""
 
     def test_an_image_that_needs_too_much_costs_only_itself(self) -> None:
-        """It fails twice, with the reason, and the next image is fine."""
+        """It fails twice, with the reason, and the next image succeeds."""
         with closing(DetectorPool(options(), 1)) as pool:
             pool.detect(PHOTO, within())
             status = Path(f"/proc/{pool.pids[0]}/status").read_text(encoding="utf-8")
         peak_bytes = int(status.partition("VmPeak:")[2].split()[0]) << 10
-        # From start to start peaks differ by up to 115 MB, and the image takes 370 MB.
+        # Peaks vary by up to 115 MB between starts, and the image takes 370 MB.
         with closing(DetectorPool(options(memory_bytes=peak_bytes + (128 << 20)), 1)) as pool:
             assert pool.detect(PHOTO, within()).landmarks.person_found
             with pytest.raises(DetectorMemoryError, match="MiB allowed"):
@@ -385,9 +385,9 @@ class TestMemory:
             assert pool.restarts == 2
 
     def test_only_mediapipe_starts_threads(self, bench: Bench) -> None:
-        """Beside the main thread there is one per processor.
+        """Besides the main thread, there is one thread per processor.
 
-        Every other would take tens of megabytes of the limited address space: with OpenBLAS's, no
+        More threads take tens of megabytes of the limited address space each: with OpenBLAS's, no
         detector started on eight processors.
         """
         for pid in bench.pool.pids:
@@ -400,7 +400,7 @@ class TestDescriptors:
     def test_no_open_files_but_its_own_pipes(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Neither its parent's files nor another process's pipes."""
+        """A process inherits neither its parent's files nor others' pipes."""
         monkeypatch.delenv("PYTHONPATH", raising=False)  # no brake
         with (tmp_path / "open").open("wb") as file:
             os.set_inheritable(file.fileno(), True)  # noqa: FBT003
@@ -426,7 +426,7 @@ class TestPool:
 
     @pytest.mark.parametrize("stopped", [False, True], ids=["idle", "not answering"])
     def test_closed_it_leaves_nothing_behind(self, stopped: bool) -> None:  # noqa: FBT001
-        """No process, no zombie, no thread and no open pipe."""
+        """No process, zombie, thread or open pipe is left."""
         before = children(), set(threading.enumerate()), open_pipes("self")
         pool = DetectorPool(options(), 2)
         pool.detect(PHOTO, within())
@@ -451,7 +451,7 @@ class TestPool:
     def test_a_refused_image_leaves_the_process_as_it_was(
         self, bench: Bench, content: bytes, error: type[ImageError]
     ) -> None:
-        """An image that is refused costs no process."""
+        """A rejected image costs no process."""
         pids = bench.pool.pids
         with pytest.raises(ImageError) as caught:
             bench.pool.detect(content, within())
@@ -478,7 +478,7 @@ sys.stdin.read()
 
 @pytest.mark.parametrize("work", ["idle", "busy"])
 def test_processes_end_when_their_parent_is_killed(work: str, brake: Brake) -> None:
-    """Even one that hangs in an image."""
+    """Even a process that hangs in an image ends with its parent."""
     command = [sys.executable, "-c", PARENT, work]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -500,12 +500,12 @@ HONEST = frame(Kind.DETECTION, encode_detection(NOBODY_FOUND))
 
 
 def pose(value: float) -> bytes:
-    """A DETECTION frame with a pose of one value."""
+    """Return a DETECTION frame with a pose of one value."""
     landmarks = Landmarks(pose_landmarks=np.full((33, 4), value, np.float32), pose_score=0.5)
     return frame(Kind.DETECTION, encode_detection(Detection(landmarks, 640, 480, "jpeg")))
 
 
-# The beginning of every impostor.
+# The beginning of all impostors.
 PRELUDE = f"""
 import os, sys, time
 READY, HONEST = {frame(Kind.READY)!r}, {HONEST!r}
@@ -520,7 +520,7 @@ def read_image():
 def impostors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., DetectorPool]]:
-    """Builds pools of one process, which is a script of the test's."""
+    """Return a function that builds a pool of one process, which is the test's script."""
     pools: list[DetectorPool] = []
 
     def build(
@@ -541,7 +541,7 @@ def impostors(
 
 
 def test_an_impostor_that_behaves_is_believed(impostors: Callable[..., DetectorPool]) -> None:
-    """So the following ones are refused for what they say."""
+    """A valid answer is accepted, so the others are rejected for what they say."""
     pool = impostors("say(READY)\nwhile True: read_image(); say(HONEST)")
     for _ in range(3):
         assert pool.detect(PHOTO, within()) == NOBODY_FOUND
@@ -564,7 +564,7 @@ def test_an_impostor_that_behaves_is_believed(impostors: Callable[..., DetectorP
 def test_an_invalid_answer_is_refused(
     impostors: Callable[..., DetectorPool], answer: bytes
 ) -> None:
-    """Both tries fail, and each process is killed."""
+    """Both tries fail, and the processes are killed."""
     pool = impostors(f"say(READY); read_image(); say({answer!r}); time.sleep(600)")
     with pytest.raises(DetectorAnswerError):
         pool.detect(PHOTO, within())
@@ -574,7 +574,7 @@ def test_an_invalid_answer_is_refused(
 def test_an_invalid_mask_is_refused(
     impostors: Callable[..., DetectorPool],
 ) -> None:
-    """What is stored as a picture has to be one."""
+    """A mask must be a valid picture, because it is stored as one."""
     landmarks = Landmarks(pose_landmarks=np.zeros((33, 4), np.float32), pose_score=0.5)
     forged = Detection(landmarks, 640, 480, "jpeg", b"<script>")
     answer = frame(Kind.DETECTION, encode_detection(forged))
@@ -587,7 +587,7 @@ def test_an_invalid_mask_is_refused(
 def test_an_answer_longer_than_any_mask_is_refused(
     impostors: Callable[..., DetectorPool],
 ) -> None:
-    """With masks, too, the length of answers is bounded."""
+    """The length of answers is also limited with masks."""
     length = struct.pack("<IB", 52_000_000, Kind.DETECTION)
     program = f"say(READY); read_image(); say({length!r}); time.sleep(600)"
     pool = impostors(program, model=ModelOptions(model_complexity=1, segmentation=True))
@@ -598,7 +598,7 @@ def test_an_answer_longer_than_any_mask_is_refused(
 def test_an_answer_sent_ahead_is_not_the_next_images(
     impostors: Callable[..., DetectorPool],
 ) -> None:
-    """It would be stored for the wrong photo."""
+    """An early answer is rejected, because it would be stored for the wrong photo."""
     pool = impostors("say(READY); read_image(); say(HONEST + HONEST); read_image(); say(HONEST)")
     assert pool.detect(PHOTO, within()) == NOBODY_FOUND
     assert pool.detect(PHOTO, within()) == NOBODY_FOUND
@@ -618,7 +618,7 @@ def test_an_answer_sent_ahead_is_not_the_next_images(
 def test_a_process_that_ends_without_an_answer_has_crashed(
     impostors: Callable[..., DetectorPool], program: str, reason: str
 ) -> None:
-    """The error tells how it ended."""
+    """The error says how the process ended."""
     pool = impostors(f"say(READY); read_image(); {program}")
     with pytest.raises(DetectorCrashedError, match=reason):
         pool.detect(PHOTO, within())
@@ -628,7 +628,7 @@ def test_a_process_that_ends_without_an_answer_has_crashed(
 def test_a_process_that_closes_its_input_has_crashed(
     impostors: Callable[..., DetectorPool],
 ) -> None:
-    """The image can't be written."""
+    """A process that can't be written to has crashed."""
     pool = impostors("os.close(0); say(READY); time.sleep(600)")
     with pytest.raises(DetectorCrashedError):
         pool.detect(PHOTO, within())
@@ -650,7 +650,7 @@ def test_a_process_that_closes_its_input_has_crashed(
     ],
 )
 def test_a_slow_process_is_late(impostors: Callable[..., DetectorPool], program: str) -> None:
-    """However it delays its answer, the timeout covers the whole of it."""
+    """The timeout covers the whole answer, however it is delayed."""
     pool = impostors(f"say(READY); {program}", timeout_seconds=0.5)
     with pytest.raises(DetectorTimeoutError):
         pool.detect(PHOTO * 10, within())
@@ -658,7 +658,7 @@ def test_a_slow_process_is_late(impostors: Callable[..., DetectorPool], program:
 
 
 def test_a_process_that_has_ended_is_not_signalled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once it has been waited for, its id may be another process's."""
+    """Once reaped, a process's id may belong to another process."""
     process = DetectorProcess(options())
     os.kill(process.pid, signal.SIGKILL)
     wait_until(lambda: not process.alive, "end of the process")
@@ -672,7 +672,7 @@ def test_a_process_that_has_ended_is_not_signalled(monkeypatch: pytest.MonkeyPat
 def test_what_a_late_process_has_started_is_killed_with_it(
     impostors: Callable[..., DetectorPool], tmp_path: Path
 ) -> None:
-    """Its whole session is killed."""
+    """A late process's whole session is killed."""
     notes = tmp_path / "notes"
     notes.mkdir()
     program = f"""
@@ -704,12 +704,12 @@ time.sleep(600)
 def test_processes_that_do_not_start_are_not_the_images_fault(
     impostors: Callable[..., DetectorPool], monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    """After some attempts the error is one that lets the image be tried later."""
+    """After some attempts, the error lets the image be retried later."""
     monkeypatch.setattr("worker.detector.pool._START_TIMEOUT_SECONDS", 0.5)
     pool = impostors(program)
     with pytest.raises(DetectorStartError):
         pool.detect(PHOTO, within())
-    # Three, and one more each time the last one is found dead beforehand.
+    # Three attempts, and one more each time the last one is already dead.
     assert 3 <= pool.restarts <= 6
     with pytest.raises(DetectorStartError):
         pool.wait_until_ready()
@@ -718,7 +718,7 @@ def test_processes_that_do_not_start_are_not_the_images_fault(
 def test_processes_that_cannot_be_started_are_not_the_images_fault(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the system out of processes the image may be tried later; the pool recovers."""
+    """If the system is out of processes, the image is retried later; the pool recovers."""
     for pid in bench.pool.pids:
         bench.kill(pid)
     with monkeypatch.context() as patch:

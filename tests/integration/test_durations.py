@@ -1,4 +1,4 @@
-"""What a job's time is spent on, by a clock that only the test turns."""
+"""A job's durations, measured with a clock that only the test advances."""
 
 import time
 from collections.abc import Iterator
@@ -19,19 +19,19 @@ from worker.verdict import Stored
 
 
 class Clock:
-    """Stands for the module `time` in `worker.deadline`."""
+    """Replaces the module `time` in `worker.deadline`."""
 
     def __init__(self) -> None:
         self.now = time.monotonic()
 
     def monotonic(self) -> float:
-        """What the test has set."""
+        """Return the test's time."""
         return self.now
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock by which a lookup takes 1 s, reading 2 s, and storing a mask 8 s."""
+    """A clock by which a lookup takes 1 s, reading 2 s and storing a mask 8 s."""
     clock = Clock()
     monkeypatch.setattr("worker.deadline.time", clock)
     read = OpenObject.read
@@ -55,7 +55,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def durations(cloud: Cloud, clock: Clock, max_bytes: int = 1000) -> Iterator[int]:
-    """Do one job, whose detection takes 4 s; its durations are fetch, detect and total."""
+    """Process one job with a detection of 4 s, and return fetch, detect and total."""
 
     def slow_detect(_content: bytes, _deadline: float) -> Detection:
         clock.now += 4
@@ -77,10 +77,10 @@ def durations(cloud: Cloud, clock: Clock, max_bytes: int = 1000) -> Iterator[int
 
 
 def test_each_part_of_a_job_has_its_own_time(cloud: Cloud, clock: Clock) -> None:
-    """Fetching begins with the lookup; the total includes storing the mask."""
+    """Fetching includes the lookup; the total includes storing the mask."""
     assert list(durations(cloud, clock)) == [3000, 4000, 15_000]
 
 
 def test_object_that_is_too_large_took_no_time_to_detect(cloud: Cloud, clock: Clock) -> None:
-    """All that was done was to fetch it."""
+    """A rejected object has no detection time."""
     assert list(durations(cloud, clock, max_bytes=1)) == [3000, 0, 3000]

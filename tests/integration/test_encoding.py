@@ -1,4 +1,4 @@
-"""The worker with `LANDMARK_ENCODING=maps`, and switching to it and back."""
+"""The worker with `LANDMARK_ENCODING=maps`, and switching between encodings."""
 
 import numpy as np
 
@@ -22,24 +22,24 @@ JOB = {"key": "photo.jpg"}
 
 
 def everything(_content: bytes, _deadline: float) -> Detection:
-    """A detection with every group."""
+    """A detection with all groups."""
     return seen_person()
 
 
 def forms(item: Item) -> set[str]:
-    """DynamoDB's types of the groups that an item has."""
+    """Return DynamoDB's types of an item's groups."""
     return {kind for group in GROUPS if group.name in item for kind in item[group.name]}
 
 
 def answer(handler: Handler) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """The nose, the left wrist, … that a direct invocation answers."""
+    """Return the first landmarks of a direct invocation's answer."""
     body = handler.handle(JOB, Context())["body"]
     points = body["data"]["pose_landmarks"]["landmark"]
     return np.array([list(point.values()) for point in points])
 
 
 def test_real_landmarks_are_stored_as_maps(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """Every group that was found, rounded to six decimals."""
+    """All groups found are stored as maps, rounded to six decimals."""
     for key, encoding in (("maps", "maps"), ("bytes", "binary")):
         cloud.put(key, person())
         assert deliver(make_handler(LANDMARK_ENCODING=encoding), {"key": key}) == []
@@ -56,7 +56,7 @@ def test_real_landmarks_are_stored_as_maps(cloud: Cloud, make_handler: MakeHandl
 def test_switching_the_encoding_detects_nothing_again(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """Stored results stay, are answered, and are rewritten only by force; in both directions."""
+    """In both directions, stored results stay valid and are rewritten only by force."""
     cloud.put("photo.jpg", nobody())
     seen = seen_person().landmarks.pose_landmarks
     assert seen is not None

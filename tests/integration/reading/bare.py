@@ -1,4 +1,4 @@
-"""An environment with what reading results needs, as declared, and an application in it."""
+"""A virtual environment with only what reading results needs, and an application in it."""
 
 import os
 import shutil
@@ -19,13 +19,13 @@ _RUN_SECONDS = 600  # ends a hung test
 
 
 class BareEnvironment:
-    """A virtual environment of the project without extras; its packages are linked, not copied.
+    """A virtual environment with this project, no extras, and links to its packages.
 
-    The application's folder has a `worker.py` and a `landmarks.json` of its own.
+    The application's folder contains an unrelated `worker.py` and `landmarks.json`.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Create it in an empty folder."""
+        """Create the environment in an empty folder."""
         environment, self._application = folder / "environment", folder / "application"
         command = [sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(environment)]
         subprocess.run(command, check=True)
@@ -46,7 +46,7 @@ class BareEnvironment:
         (self._application / "landmarks.json").write_text("[]\n")
 
     def run(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `python app.py` in the application's folder; AWS is where this process has it."""
+        """Run `python app.py` in the application's folder, with this process's AWS settings."""
         (self._application / "app.py").write_text(code)
         return subprocess.run(
             [self._python, "app.py", *arguments],
@@ -69,7 +69,7 @@ def _declared() -> Iterator[Requirement]:
 
 
 def _closure(requirements: Iterable[Requirement]) -> Iterator[Distribution]:
-    """Yield everything that pip would install for them, as it is installed here."""
+    """Yield all distributions that pip would install for these, in the installed versions."""
     waiting, seen = list(requirements), set[tuple[str, str]]()
     while waiting:
         requirement = waiting.pop()
@@ -89,7 +89,7 @@ def _closure(requirements: Iterable[Requirement]) -> Iterator[Distribution]:
 
 
 def _link(found: Distribution, packages: Path) -> None:
-    """Link every file of a distribution but its commands and its compiled cache."""
+    """Link all files of a distribution except its commands and compiled cache."""
     for file in found.files or []:
         source = Path(str(found.locate_file(file)))
         if ".." in file.parts or file.suffix == ".pyc" or not source.exists():

@@ -25,7 +25,7 @@ Save = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def dynalite_endpoint() -> Iterator[str]:
-    """The address of a DynamoDB that is not moto's."""
+    """The address of a DynamoDB that does not share code with moto."""
     require_node()
     with dynalite() as endpoint:
         yield endpoint
@@ -33,14 +33,14 @@ def dynalite_endpoint() -> Iterator[str]:
 
 @pytest.fixture(params=["moto", "dynalite"])
 def dynamodb(request: pytest.FixtureRequest) -> str:
-    """Which DynamoDB the test uses: each in turn, unless it names one. dynalite needs Node."""
+    """The DynamoDB the test uses: each in turn, unless it selects one. dynalite needs Node."""
     name: str = request.param
     return name
 
 
 @pytest.fixture
 def encoding() -> LandmarkEncoding:
-    """How landmarks are written, by default."""
+    """How landmarks are written by default."""
     return LandmarkEncoding.BINARY
 
 
@@ -48,7 +48,7 @@ def encoding() -> LandmarkEncoding:
 def chosen_dynamodb(
     dynamodb: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Point every client of the test and its child processes there."""
+    """Point all clients of the test and its child processes to the DynamoDB."""
     if dynamodb == "dynalite":
         endpoint = request.getfixturevalue("dynalite_endpoint")
     else:
@@ -67,16 +67,16 @@ def chosen_dynamodb(
 
 @pytest.fixture
 def written(chosen_dynamodb: None, encoding: LandmarkEncoding) -> ResultsTable:
-    """A table of the test's own."""
+    """A table for one test."""
     del chosen_dynamodb
     table = ResultsTable(f"results-{next(_NUMBERS)}", ModelOptions(), encoding=encoding)
-    table.item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite knows no TTL
+    table.item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite has no TTL
     return table
 
 
 @pytest.fixture
 def save(written: ResultsTable) -> Save:
-    """Return a function that stores a result, by default of a person with every group."""
+    """Return a function that stores a result; by default, of a person with all groups."""
     return saving(written)
 
 

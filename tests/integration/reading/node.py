@@ -1,4 +1,4 @@
-"""Node projects, each with its locked packages installed once, in `build/node`."""
+"""Node projects whose locked packages are installed once, in `build/node`."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ _RUN_SECONDS = 600
 
 
 def require_node() -> None:
-    """Skip the test where there is no Node to run it."""
+    """Skip the test without Node."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
@@ -45,7 +45,7 @@ def install(project: Path) -> Path:
 
 
 def _install(project: Path, folder: Path) -> None:
-    """Install completely or not at all, even beside another process that does the same."""
+    """Install completely or not at all, even if another process does the same."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         draft = Path(name) / project.name
@@ -63,7 +63,7 @@ def _install(project: Path, folder: Path) -> None:
 
 @contextmanager
 def dynalite() -> Iterator[str]:
-    """Run an embedded DynamoDB that shares no code with moto; yield its address."""
+    """Run an embedded DynamoDB that shares no code with moto, and yield its address."""
     program = install(TESTS) / "dynalite.mjs"
     with subprocess.Popen(
         ["node", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -76,7 +76,7 @@ def dynalite() -> Iterator[str]:
 
 
 def run_node(program: Path, *arguments: str) -> str:
-    """Return what a program prints."""
+    """Run a program and return its output."""
     command = ["node", str(program), *arguments]
     return subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=_RUN_SECONDS
@@ -84,7 +84,7 @@ def run_node(program: Path, *arguments: str) -> str:
 
 
 def read_in_node(table: str, key: str) -> list[dict[str, Any]]:
-    """Return what the example reads; groups of landmarks as doubles, their bytes in hexadecimal."""
+    """Return what the example reads: groups of landmarks as doubles in hexadecimal."""
     program = install(TESTS) / "print-landmarks.mjs"
     items: list[dict[str, Any]] = json.loads(
         run_node(program, install(EXAMPLE).as_uri(), table, key)

@@ -1,4 +1,4 @@
-"""Reading from an application, where only what the project declares for it is installed."""
+"""Reading results in an environment with only the declared dependencies."""
 
 import json
 import os
@@ -50,7 +50,7 @@ import consumer
 print(consumer.handler({"Records": []}, None))
 """
 
-# What the worker, the command, the local services and the tests need on top.
+# Dependencies of the worker, the command, the local services and the tests only.
 NOT_FOR_READING = [
     *("mediapipe", "cv2", "aws_lambda_powertools", "click", "rich", "PIL", "pyarrow"),
     *("moto", "skimage", "pytest", "hypothesis"),
@@ -59,7 +59,7 @@ NOT_FOR_READING = [
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> BareEnvironment:
-    """One for all tests."""
+    """One environment for all tests."""
     return BareEnvironment(tmp_path_factory.mktemp("bare"))
 
 
@@ -67,7 +67,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> BareEnvironment:
 def test_an_application_reads_results_beside_a_worker_of_its_own(
     bare: BareEnvironment, written: ResultsTable, save: Save, encoding: LandmarkEncoding
 ) -> None:
-    """The stored numbers; no module of our `worker` is imported, and its own still can be."""
+    """An application with its own module `worker` can read results."""
     save("photo.jpg")
 
     ran = bare.run(READ, written.item.Meta.table_name, "photo.jpg")
@@ -85,7 +85,7 @@ def test_an_application_reads_results_beside_a_worker_of_its_own(
 
 
 def test_nothing_else_is_installed(bare: BareEnvironment) -> None:
-    """Neither what the worker needs, nor anything undeclared, nor this repository."""
+    """No extra, undeclared dependency or part of this repository is installed."""
     assert all(map(find_spec, NOT_FOR_READING))
 
     ran = bare.run(LOOK, *NOT_FOR_READING, "numpy")
@@ -108,13 +108,13 @@ def test_nothing_else_is_installed(bare: BareEnvironment) -> None:
     ],
 )
 def test_what_needs_more_fails(bare: BareEnvironment, module: str, error: str) -> None:
-    """Otherwise the other tests would prove nothing."""
+    """Importing the worker fails; otherwise the other tests would prove nothing."""
     ran = bare.run(f"import {module}")
     assert ran.returncode == 1
     assert error in ran.stderr
 
 
 def test_the_stream_consumer_needs_no_more(bare: BareEnvironment) -> None:
-    """The example starts."""
+    """The example starts in this environment."""
     ran = bare.run(CONSUME, str(ROOT / "examples" / "stream-consumer"))
     assert ran.stdout.strip() == "{'batchItemFailures': []}", ran.stderr

@@ -1,4 +1,4 @@
-"""DynamoDB's own expressions on landmarks that are maps."""
+"""DynamoDB expressions on landmarks stored as maps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.parametrize("encoding", [LandmarkEncoding.MAPS])
 
 DOCS = (ROOT / "docs" / "table.md").read_text("utf-8")
 
-# As docs/table.md has them.
+# From docs/table.md.
 PLACE = "pose_landmarks[15].x, pose_landmarks[15].y"
 HAND_RAISED = "pose_landmarks[15].y < pose_landmarks[11].y"
 
@@ -27,7 +27,7 @@ LEFT_SHOULDER, LEFT_WRIST = 11, 15
 
 
 def query(table: ResultsTable, projection: str) -> dict[str, Any]:
-    """A projection of the only item."""
+    """Return a projection of the only item."""
     (item,) = boto3.client("dynamodb").query(
         TableName=table.item.Meta.table_name,
         KeyConditionExpression="object_key = :key",
@@ -38,21 +38,21 @@ def query(table: ResultsTable, projection: str) -> dict[str, Any]:
 
 
 def person_with(left_shoulder_y: float, left_wrist_y: float) -> Detection:
-    """A person of whom only two heights matter."""
+    """Return a person in which only two heights matter."""
     pose = np.full((33, 4), 0.5, np.float32)
     pose[[LEFT_SHOULDER, LEFT_WRIST], 1] = left_shoulder_y, left_wrist_y
     return Detection(Landmarks(pose_landmarks=pose, pose_score=1.0), 640, 480, "jpeg")
 
 
 def seen(column: int) -> dict[str, str]:
-    """A number of the left wrist, as the table has it."""
+    """Return a number of the left wrist, as in the table."""
     pose = seen_person().landmarks.pose_landmarks
     assert pose is not None
     return {"N": f"{pose[LEFT_WRIST, column]:.6f}".rstrip("0")}
 
 
 def test_projection_reaches_one_number(written: ResultsTable, save: Save) -> None:
-    """The one that the worker saw, and nothing else."""
+    """A projection returns one number and nothing else."""
     save("photo.jpg")
 
     assert query(written, "pose_landmarks[15].x") == {
@@ -60,10 +60,10 @@ def test_projection_reaches_one_number(written: ResultsTable, save: Save) -> Non
     }
 
 
-# moto keeps only the last of several paths into one landmark.
+# With several paths into one landmark, moto keeps only the last.
 @pytest.mark.parametrize("dynamodb", ["dynalite"], indirect=True)
 def test_projection_reaches_several_numbers(written: ResultsTable, save: Save) -> None:
-    """Of one landmark."""
+    """A projection returns several numbers of one landmark."""
     assert PLACE in DOCS
     save("photo.jpg")
 
@@ -83,7 +83,7 @@ def test_projection_reaches_several_numbers(written: ResultsTable, save: Save) -
 def test_filter_compares_numbers(
     condition: str, keys: Sequence[str], written: ResultsTable, save: Save
 ) -> None:
-    """With each other, and with a value."""
+    """Filters compare numbers with each other and with a value."""
     assert HAND_RAISED in DOCS
     save("up", outcome=person_with(0.4, 0.1))
     save("down", outcome=person_with(0.4, 0.9))

@@ -1,4 +1,4 @@
-"""Results by folder, with the index and without, in two DynamoDBs that share no code."""
+"""Results by folder, with and without the index, in two DynamoDBs that share no code."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -37,14 +37,14 @@ KEYS = [
 
 @dataclass(frozen=True)
 class Stored:
-    """A table, as the worker fills it and an application reads it."""
+    """A table as the worker fills it and an application reads it."""
 
     name: str
     save: Save
     reader: LandmarkTable
 
     def keys(self, bucket: str, prefix: str = "", *, recursive: bool = False) -> list[str]:
-        """The keys listed."""
+        """Return the keys listed."""
         return [found.key for found in self.reader.list(bucket, prefix, recursive=recursive)]
 
 
@@ -53,13 +53,13 @@ MakeTable = Callable[..., Stored]
 
 @pytest.fixture
 def make_table(chosen_dynamodb: None) -> MakeTable:
-    """Create a table in either DynamoDB, with the index or without."""
+    """Return a function that creates a table in either DynamoDB, with or without the index."""
     del chosen_dynamodb
 
     def make(*, index: bool) -> Stored:
         name = f"listed-{next(_NUMBERS)}"
         item = bind_item(name, for_reading=index)
-        item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite knows no TTL
+        item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite has no TTL
         return Stored(name, saving(ResultsTable(name, ModelOptions())), LandmarkTable(name))
 
     return make
@@ -67,7 +67,7 @@ def make_table(chosen_dynamodb: None) -> MakeTable:
 
 @pytest.fixture(params=[True, False], ids=["index", "no index"])
 def stored(request: pytest.FixtureRequest, make_table: MakeTable) -> Stored:
-    """Objects of two buckets, in a table with the index and in one without."""
+    """Objects in two buckets, in a table with the index and in one without."""
     table = make_table(index=request.param)
     for key in KEYS:
         table.save(key, outcome=seen_nobody())
@@ -76,7 +76,7 @@ def stored(request: pytest.FixtureRequest, make_table: MakeTable) -> Stored:
 
 
 def test_folder_lists_its_own_objects(stored: Stored) -> None:
-    """Nothing below or beside it, and nothing of another bucket."""
+    """Subfolders, neighbouring folders and other buckets are left out."""
     expected = {
         "": ["root.jpg"],
         "r": ["root.jpg"],
@@ -96,7 +96,7 @@ def test_folder_lists_its_own_objects(stored: Stored) -> None:
 
 
 def test_recursive_lists_everything_below(stored: Stored) -> None:
-    """Every key with the prefix; the index is no help."""
+    """All keys with the prefix are listed, without using the index."""
     expected = {
         ("photos", ""): sorted(KEYS),
         ("photos", "a"): sorted(key for key in KEYS if key.startswith("a")),
@@ -114,7 +114,7 @@ def test_recursive_lists_everything_below(stored: Stored) -> None:
 def test_only_the_index_reads_the_folder_alone_and_sorts(
     make_table: MakeTable, *, index: bool
 ) -> None:
-    """By the keys' UTF-8, as S3 lists; the listing tells which it was, and what was read."""
+    """The index returns keys in S3's order and reads only the folder; the listing says so."""
     table = make_table(index=index)
     for key in reversed(KEYS):
         table.save(key, outcome=seen_nobody())
@@ -129,7 +129,7 @@ def test_only_the_index_reads_the_folder_alone_and_sorts(
 
 
 def test_items_without_a_prefix_are_found_without_the_index(make_table: MakeTable) -> None:
-    """Those of earlier versions; the index lacks them."""
+    """Items written by earlier versions are only found without the index."""
     plain, indexed = make_table(index=False), make_table(index=True)
     for table in (plain, indexed):
         table.save("a/old.jpg")
@@ -149,7 +149,7 @@ def test_items_without_a_prefix_are_found_without_the_index(make_table: MakeTabl
 def test_statuses_and_codes_are_selected(
     make_table: MakeTable, *, index: bool, recursive: bool
 ) -> None:
-    """Each leaves out everything else."""
+    """Each filter leaves out everything else."""
     table = make_table(index=index)
     table.save("a/person.jpg")
     table.save("a/nobody.jpg", outcome=seen_nobody())
@@ -171,7 +171,7 @@ def test_statuses_and_codes_are_selected(
 
 @pytest.mark.parametrize("index", [True, False])
 def test_summary_is_the_result_without_its_landmarks(make_table: MakeTable, *, index: bool) -> None:
-    """The same values and the same JSON, from the index and from the table."""
+    """Index and table give the same values and the same JSON."""
     table = make_table(index=index)
     table.save("a/person.jpg")
     table.save("a/short.jpg", outcome=CorruptImageError("cut short"))
@@ -202,7 +202,7 @@ def test_summary_is_the_result_without_its_landmarks(make_table: MakeTable, *, i
 def test_listing_goes_through_many_pages(
     make_table: MakeTable, *, index: bool, recursive: bool
 ) -> None:
-    """DynamoDB's pages end at 1 MB; every result is listed once, and pages are read as needed."""
+    """Each result is listed once, and pages of 1 MB are read as needed."""
     table = make_table(index=index)
     for number in range(25):
         table.save(f"a/{number:02}", outcome=CorruptImageError("x" * 100_000))
@@ -219,7 +219,7 @@ def test_listing_goes_through_many_pages(
 
 @pytest.mark.parametrize("index", [True, False])
 def test_limit_ends_the_listing(make_table: MakeTable, *, index: bool) -> None:
-    """If nothing else is selected, the index reads no more than that."""
+    """Without a filter, the index reads no more items than the limit."""
     table = make_table(index=index)
     for number in range(3):
         table.save(f"a/{number}", outcome=seen_nobody())
@@ -234,7 +234,7 @@ def test_limit_ends_the_listing(make_table: MakeTable, *, index: bool) -> None:
 
 
 def test_an_applications_own_item_is_not_listed(make_table: MakeTable) -> None:
-    """Without `status` it is no result, even if it has a prefix."""
+    """An item without `status` is not a result, even if it has a prefix."""
     table = make_table(index=True)
     names = {"object_key": "a/x", "bucket": "photos", "prefix": "photos/a/", "note": "mine"}
     item = {name: {"S": value} for name, value in names.items()}
@@ -246,7 +246,7 @@ def test_an_applications_own_item_is_not_listed(make_table: MakeTable) -> None:
 
 @pytest.mark.usefixtures("make_table")
 def test_errors_are_named() -> None:
-    """A wrong table, and a DynamoDB out of reach."""
+    """A wrong table and an unreachable DynamoDB raise their own errors."""
     with pytest.raises(TableNotFoundError):
         next(LandmarkTable("no-such-table").list("photos"))
     with closed_port() as address:

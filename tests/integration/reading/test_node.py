@@ -19,13 +19,13 @@ KEY = "fotos/Zürich 1+1/été.jpg"
 
 
 def doubles(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
-    """The bytes of the numbers, in double precision."""
+    """Return the numbers as the bytes of double-precision floats."""
     return array.astype("<f8").tobytes().hex()
 
 
 @pytest.mark.parametrize("encoding", LandmarkEncoding)
 def test_node_reads_the_numbers_that_python_reads(written: ResultsTable, save: Save) -> None:
-    """Every group in both encodings, to the last bit, and every other attribute."""
+    """All groups, in both encodings, and all other attributes are equal."""
     save(KEY)
     result = LandmarkTable(written.item.Meta.table_name).get(KEY)
     assert result is not None
@@ -40,7 +40,7 @@ def test_node_reads_the_numbers_that_python_reads(written: ResultsTable, save: S
 
 
 def test_node_reads_extreme_numbers(written: ResultsTable, save: Save) -> None:
-    """Negative zero, the smallest and the largest are not changed."""
+    """Negative zero and the smallest and largest numbers are unchanged."""
     limits = np.finfo(np.float32)
     edges = np.resize(
         np.array([-0.0, limits.smallest_subnormal, limits.max, limits.min, 1 / 3], np.float32),
@@ -54,7 +54,7 @@ def test_node_reads_extreme_numbers(written: ResultsTable, save: Save) -> None:
 
 
 def test_node_reads_items_without_landmarks(written: ResultsTable, save: Save) -> None:
-    """One per bucket, in order, without groups."""
+    """The items of a key are returned in order of bucket, without groups."""
     save(KEY, "a", seen_nobody())
     save(KEY, "b", TooManyPixelsError("64000000 pixels"))
 
@@ -66,7 +66,7 @@ def test_node_reads_items_without_landmarks(written: ResultsTable, save: Save) -
 
 
 def test_left_wrist_is_printed_where_python_sees_it(written: ResultsTable, save: Save) -> None:
-    """In pixels, by the example's second program."""
+    """The example's second program prints the same pixels as Python."""
     save(KEY, "a")
     save(KEY, "b", seen_nobody())
     seen, _ = LandmarkTable(written.item.Meta.table_name).query(KEY)

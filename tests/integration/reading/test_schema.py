@@ -1,4 +1,4 @@
-"""`docs/item.schema.json` against what the worker writes, in DynamoDB's own JSON."""
+"""Items that the worker writes, checked against `docs/item.schema.json` in DynamoDB's JSON."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ Item = dict[str, dict[str, Any]]
 
 
 def only_item(table: ResultsTable) -> Item:
-    """As DynamoDB sends it: bytes in base64."""
+    """Return the only item in DynamoDB's wire format, with binary values in base64."""
     (item,) = boto3.client("dynamodb").scan(TableName=table.item.Meta.table_name)["Items"]
     return {
         name: {"B": base64.b64encode(value["B"]).decode()} if "B" in value else value
@@ -39,7 +39,7 @@ def only_item(table: ResultsTable) -> Item:
 def test_items_are_as_the_schema_says(
     outcome: Detection | ImageError, written: ResultsTable, save: Save
 ) -> None:
-    """Each status and encoding; nothing is in the item that the schema does not know."""
+    """Items of each status and encoding are valid and have no unknown attributes."""
     Draft202012Validator.check_schema(SCHEMA)
     save("photo.jpg", outcome=outcome)
     item = only_item(written)
@@ -49,7 +49,7 @@ def test_items_are_as_the_schema_says(
 
 
 def test_a_person_with_a_mask_is_as_the_schema_says(written: ResultsTable, save: Save) -> None:
-    """Bucket and key, both strings."""
+    """The bucket and key of a mask are strings."""
     save("photo.jpg", segmentation=MaskPlace("masks", "photos/photo.jpg/feed.png"))
     item, schema = only_item(written), Draft202012Validator(SCHEMA)
 
@@ -61,7 +61,7 @@ def test_a_person_with_a_mask_is_as_the_schema_says(written: ResultsTable, save:
 
 
 def test_schema_refuses_a_mask_of_nobody(written: ResultsTable, save: Save) -> None:
-    """Without a person there is no mask."""
+    """An item with a mask but no person is invalid."""
     save("photo.jpg", outcome=seen_nobody(), segmentation=MaskPlace("masks", "photo.png"))
     assert not Draft202012Validator(SCHEMA).is_valid(only_item(written))
 
@@ -84,6 +84,6 @@ def test_schema_refuses_a_mask_of_nobody(written: ResultsTable, save: Save) -> N
     ],
 )
 def test_schema_refuses_what_is_no_item(damage: Item, written: ResultsTable, save: Save) -> None:
-    """Wrong types, sizes and combinations."""
+    """Wrong types, sizes and combinations are invalid."""
     save("photo.jpg")
     assert not Draft202012Validator(SCHEMA).is_valid(only_item(written) | damage)

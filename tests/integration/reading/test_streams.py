@@ -1,4 +1,4 @@
-"""The example that consumes the results' stream, on records of results that were saved."""
+"""The example stream consumer, on records of results that were saved."""
 
 import base64
 import importlib.util
@@ -22,7 +22,7 @@ from tests.integration.reading.node import ROOT
 from worker.result import Detection
 from worker.table import ResultsTable
 
-pytestmark = pytest.mark.parametrize("dynamodb", ["moto"], indirect=True)  # dynalite has none
+pytestmark = pytest.mark.parametrize("dynamodb", ["moto"], indirect=True)  # dynalite has no streams
 
 Event = dict[str, list[dict[str, Any]]]
 
@@ -53,7 +53,7 @@ def streamed(written: ResultsTable) -> Callable[[], Event]:
 
 
 def as_lambda_has_it(value: bytes | datetime) -> str | float:
-    """Bytes and times, as Lambda's JSON has them."""
+    """Convert bytes and times to their form in Lambda's JSON."""
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value.timestamp()
 
 
@@ -86,7 +86,7 @@ def person(*, left_wrist_y: float, visibility: float = 1.0) -> Detection:
 
 
 def keys_in(queue_url: str) -> list[str]:
-    """The keys of the messages in the queue, which are deleted."""
+    """Return and delete the keys of the messages in the queue."""
     client = boto3.client("sqs")
     answer = client.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
     for message in answer.get("Messages", []):
@@ -95,7 +95,7 @@ def keys_in(queue_url: str) -> list[str]:
 
 
 def number_of(record: Mapping[str, Any]) -> dict[str, str]:
-    """How a record is reported."""
+    """Return the identifier by which a failed record is reported."""
     return {"itemIdentifier": record["dynamodb"]["SequenceNumber"]}
 
 
@@ -103,7 +103,7 @@ def number_of(record: Mapping[str, Any]) -> dict[str, str]:
 def test_stream_has_the_numbers_of_the_table(
     written: ResultsTable, save: Save, streamed: Callable[[], Event]
 ) -> None:
-    """In both encodings, and the rest of the result."""
+    """A stream record gives the same result as the table, in both encodings."""
     save("photo.jpg", outcome=seen_person())
     (record,) = streamed()["Records"]
 
@@ -126,7 +126,7 @@ def test_stream_has_the_numbers_of_the_table(
 def test_an_applications_own_item_is_no_result(
     consumer: ModuleType, written: ResultsTable, streamed: Callable[[], Event]
 ) -> None:
-    """As in the table; the consumer ignores it."""
+    """An item without `status` is not a result, and the consumer ignores it."""
     item = {"object_key": {"S": "a.jpg"}, "bucket": {"S": "photos"}, "note": {"S": "mine"}}
     boto3.client("dynamodb").put_item(TableName=written.item.Meta.table_name, Item=item)
     event = streamed()
@@ -138,7 +138,7 @@ def test_an_applications_own_item_is_no_result(
 def test_raised_hands_go_to_the_queue(
     consumer: ModuleType, save: Save, streamed: Callable[[], Event], queue_url: str
 ) -> None:
-    """Nothing else does."""
+    """Only results with raised hands are sent."""
     save("raised.jpg", outcome=person(left_wrist_y=0.1))
     save("lowered.jpg", outcome=person(left_wrist_y=0.9))
     save("hidden.jpg", outcome=person(left_wrist_y=0.1, visibility=0.2))
@@ -159,7 +159,7 @@ def test_removed_items_are_ignored(
     streamed: Callable[[], Event],
     queue_url: str,
 ) -> None:
-    """An expired item is a record without a new image."""
+    """The record of an expired item has no new image and is ignored."""
     save("photo.jpg", outcome=person(left_wrist_y=0.1))
     boto3.client("dynamodb").delete_item(
         TableName=written.item.Meta.table_name,
@@ -181,7 +181,7 @@ def test_lambda_continues_at_a_broken_record(
     queue_url: str,
     broken: str,
 ) -> None:
-    """Records before it are done; records after it wait."""
+    """Records before a broken one are done; those after it are retried."""
     for number in range(4):
         save(f"{number}.jpg", outcome=person(left_wrist_y=0.1))
     event = streamed()
@@ -207,7 +207,7 @@ def test_a_failing_queue_loses_no_record(
     queue_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is retried."""
+    """A record that can't be sent is retried."""
     save("photo.jpg", outcome=person(left_wrist_y=0.1))
     event = streamed()
     monkeypatch.setenv("RAISED_HANDS_QUEUE_URL", f"{queue_url}-that-is-not-there")

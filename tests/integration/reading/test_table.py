@@ -1,4 +1,4 @@
-"""Results as an application reads them with Python."""
+"""Results as applications read them in Python."""
 
 import pickle
 import re
@@ -33,19 +33,19 @@ KEY = "photo.jpg"
 
 @pytest.fixture
 def table(written: ResultsTable) -> LandmarkTable:
-    """The reader of the test's table."""
+    """A reader of the test's table."""
     return LandmarkTable(written.item.Meta.table_name)
 
 
 def get(table: LandmarkTable, key: str = KEY) -> LandmarkResult:
-    """The only result of a key."""
+    """Return the only result of a key."""
     result = table.get(key)
     assert result is not None
     return result
 
 
 def failed_result() -> LandmarkResult:
-    """A result with nothing but what every item has."""
+    """Return a result with only the attributes that all items have."""
     item = {name: {"S": "failed"} for name in ("object_key", "bucket", "status")}
     result = LandmarkResult.from_attributes(item)
     assert result is not None
@@ -53,7 +53,7 @@ def failed_result() -> LandmarkResult:
 
 
 def test_place_of_a_mask_is_read(table: LandmarkTable, save: Save) -> None:
-    """Bucket and key, typed and as JSON; absent without a mask."""
+    """The mask's bucket and key are typed and in the JSON, or absent."""
     place = MaskPlace("masks", "photos/photo.jpg/feed.png")
     save(KEY, segmentation=place)
     save("other.jpg")
@@ -66,7 +66,7 @@ def test_place_of_a_mask_is_read(table: LandmarkTable, save: Save) -> None:
 
 
 def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save: Save) -> None:
-    """Arrays are what the worker saw, bit for bit, and read-only."""
+    """Arrays are read-only and bit for bit what the worker saw."""
     save(KEY)
     result, seen = get(table), seen_person().landmarks
 
@@ -93,7 +93,7 @@ def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save:
 
 @pytest.mark.parametrize("encoding", [LandmarkEncoding.MAPS])
 def test_person_of_maps_is_read_alike(table: LandmarkTable, save: Save) -> None:
-    """The same arrays, to six decimals."""
+    """Landmarks stored as maps give the same arrays, to six decimals."""
     save(KEY)
     result, seen = get(table), seen_person().landmarks
     for group, array in seen.found():
@@ -103,16 +103,16 @@ def test_person_of_maps_is_read_alike(table: LandmarkTable, save: Save) -> None:
 
 
 def test_json_is_that_of_the_item(table: LandmarkTable, save: Save, written: ResultsTable) -> None:
-    """Even after the result was sent to another process."""
+    """The JSON is that of the item, even after the result was pickled."""
     save(KEY)
     result = get(table)
-    received = pickle.loads(pickle.dumps(result))  # noqa: S301, the test's own
+    received = pickle.loads(pickle.dumps(result))  # noqa: S301, our own data
     assert received == result
     assert received.to_json() == item_as_json(written.item.get(KEY, "photos"))
 
 
 def test_without_a_person_there_are_no_landmarks(table: LandmarkTable, save: Save) -> None:
-    """A failed result says why, and has no size in pixels."""
+    """A failed result says why and has no size in pixels."""
     save("nobody", outcome=seen_nobody())
     save("failed", outcome=CorruptImageError("cut short"))
 
@@ -133,7 +133,7 @@ def test_without_a_person_there_are_no_landmarks(table: LandmarkTable, save: Sav
 
 
 def test_get_names_the_buckets_to_choose_from(table: LandmarkTable, save: Save) -> None:
-    """No result is None; of several, one has to be chosen."""
+    """A missing result is None; several results raise an error with the buckets."""
     assert table.get(KEY) is None
     save(KEY, "b")
     save(KEY, "a")
@@ -150,7 +150,7 @@ def test_get_names_the_buckets_to_choose_from(table: LandmarkTable, save: Save) 
 
 @pytest.mark.parametrize("segments", [1, 3])
 def test_scan_finds_each_result_once(table: LandmarkTable, save: Save, segments: int) -> None:
-    """All results, or those selected."""
+    """A scan yields each matching result once."""
     for number in range(9):
         outcome = CorruptImageError("cut short") if number % 3 == 0 else seen_nobody()
         save(f"{'old' if number < 5 else 'new'}/{number}", "ab"[number % 2], outcome)
@@ -165,7 +165,7 @@ def test_scan_finds_each_result_once(table: LandmarkTable, save: Save, segments:
 
 
 def test_an_applications_own_item_is_no_result(table: LandmarkTable, written: ResultsTable) -> None:
-    """It is not found, and does no harm."""
+    """An item without `status` is not found."""
     item = {"object_key": {"S": KEY}, "bucket": {"S": "photos"}, "note": {"S": "mine"}}
     boto3.client("dynamodb").put_item(TableName=written.item.Meta.table_name, Item=item)
     assert table.get(KEY) is None
@@ -174,7 +174,7 @@ def test_an_applications_own_item_is_no_result(table: LandmarkTable, written: Re
 
 @pytest.mark.usefixtures("written")
 def test_errors_are_named() -> None:
-    """A wrong table, and a DynamoDB out of reach."""
+    """A wrong table and an unreachable DynamoDB raise their own errors."""
     with pytest.raises(TableNotFoundError):
         LandmarkTable("no-such-table").get(KEY)
     with closed_port() as address:
@@ -210,13 +210,13 @@ def test_errors_are_named() -> None:
 def test_wrong_arguments_are_refused_at_once(
     call: Callable[[LandmarkTable], object], message: str
 ) -> None:
-    """By the call, not when the answer is read, and with what is allowed; DynamoDB is not asked."""
+    """Invalid arguments raise immediately and list the allowed values."""
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         call(LandmarkTable("any"))
 
 
 def test_names_are_mediapipes() -> None:
-    """Its own enumerations, read from their files: importing MediaPipe is slow."""
+    """Names match MediaPipe's enumerations, read from its files because importing is slow."""
     package = find_spec("mediapipe")
     assert package is not None
     assert package.origin is not None
