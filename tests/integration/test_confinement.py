@@ -154,7 +154,7 @@ READ_WRITE, EXECUTE = 3, 4
 PRIVATE, ANONYMOUS = 2, 0x20
 FORK = 17  # SIGCHLD
 
-# System calls of the kernel's trampolines for probes, which bypass all filters (seen on Linux 6.18).
+# System calls of the kernel's probe trampolines, which bypass all filters (seen on Linux 6.18).
 # Called from anywhere else, they kill the caller or fail.
 UPROBES = {335, 336}
 

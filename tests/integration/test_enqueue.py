@@ -1,4 +1,4 @@
-"""`landmarks enqueue`, from what S3 lists and people write to what is in the queue."""
+"""`landmarks enqueue`, from listings and lines to messages in the queue."""
 
 import json
 from datetime import UTC, datetime
@@ -18,13 +18,13 @@ from worker.jobs import decode_message
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the command writes goes into the test's folder."""
+    """Run the command in the test's folder, because it writes files."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def filled(cloud: Cloud) -> Cloud:
-    """A bucket with photographs in two folders, and with other things."""
+    """A bucket with photographs in two folders, and other objects."""
     for key in (
         "album/a.jpg",
         "album/b.JPEG",
@@ -39,7 +39,7 @@ def filled(cloud: Cloud) -> Cloud:
 
 
 def test_a_folder_is_everything_below_it_and_nothing_beside_it(filled: Cloud) -> None:
-    """Images of all depths are sent, keys literal; neighbours, notes and markers are not."""
+    """Images at all depths are sent; neighbours, notes and folder markers are not."""
     result = run(filled, f"s3://{filled.stack.bucket}/album")
 
     assert result.exit_code == 0
@@ -63,7 +63,7 @@ def test_a_folder_is_everything_below_it_and_nothing_beside_it(filled: Cloud) ->
     ],
 )
 def test_what_an_s3_url_names(filled: Cloud, path: str, expected: list[str]) -> None:
-    """A whole key is one object, filters aside; a star is a prefix; all else is a folder."""
+    """A full key is one object, a star is a prefix, and anything else is a folder."""
     result = run(filled, f"s3://{filled.stack.bucket}/{path}", "--concurrency", "1")
 
     assert result.exit_code == 0
@@ -80,7 +80,7 @@ def test_what_an_s3_url_names(filled: Cloud, path: str, expected: list[str]) -> 
     ],
 )
 def test_filters(filled: Cloud, options: list[str], expected: list[str]) -> None:
-    """Suffixes are told apart without regard to case; older objects than --since are left out."""
+    """Suffixes ignore case, and objects older than --since are left out."""
     for key in ("album/a.jpg", "album/b.JPEG"):
         filled.set_modified(key, datetime(2019, 12, 31, tzinfo=UTC))
     if "--suffix" not in options:
@@ -93,7 +93,7 @@ def test_filters(filled: Cloud, options: list[str], expected: list[str]) -> None
 
 
 def test_job_options_are_in_every_message(filled: Cloud) -> None:
-    """The worker decodes job id and force from what was sent."""
+    """The worker decodes the job id and force from every message."""
     url = f"s3://{filled.stack.bucket}/album.jpg"
 
     assert run(filled, url, "--job-id", "order 17 ✓", "--force").exit_code == 0
@@ -105,7 +105,7 @@ def test_job_options_are_in_every_message(filled: Cloud) -> None:
 
 
 def test_delayed_jobs_stay_away(filled: Cloud) -> None:
-    """SQS keeps delayed messages back."""
+    """SQS holds back delayed messages."""
     assert run(filled, f"s3://{filled.stack.bucket}/album", "--delay", "900").exit_code == 0
 
     assert attribute(filled, "ApproximateNumberOfMessagesDelayed") == 3
@@ -113,7 +113,7 @@ def test_delayed_jobs_stay_away(filled: Cloud) -> None:
 
 
 def test_dry_run_counts_and_sends_nothing(filled: Cloud) -> None:
-    """Count, bytes and dollars, what they leave out, and an empty queue."""
+    """Counts, bytes, costs and skipped entries are printed, and the queue stays empty."""
     result = run(filled, f"s3://{filled.stack.bucket}/album", "--dry-run", QUEUE_URL="")
 
     assert result.exit_code == 0
@@ -128,7 +128,7 @@ def test_dry_run_counts_and_sends_nothing(filled: Cloud) -> None:
 
 
 def test_lines_are_keys_urls_or_jobs(cloud: Cloud) -> None:
-    """Each kind of line becomes its job, in the bucket it names; empty lines are ignored."""
+    """Each kind of line becomes a job in the right bucket; empty lines are ignored."""
     lines = """\
 photos/ a+b%20é.jpg\x20
 
@@ -157,7 +157,7 @@ left-out.gif"""
 
 
 def test_the_longest_keys_pass(cloud: Cloud) -> None:
-    """Ten keys of S3's greatest length fit into SQS's batch; the bucket is the worker's."""
+    """Ten keys of S3's maximum length fit into one batch of SQS."""
     result = run(cloud, "-", "--all-suffixes", lines=f"{LONGEST_KEY}\n" * 10)
 
     assert result.exit_code == 0
@@ -165,7 +165,7 @@ def test_the_longest_keys_pass(cloud: Cloud) -> None:
 
 
 def test_lines_that_are_no_jobs_are_listed_and_the_rest_is_sent(cloud: Cloud) -> None:
-    """Exit status 1, the good ones in the queue, the others with reasons in a file."""
+    """Invalid lines are listed with reasons, and the exit status is 1."""
     nested = '{"key": ' + "[" * 100_000
     lines = ["good.jpg", '{"kee": "x"}', '{"key": ', "x" * 2_000, "s3://", nested, "also-good.jpg"]
 
@@ -207,7 +207,7 @@ def test_lines_that_are_no_jobs_are_listed_and_the_rest_is_sent(cloud: Cloud) ->
     ],
 )
 def test_wrong_usage_is_status_2(cloud: Cloud, arguments: list[str], words: str) -> None:
-    """What makes no sense is refused before anything is sent."""
+    """Contradicting options are rejected before anything is sent."""
     result = run(cloud, *arguments)
 
     assert result.exit_code == 2
@@ -215,7 +215,7 @@ def test_wrong_usage_is_status_2(cloud: Cloud, arguments: list[str], words: str)
 
 
 def test_nothing_there_is_an_error(cloud: Cloud) -> None:
-    """A misspelt URL is no success."""
+    """A misspelt URL is an error."""
     cloud.put("album/a.jpg", b"")
 
     result = run(cloud, f"s3://{cloud.stack.bucket}/albun")
@@ -227,7 +227,7 @@ def test_nothing_there_is_an_error(cloud: Cloud) -> None:
 
 
 def test_no_such_bucket(cloud: Cloud) -> None:
-    """One line that names the bucket and what to do."""
+    """The error has the bucket and says what to do."""
     result = run(cloud, "s3://not-there")
 
     assert result.exit_code == 1
@@ -235,7 +235,7 @@ def test_no_such_bucket(cloud: Cloud) -> None:
 
 
 def test_no_such_queue(cloud: Cloud) -> None:
-    """One line that says where the URL stands, and no files left."""
+    """The error says where to find the URL, and no files are left."""
     result = run(cloud, "-", "--queue-url", f"{cloud.stack.queue_url}-gone", lines="a.jpg\n")
 
     assert result.exit_code == 1
@@ -248,7 +248,7 @@ def test_no_such_queue(cloud: Cloud) -> None:
 
 
 def test_a_program_can_send_without_a_terminal(filled: Cloud) -> None:
-    """Totals and reasons instead of a summary, and nothing is written anywhere."""
+    """`Run` returns totals and reasons, and writes no files."""
     lines = LineSource([b"album.jpg\n", b"{}\n"])
     run = Run(Jobs([lines], suffixes=(".jpg",)), filled.stack.queue_url)
 

@@ -1,4 +1,4 @@
-"""`landmarks enqueue` against services that refuse, throttle, fail and hang up."""
+"""`landmarks enqueue` against services that reject, throttle, fail and hang up."""
 
 import hashlib
 import json
@@ -22,13 +22,13 @@ LINES = "".join(f"{number:02}.jpg\n" for number in range(40))
 
 @dataclass
 class Answer:
-    """What a service says: a status with an error's code, or for SQS the entries that failed.
+    """A service's answer: a status with an error code, or for SQS the entries that failed.
 
     Attributes:
-        status: of the whole request.
-        code: of the request's error, or of those of the entries.
-        failed: ids of entries, and whether each is the sender's fault.
-        hangs_up: without an answer.
+        status: status of the whole request.
+        code: error code of the request or of the entries.
+        failed: ids of failed entries, and whether each is the sender's fault.
+        hangs_up: whether to close the connection without an answer.
     """
 
     status: int = 200
@@ -42,15 +42,15 @@ Script = Callable[[int, Bodies], Answer]
 
 @dataclass
 class Queue:
-    """An SQS that follows a script, a bucket beside it, and what they have taken.
+    """A scripted SQS, with a bucket, that records what it accepts.
 
     Attributes:
-        script: from the number of the request, from 0, and its bodies by id, to the answer.
-        url: of the queue.
+        script: maps the request's number, from 0, and its bodies by id to the answer.
+        url: URL of the queue.
         taken: how often each body was accepted.
-        uploads: the bucket's answers to the key `07.jpg`, the last one for good.
+        uploads: the bucket's answers to the key `07.jpg`; the last one is repeated.
         stored: how often each key was uploaded.
-        requests: how many there were to SQS.
+        requests: number of requests to SQS.
     """
 
     script: Script
@@ -62,7 +62,7 @@ class Queue:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, bodies: Bodies) -> Answer:
-        """Follow the script, and take what it lets through."""
+        """Follow the script, and record what it accepts."""
         with self.lock:
             answer = self.script(self.requests, bodies)
             self.requests += 1
@@ -71,7 +71,7 @@ class Queue:
             return answer
 
     def upload(self, key: str) -> Answer:
-        """Follow the script for `07.jpg`, and take the other keys."""
+        """Follow the script for `07.jpg`, and accept the other keys."""
         with self.lock:
             answer = Answer()
             if key == "07.jpg":
@@ -82,7 +82,7 @@ class Queue:
 
     @property
     def keys(self) -> Counter[str]:
-        """How often each key was accepted."""
+        """Return how often each key was accepted."""
         return Counter({json.loads(body)["key"]: n for body, n in self.taken.items()})
 
 
@@ -94,7 +94,7 @@ def _handler(queue: Queue) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Keep standard error quiet."""
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -144,7 +144,7 @@ def _fields(answer: Answer, bodies: Bodies) -> dict[str, Any]:
 
 @pytest.fixture
 def make_queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeQueue]:
-    """Starts services that follow a script; no wait between attempts is longer than 10 ms."""
+    """Return a function that starts scripted services. Retries wait at most 10 ms."""
     del cloud  # only for the credentials of the embedded services
     monkeypatch.setattr("landmarks.cli.enqueue.sending._LONGEST_WAIT_SECONDS", 0.01)
     servers: list[ThreadingHTTPServer] = []
@@ -167,7 +167,7 @@ def make_queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeQu
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the command writes goes into the test's folder."""
+    """Run the command in the test's folder, because it writes files."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -191,7 +191,7 @@ EVERY_KEY_ONCE = Counter(dict.fromkeys(LINES.split(), 1))
 
 
 def test_what_sqs_refuses_is_sent_again_alone(make_queue: MakeQueue) -> None:
-    """Of a batch that is accepted in part, only the rest comes again."""
+    """If SQS accepts part of a batch, only the rest is retried."""
     queue = make_queue(
         lambda n, bodies: Answer(failed=dict.fromkeys(list(bodies)[4 + n % 3 :], False))
     )
@@ -213,7 +213,7 @@ def test_what_sqs_refuses_is_sent_again_alone(make_queue: MakeQueue) -> None:
     ],
 )
 def test_a_fault_that_passes_costs_nothing(make_queue: MakeQueue, fault: Answer) -> None:
-    """Throttled, failing or hanging up: the batch comes again until it is accepted."""
+    """After throttling, failures or hang-ups, the batch is retried until accepted."""
     queue = make_queue(lambda n, _: fault if n % 2 == 0 else Answer())
 
     result = enqueue(queue, "--concurrency", "1")
@@ -260,7 +260,7 @@ def test_a_message_that_is_always_refused_is_given_up(make_queue: MakeQueue) -> 
 def test_an_entry_that_is_refused_because_of_the_key_stops_the_run(
     make_queue: MakeQueue, *, fault: bool
 ) -> None:
-    """Without the KMS key no message can be sent: none is given up, and the run can go on."""
+    """Without the KMS key, the run stops with all messages pending, and can be resumed."""
     queue = make_queue(
         lambda _, bodies: Answer(code="KmsAccessDenied", failed=dict.fromkeys(bodies, fault))
     )
@@ -275,7 +275,7 @@ def test_an_entry_that_is_refused_because_of_the_key_stops_the_run(
 
 
 def test_an_entry_that_is_throttled_is_sent_again(make_queue: MakeQueue) -> None:
-    """Even if SQS calls it the sender's fault."""
+    """Throttling is retried even if SQS calls it the sender's fault."""
     queue = make_queue(
         lambda n, bodies: Answer(
             code="KmsThrottled", failed=dict.fromkeys([] if n % 2 else bodies, True)
@@ -288,7 +288,7 @@ def test_an_entry_that_is_throttled_is_sent_again(make_queue: MakeQueue) -> None
 
 @pytest.mark.parametrize("answer", [Answer(400, "KeyTooLongError"), Answer(409, "NotAFolder")])
 def test_a_file_that_s3_refuses_costs_only_itself(make_queue: MakeQueue, answer: Answer) -> None:
-    """It is named with the reason, its batch is sent, and nothing is left to resume."""
+    """The file is listed with the reason, the rest is sent, and the run is finished."""
     queue = make_queue(lambda *_: Answer())
     queue.uploads = [answer]
 
@@ -312,7 +312,7 @@ def test_a_file_that_s3_refuses_costs_only_itself(make_queue: MakeQueue, answer:
     ],
 )
 def test_a_bucket_that_takes_no_files_stops_the_run(make_queue: MakeQueue, answer: Answer) -> None:
-    """What every file would meet is no fault of one: the next run goes on with it."""
+    """An error that would affect every file stops the run, which can be resumed."""
     queue = make_queue(lambda *_: Answer())
     queue.uploads = [answer]
     assert upload(queue).exit_code == 1
@@ -330,7 +330,7 @@ def test_a_bucket_that_takes_no_files_stops_the_run(make_queue: MakeQueue, answe
 def test_an_upload_that_may_succeed_later_is_tried_again(
     make_queue: MakeQueue, answer: Answer
 ) -> None:
-    """Throttled or timed out: the file is uploaded in the end, the others once."""
+    """After throttling or a time-out, the file is retried; the others are uploaded once."""
     queue = make_queue(lambda *_: Answer())
     queue.uploads = [answer, answer, Answer()]
 
@@ -342,7 +342,7 @@ def test_an_upload_that_may_succeed_later_is_tried_again(
 def test_a_refusal_for_good_stops_the_run_which_then_goes_on(
     make_queue: MakeQueue, number: int
 ) -> None:
-    """Without permission the run ends in order, and goes on later without sending twice."""
+    """Without permission, the run stops; resuming it sends nothing twice."""
     queue = make_queue(lambda n, _: Answer(403, "AccessDenied") if n >= number else Answer())
     result = enqueue(queue, "--resume", "state.json", "--concurrency", "2")
     assert result.exit_code == 1
@@ -361,7 +361,7 @@ def test_a_refusal_for_good_stops_the_run_which_then_goes_on(
 def test_a_queue_that_fails_all_the_time_ends_the_run(
     make_queue: MakeQueue,
 ) -> None:
-    """The tries are limited; what is left stays in the state file."""
+    """The attempts are limited, and the rest stays in the state file."""
     queue = make_queue(lambda *_: Answer(500, "InternalError"))
     assert enqueue(queue, "--resume", "state.json").exit_code == 1
     assert queue.requests <= 4 * 9

@@ -1,4 +1,4 @@
-"""`docs/enqueue.md`: every recipe, as it stands there, tried with the embedded services."""
+"""Runs every recipe in `docs/enqueue.md` with the embedded services."""
 
 import json
 import re
@@ -19,20 +19,20 @@ ACCOUNT_ARN = "us-east-1:123456789012"
 
 
 def blocks(heading: str, language: str) -> list[str]:
-    """The code blocks of one language below one heading."""
+    """Return the code blocks of one language below one heading."""
     sections = re.split(r"^##+ ", PAGE.read_text("utf-8"), flags=re.MULTILINE)
     (section,) = (text for text in sections if text.startswith(f"{heading}\n"))
     return re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
 
 
 def resources(heading: str) -> dict[str, Any]:
-    """The properties of a recipe's resources, short functions spelt out."""
+    """Return the properties of a recipe's resources, with intrinsic functions expanded."""
     (text,) = (text for text in blocks(heading, "yaml") if text.startswith("# Resources"))
     return {name: body["Properties"] for name, body in yaml_parse(text).items() if len(body) > 1}
 
 
 def notify(cloud: Cloud, heading: str, placeholder: str, name: str) -> None:
-    """Configure the bucket with the recipe's JSON, with an existing name in it."""
+    """Configure the bucket with the recipe's JSON and an existing name."""
     (text,) = blocks(heading, "json")
     configuration = json.loads(text.replace(placeholder, name) if placeholder else text)
     cloud.clients["s3"].put_bucket_notification_configuration(
@@ -41,18 +41,18 @@ def notify(cloud: Cloud, heading: str, placeholder: str, name: str) -> None:
 
 
 def queue_name(cloud: Cloud) -> str:
-    """Of the stack's queue."""
+    """Return the name of the stack's queue."""
     return cloud.stack.queue_url.rpartition("/")[2]
 
 
 def decoded(cloud: Cloud) -> list[tuple[str, str]]:
-    """Bucket and key of every job that the worker reads in the queue; none twice."""
+    """Return the bucket and key of each job that the worker reads, without duplicates."""
     found = (decode_message(body, default_bucket=None) for body in bodies(cloud))
     return sorted({(job.bucket, job.key) for messages in found for job in messages})
 
 
 def test_s3_notifies_the_queue(cloud: Cloud) -> None:
-    """An uploaded photograph is a job; another suffix is none."""
+    """An uploaded photograph becomes a job; a file with another suffix does not."""
     heading = "S3 notifications straight to the queue"
     notify(cloud, heading, "landmark-worker-jobs", queue_name(cloud))
 
@@ -63,7 +63,7 @@ def test_s3_notifies_the_queue(cloud: Cloud) -> None:
 
 
 def test_an_eventbridge_rule_feeds_the_queue(cloud: Cloud) -> None:
-    """An uploaded photograph below the rule's prefix is a job; another is none."""
+    """A photograph below the rule's prefix becomes a job; another does not."""
     heading = "An EventBridge rule"
     rule = resources(heading)["PhotoRule"]
     pattern = json.dumps(rule["EventPattern"]).replace("my-photos", cloud.stack.bucket)
@@ -81,7 +81,7 @@ def test_an_eventbridge_rule_feeds_the_queue(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_a_topic_feeds_the_queue(cloud: Cloud, *, raw: bool) -> None:
-    """An uploaded photograph is a job, with and without raw delivery."""
+    """An uploaded photograph becomes a job, with and without raw delivery."""
     heading = "An SNS topic"
     sns = boto3.client("sns")
     topic = sns.create_topic(Name=f"topic-of-{queue_name(cloud)}")["TopicArn"]
@@ -100,15 +100,15 @@ def test_a_topic_feeds_the_queue(cloud: Cloud, *, raw: bool) -> None:
 
 
 def execute(heading: str, cloud: Cloud) -> dict[str, Any]:
-    """Run a recipe's Python with the stack's queue; its variables."""
+    """Run a recipe's Python with the stack's queue, and return its variables."""
     (code,) = blocks(heading, "python")
     variables: dict[str, Any] = {"queue_url": cloud.stack.queue_url}
-    exec(compile(code, str(PAGE), "exec"), variables)  # noqa: S102, it is our own page
+    exec(compile(code, str(PAGE), "exec"), variables)  # noqa: S102, our own page
     return variables
 
 
 def test_a_producer_of_five_lines(cloud: Cloud) -> None:
-    """Its keys are jobs, and it is five lines long."""
+    """The five-line producer sends its keys as jobs."""
     variables = execute("A producer of five lines", cloud)
 
     assert variables["refused"] == []
@@ -118,7 +118,7 @@ def test_a_producer_of_five_lines(cloud: Cloud) -> None:
 
 
 def test_a_delayed_job(cloud: Cloud) -> None:
-    """It is in the queue, cannot be received yet, and the worker can read it."""
+    """The job is in the queue, can't be received yet, and is valid."""
     execute("A delayed job", cloud)
 
     assert attribute(cloud, "ApproximateNumberOfMessagesDelayed") == 1

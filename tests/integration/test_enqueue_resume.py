@@ -1,7 +1,7 @@
-"""`landmarks enqueue --resume`: interrupted, killed and gone on with, and nothing sent twice.
+"""`landmarks enqueue --resume`: interrupted or killed runs resume without sending twice.
 
-The command is a process of its own; the services are those of its measurement, which count
-how often each key has come.
+The command runs as a process. The services are the benchmark's, which count how often each key
+arrives.
 """
 
 import json
@@ -21,23 +21,23 @@ from tests.integration.enqueueing import keys, run
 from tests.signals import hang_ups
 
 KEYS = 6_000
-IN_FLIGHT = 160  # 8 threads, 2 batches each, 10 messages a batch
+IN_FLIGHT = 160  # 8 threads, 2 batches each, 10 messages per batch
 
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    """A bucket of thousands, and a queue that counts."""
+    """A bucket with thousands of objects, and a queue that counts."""
     with services(KEYS) as address:
         yield address
 
 
 def sent(state: Path) -> int:
-    """How many messages a state file says are sent; none without a file."""
+    """Return how many messages are sent according to a state file; 0 without a file."""
     return json.loads(state.read_text("utf-8"))["totals"]["sent"] if state.exists() else 0
 
 
 def stop(process: subprocess.Popen[str], state: Path, number: signal.Signals) -> tuple[int, str]:
-    """Send a signal in the middle of the run; exit status and standard error."""
+    """Send a signal in the middle of the run; return the exit status and standard error."""
     deadline = time.monotonic() + 30
     while sent(state) < 300:
         assert time.monotonic() < deadline, "the run does not begin"
@@ -53,7 +53,7 @@ def stop(process: subprocess.Popen[str], state: Path, number: signal.Signals) ->
 def test_an_interrupted_run_goes_on_without_sending_twice(
     endpoint: str, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    """After Ctrl-C, SIGTERM or a closed terminal every key arrives exactly once."""
+    """After Ctrl-C, SIGTERM or a closed terminal, every key arrives exactly once."""
     state = tmp_path / "state.json"
 
     with hang_ups(signal.SIG_DFL):
@@ -71,7 +71,7 @@ def test_an_interrupted_run_goes_on_without_sending_twice(
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing(endpoint: str, tmp_path: Path) -> None:
-    """Who walks away finds everything sent."""
+    """Under nohup, the run finishes after the terminal closes."""
     with hang_ups(signal.SIG_IGN):
         process = start_command(endpoint, tmp_path, "--resume", "state.json")
 
@@ -84,7 +84,7 @@ def test_under_nohup_a_closed_terminal_ends_nothing(endpoint: str, tmp_path: Pat
 def test_a_killed_run_loses_nothing_and_repeats_what_was_in_flight(
     endpoint: str, tmp_path: Path
 ) -> None:
-    """After SIGKILL no key is missing, and no more come twice than were in flight."""
+    """After SIGKILL, no key is missing, and only those in flight are repeated."""
     process = start_command(endpoint, tmp_path, "--resume", "state.json")
     ended, _ = stop(process, tmp_path / "state.json", signal.SIGKILL)
     assert ended == -signal.SIGKILL
@@ -101,7 +101,7 @@ def test_a_killed_run_loses_nothing_and_repeats_what_was_in_flight(
 def test_a_run_without_a_state_file_leaves_one_when_it_is_interrupted(
     endpoint: str, tmp_path: Path
 ) -> None:
-    """The hint names a file that was not asked for, and going on from it works."""
+    """The message says how to continue, and that works."""
     process = start_command(endpoint, tmp_path)
     deadline = time.monotonic() + 30
     while arrivals(endpoint)["once"] < 300:
@@ -118,7 +118,7 @@ def test_a_run_without_a_state_file_leaves_one_when_it_is_interrupted(
 
 
 def test_waiting_for_standard_input_can_be_interrupted(cloud: Cloud, tmp_path: Path) -> None:
-    """Nothing has to be typed for Ctrl-C to be heard."""
+    """Ctrl-C works while the command waits for standard input."""
     options = ["enqueue", "-", "--queue-url", cloud.stack.queue_url]
     command = [sys.executable, "-m", "landmarks", *options]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -135,7 +135,7 @@ def test_waiting_for_standard_input_can_be_interrupted(cloud: Cloud, tmp_path: P
 
 
 def test_a_finished_run_sends_nothing_again(cloud: Cloud, tmp_path: Path) -> None:
-    """Its state file says that nothing is left."""
+    """Its state file says that it is finished."""
     cloud.put("a.jpg", b"")
     arguments = (f"s3://{cloud.stack.bucket}", "--resume", str(tmp_path / "state.json"))
     assert run(cloud, *arguments).exit_code == 0
@@ -148,7 +148,7 @@ def test_a_finished_run_sends_nothing_again(cloud: Cloud, tmp_path: Path) -> Non
 
 
 def test_a_state_file_of_other_arguments_is_refused(cloud: Cloud, tmp_path: Path) -> None:
-    """The arguments that differ are named, and nothing is sent."""
+    """The error lists the different arguments, and nothing is sent."""
     state = tmp_path / "state.json"
     cloud.put("a.jpg", b"")
     url = f"s3://{cloud.stack.bucket}"
@@ -163,7 +163,7 @@ def test_a_state_file_of_other_arguments_is_refused(cloud: Cloud, tmp_path: Path
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 1}'])
 def test_a_file_that_is_no_state_is_refused(cloud: Cloud, tmp_path: Path, content: str) -> None:
-    """It is left as it is."""
+    """Another file is rejected and not changed."""
     file = tmp_path / "precious.json"
     file.write_text(content, "utf-8")
 

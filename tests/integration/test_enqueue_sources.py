@@ -24,12 +24,12 @@ GZIPPED = gzip.compress(b'"camera-roll","a.jpg"\n' * 9)
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the command writes goes into the test's folder."""
+    """Run the command in the test's folder, because it writes files."""
     monkeypatch.chdir(tmp_path)
 
 
 def row(key: str, version: str = "", *, latest: bool = True, marker: bool = False) -> list[str]:
-    """One row as S3 writes it, of a bucket that is not the inventory's."""
+    """Return an inventory row as S3 writes it, for a bucket other than the inventory's."""
     flags = [str(latest).lower(), str(marker).lower()]
     return ["camera-roll", quote_plus(key, safe="/"), version, *flags, "21", MODIFIED]
 
@@ -37,7 +37,7 @@ def row(key: str, version: str = "", *, latest: bool = True, marker: bool = Fals
 def put_inventory(
     cloud: Cloud, *files: list[list[str]], columns: str = COLUMNS, **fields: object
 ) -> str:
-    """Store data files and their manifest; its URL. Keywords replace fields of the manifest."""
+    """Store data files and their manifest, and return its URL. Keywords replace fields."""
     described: list[dict[str, Any]] = []
     for number, rows in enumerate(files):
         text = io.StringIO()
@@ -52,7 +52,7 @@ def put_inventory(
 
 
 def test_an_inventory_names_current_objects(cloud: Cloud) -> None:
-    """Keys are decoded, versions kept; older versions and delete markers are left out."""
+    """Keys are decoded; older versions and delete markers are left out."""
     url = put_inventory(
         cloud,
         [row("a 1+1 é%.jpg", "v9"), row("a 1+1 é%.jpg", "v8", latest=False)],
@@ -69,7 +69,7 @@ def test_an_inventory_names_current_objects(cloud: Cloud) -> None:
 
 
 def test_an_inventory_can_be_counted(cloud: Cloud) -> None:
-    """A dry run adds up the sizes that the inventory tells, and what is new enough."""
+    """A dry run uses the sizes and dates in the inventory."""
     url = put_inventory(cloud, [row(f"{number}.jpg") for number in range(25)])
 
     result = run(cloud, url, "--inventory", "--dry-run", "--since", "2026-01-01")
@@ -89,7 +89,7 @@ def test_an_inventory_can_be_counted(cloud: Cloud) -> None:
     ],
 )
 def test_a_manifest_that_leads_nowhere(cloud: Cloud, fields: dict[str, Any], words: str) -> None:
-    """What is wrong with it is said in one line, with status 1."""
+    """An invalid manifest is an error in one line."""
     url = put_inventory(cloud, [row("a.jpg")], **fields)
 
     result = run(cloud, url, "--inventory")
@@ -100,7 +100,7 @@ def test_a_manifest_that_leads_nowhere(cloud: Cloud, fields: dict[str, Any], wor
 
 
 def test_a_data_file_of_another_content_is_refused(cloud: Cloud) -> None:
-    """Nothing of a file that the manifest doesn't describe is sent."""
+    """A file that doesn't match the manifest is not sent."""
     url = put_inventory(cloud, [row("a.jpg")])
     cloud.put("inventory/data/0.csv.gz", gzip.compress(b'"camera-roll","other.jpg"\n'))
 
@@ -113,7 +113,7 @@ def test_a_data_file_of_another_content_is_refused(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("content", [GZIPPED[:-9], GZIPPED[:10] + b"\xff" * 20])
 def test_a_damaged_data_file_is_one_line(cloud: Cloud, content: bytes) -> None:
-    """Cut off or garbled: without a checksum, gzip itself tells."""
+    """Damage is detected even without a checksum."""
     cloud.put("inventory/damaged.gz", content)
     url = put_inventory(cloud, files=[{"key": "inventory/damaged.gz"}])
 
@@ -124,7 +124,7 @@ def test_a_damaged_data_file_is_one_line(cloud: Cloud, content: bytes) -> None:
 
 
 def test_a_key_that_cannot_be_decoded_is_listed(cloud: Cloud) -> None:
-    """The other rows are sent."""
+    """The row is listed, and the others are sent."""
     url = put_inventory(cloud, [["b-b", "a.jpg"], ["b-b", "%ff.jpg"]], columns="Bucket, Key")
 
     result = run(cloud, url, "--inventory", "--unsent", "unsent.jsonl")
@@ -139,7 +139,7 @@ def test_a_key_that_cannot_be_decoded_is_listed(cloud: Cloud) -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder with three photographs, one of them deeper, and a note."""
+    """A folder with three photographs, one in a subfolder, and a note."""
     folder = tmp_path / "photos"
     (folder / "deep").mkdir(parents=True)
     for name in ("a 1+1.jpg", "b.PNG", "deep/é.webp", "notes.txt"):
@@ -148,14 +148,14 @@ def photos(tmp_path: Path) -> Path:
 
 
 def stored(cloud: Cloud, key: str) -> tuple[bytes, str]:
-    """An object's content and type."""
+    """Return an object's content and type."""
     answer = cloud.clients["s3"].get_object(Bucket=cloud.stack.bucket, Key=key)
     return answer["Body"].read(), answer["ContentType"]
 
 
 @pytest.mark.parametrize("destination", ["new", "new/"])
 def test_a_folder_is_uploaded_and_enqueued(cloud: Cloud, photos: Path, destination: str) -> None:
-    """Each photograph is in the bucket with content and type, and has its message."""
+    """Each photograph is uploaded with its type and has a message."""
     result = run(cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}/{destination}")
 
     assert result.exit_code == 0
@@ -167,7 +167,7 @@ def test_a_folder_is_uploaded_and_enqueued(cloud: Cloud, photos: Path, destinati
 
 
 def test_a_folder_can_be_counted_without_uploading(cloud: Cloud, photos: Path) -> None:
-    """A dry run names uploads and their price, and uploads nothing."""
+    """A dry run prints the number and price of uploads, and uploads nothing."""
     result = run(cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}", "--dry-run")
 
     assert "uploads: 3, $0.000015" in result.stdout
@@ -176,11 +176,11 @@ def test_a_folder_can_be_counted_without_uploading(cloud: Cloud, photos: Path) -
 
 @pytest.fixture
 def locked(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A subfolder that can't be listed, not even by root, who runs these tests."""
+    """A subfolder that can't be listed, not even by root, who may run these tests."""
     (photos / "locked").mkdir()
     listed = os.scandir
 
-    def scandir(path: str | Path) -> Any:  # noqa: ANN401, an iterator with a close of its own
+    def scandir(path: str | Path) -> Any:  # noqa: ANN401, an iterator with `close`
         if Path(path).name == "locked":
             raise PermissionError(13, "Permission denied", str(path))
         return listed(path)
@@ -193,7 +193,7 @@ def locked(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_folder_that_cannot_be_read_is_named(
     cloud: Cloud, photos: Path, locked: Path, option: tuple[str, ...]
 ) -> None:
-    """The reason is on standard error with exit status 1, for a dry run as well."""
+    """The reason is on standard error with exit status 1, also in a dry run."""
     result = run(cloud, str(photos), "--upload", f"s3://{cloud.stack.bucket}", *option)
 
     assert result.exit_code == 1
@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_read_is_named(
 
 
 def test_what_cannot_be_read_costs_only_itself(cloud: Cloud, photos: Path, locked: Path) -> None:
-    """The rest is uploaded and sent; a lost link, a locked folder and their reasons are listed."""
+    """A broken link and a locked folder are listed; the rest is uploaded and sent."""
     (photos / "broken.jpg").symlink_to(photos / "nowhere.jpg")
 
     result = run(
@@ -221,7 +221,7 @@ def test_what_cannot_be_read_costs_only_itself(cloud: Cloud, photos: Path, locke
 def test_a_file_that_vanishes_costs_only_itself(
     cloud: Cloud, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the look at the folder and the upload a file may be gone."""
+    """A file may vanish between the listing and the upload."""
     (photos / "a 0.jpg").touch()
     before = FileSource.entries
 
@@ -240,7 +240,7 @@ def test_a_file_that_vanishes_costs_only_itself(
 
 
 def test_a_file_is_a_folder_of_one(cloud: Cloud, photos: Path) -> None:
-    """It is uploaded below the destination by its name; asked for by name, no filter applies."""
+    """The file is uploaded under its name, and filters don't apply."""
     files = (str(photos / "deep" / "é.webp"), str(photos / "notes.txt"))
 
     result = run(cloud, *files, "--upload", f"s3://{cloud.stack.bucket}/new")
@@ -251,7 +251,7 @@ def test_a_file_is_a_folder_of_one(cloud: Cloud, photos: Path) -> None:
 
 
 def test_an_upload_into_no_bucket_is_one_line(cloud: Cloud, photos: Path) -> None:
-    """Nothing is enqueued that isn't there."""
+    """Nothing is enqueued if the bucket doesn't exist."""
     result = run(cloud, str(photos), "--upload", "s3://not-there/x")
 
     assert result.exit_code == 1
@@ -260,7 +260,7 @@ def test_an_upload_into_no_bucket_is_one_line(cloud: Cloud, photos: Path) -> Non
 
 
 def test_no_such_folder(cloud: Cloud) -> None:
-    """One line that names it."""
+    """The error is one line with the path."""
     result = run(cloud, "nowhere", "--upload", f"s3://{cloud.stack.bucket}")
 
     assert result.exit_code == 1
@@ -268,7 +268,7 @@ def test_no_such_folder(cloud: Cloud) -> None:
 
 
 def test_an_upload_that_stops_goes_on_with_the_rest(cloud: Cloud, photos: Path) -> None:
-    """What was read and not sent is uploaded and sent by the next run, each file once."""
+    """The next run uploads and sends the rest, each file once."""
     arguments = (str(photos), "--upload", f"s3://{cloud.stack.bucket}-later/x")
     assert run(cloud, *arguments, "--resume", "state.json").exit_code == 1
     cloud.make_bucket(f"{cloud.stack.bucket}-later")

@@ -1,4 +1,4 @@
-"""`landmarks export`: what is in the file, and when there is one."""
+"""`landmarks export`: the contents of the file, and when it is written."""
 
 import gzip
 import json
@@ -40,13 +40,13 @@ def succeed(cloud: Cloud, *arguments: str, **environment: str) -> Result:
 
 
 def lines_of(cloud: Cloud, *arguments: str) -> list[dict[str, Any]]:
-    """What standard output has, sorted by key."""
+    """Return the JSON lines on standard output, sorted by key."""
     lines = succeed(cloud, *arguments, "-o", "-").stdout.splitlines()
     return sorted(map(json.loads, lines), key=lambda line: str(line["object_key"]))
 
 
 def rows_of(file: Path) -> dict[str, dict[str, Any]]:
-    """A Parquet file's rows, by key."""
+    """Return a Parquet file's rows, by key."""
     return {row["key"]: row for row in pq.read_table(file).to_pylist()}
 
 
@@ -61,7 +61,7 @@ def filled(cloud: Cloud) -> Cloud:
 
 
 def test_json_lines_are_what_the_reader_returns(filled: Cloud, tmp_path: Path) -> None:
-    """One line per result, whatever is in a key; the same when compressed."""
+    """There is one line per result, whatever its key, also when compressed."""
     read = {result.key: result.to_json() for result in LandmarkTable(filled.stack.table).scan()}
     plain, compressed = tmp_path / "a.jsonl", tmp_path / "a.jsonl.gz"
 
@@ -71,11 +71,11 @@ def test_json_lines_are_what_the_reader_returns(filled: Cloud, tmp_path: Path) -
     lines = [json.loads(line) for line in plain.read_text().splitlines()]
     assert {line["object_key"]: line for line in lines} == read
     unpacked = gzip.decompress(compressed.read_bytes()).splitlines()
-    assert sorted(unpacked) == sorted(plain.read_bytes().splitlines())  # they come in no order
+    assert sorted(unpacked) == sorted(plain.read_bytes().splitlines())  # in no particular order
 
 
 def test_parquet_has_typed_columns(filled: Cloud, tmp_path: Path) -> None:
-    """Text, time, structures; null where an attribute is absent."""
+    """Strings, times and structs are typed; absent attributes are null."""
     file = tmp_path / "a.parquet"
 
     succeed(filled, "-o", str(file))
@@ -98,7 +98,7 @@ def test_parquet_has_typed_columns(filled: Cloud, tmp_path: Path) -> None:
 
 
 def edges(rows: int, columns: int) -> FloatArray:
-    """Numbers that a conversion would change: negative zero, the extremes, a third."""
+    """Return numbers that a conversion would change: negative zero, extremes, one third."""
     limits = np.finfo(np.float32)
     numbers = [-0.0, limits.smallest_subnormal, limits.max, limits.min, 1 / 3]
     return np.resize(np.array(numbers, np.float32), (rows, columns))
@@ -106,7 +106,7 @@ def edges(rows: int, columns: int) -> FloatArray:
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
 def test_landmarks_are_the_tables_to_the_last_bit(cloud: Cloud, tmp_path: Path, form: str) -> None:
-    """Every group, faces of both sizes, also next to a result that lacks the group."""
+    """Landmarks are exact for all groups, even next to a result without the group."""
     outcomes = {
         "person": seen_person(),
         "refined": seen_person(points=478),
@@ -133,7 +133,7 @@ def test_landmarks_are_the_tables_to_the_last_bit(cloud: Cloud, tmp_path: Path, 
 
 
 def read_group(file: Path, key: str, group: str) -> list[dict[str, float]] | None:
-    """A group of a result, as lists and dictionaries, from either format."""
+    """Return a group of a result as lists and dictionaries, from either format."""
     found: list[dict[str, float]] | None
     if file.suffix == ".parquet":
         found = rows_of(file)[key][group]
@@ -145,7 +145,7 @@ def read_group(file: Path, key: str, group: str) -> list[dict[str, float]] | Non
 
 
 def test_results_are_selected(filled: Cloud) -> None:
-    """By status, bucket and prefix; the number of items read is that of the whole table."""
+    """Status, bucket and prefix filter results; items read are those of the whole table."""
     bucket = filled.stack.bucket
     nobody, broken, person = KEYS
 
@@ -162,7 +162,7 @@ def test_results_are_selected(filled: Cloud) -> None:
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
 def test_no_landmarks_leaves_them_out(filled: Cloud, tmp_path: Path, form: str) -> None:
-    """Everything else stays."""
+    """Everything else is kept."""
     file = tmp_path / f"a.{form}"
 
     succeed(filled, "--no-landmarks", "-o", str(file))
@@ -176,7 +176,7 @@ def test_no_landmarks_leaves_them_out(filled: Cloud, tmp_path: Path, form: str) 
 
 
 def test_an_empty_table_is_an_empty_file(cloud: Cloud, tmp_path: Path) -> None:
-    """It has all columns; an application's own item is no result."""
+    """The file has all columns; items without `status` are not results."""
     cloud.put_item({"object_key": {"S": "theirs"}, "bucket": {"S": "photos"}})
     file = tmp_path / "a.parquet"
 
@@ -189,7 +189,7 @@ def test_an_empty_table_is_an_empty_file(cloud: Cloud, tmp_path: Path) -> None:
 
 
 def test_the_format_can_be_an_option(filled: Cloud, tmp_path: Path) -> None:
-    """For a name without a known suffix."""
+    """--format works for names without a known suffix."""
     file = tmp_path / "results"
 
     succeed(filled, "--format", "parquet", "-o", str(file))
@@ -198,7 +198,7 @@ def test_the_format_can_be_an_option(filled: Cloud, tmp_path: Path) -> None:
 
 
 def test_an_existing_file_stays(filled: Cloud, tmp_path: Path) -> None:
-    """Unless --force is given; a symbolic link stays one."""
+    """A file is only replaced with --force; a symbolic link stays one."""
     (tmp_path / "a.jsonl").write_text("mine")
     link = tmp_path / "link.jsonl"
     link.symlink_to("a.jsonl")
@@ -223,7 +223,7 @@ def test_an_existing_file_stays(filled: Cloud, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_options_are_usage_errors(cloud: Cloud, arguments: list[str], words: str) -> None:
-    """Exit status 2."""
+    """The exit status is 2."""
     result = run(cloud, *arguments)
 
     assert result.exit_code == 2
@@ -232,7 +232,7 @@ def test_wrong_options_are_usage_errors(cloud: Cloud, arguments: list[str], word
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl.gz"])
 def test_an_error_leaves_no_file(cloud: Cloud, tmp_path: Path, form: str) -> None:
-    """Neither a whole nor a partial one; an existing file is kept."""
+    """No partial file is left, and an existing one is kept."""
     file = tmp_path / f"a.{form}"
     file.write_text("older")
 
@@ -247,7 +247,7 @@ def test_an_error_leaves_no_file(cloud: Cloud, tmp_path: Path, form: str) -> Non
 def test_without_pyarrow_the_extra_is_named(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line says what to install; JSON Lines do not need it."""
+    """The error says what to install; JSON Lines don't need pyarrow."""
     monkeypatch.delitem(sys.modules, "landmarks.cli.export.parquet", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
@@ -261,7 +261,7 @@ def test_without_pyarrow_the_extra_is_named(
 
 
 def test_segments_give_each_result_once(cloud: Cloud, tmp_path: Path) -> None:
-    """From a DynamoDB with segments of several pages each."""
+    """Segments of several pages give each result once."""
     file = tmp_path / "a.parquet"
     with big_table(1000) as address:
         environment = {"AWS_ENDPOINT_URL_DYNAMODB": address}

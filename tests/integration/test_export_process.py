@@ -1,4 +1,4 @@
-"""`landmarks export` as a process: its memory, and how it is interrupted."""
+"""`landmarks export` as a process: memory use and interruption."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.big_table import big_table
 from tests.integration.test_poller import ROOT, wait_until
 from tests.signals import hang_ups
 
-# Prints its peak memory, in kB, when it ends.
+# Prints peak memory in kB at the end.
 _PROGRAM = """
 import atexit, sys
 from pathlib import Path
@@ -31,7 +31,7 @@ _SEGMENTS = 2
 
 
 def start(address: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start the command with the DynamoDB at this address."""
+    """Start the command with the DynamoDB at this URL."""
     environment = {
         "AWS_ENDPOINT_URL": address,
         "AWS_ACCESS_KEY_ID": "local",
@@ -52,7 +52,7 @@ def start(address: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def peak_megabytes(items: int, file: Path) -> float:
-    """The peak memory of an export of this many results."""
+    """Return the peak memory of an export of this many results."""
     with big_table(items) as address, start(address, "-o", str(file), "--force") as process:
         _, words = process.communicate(timeout=600)
     assert process.returncode == 0, words
@@ -61,7 +61,7 @@ def peak_megabytes(items: int, file: Path) -> float:
 
 
 def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
-    """Far less is added than further results hold."""
+    """Memory grows by far less than the size of additional results."""
     file = tmp_path / "a.parquet"
 
     few, many = peak_megabytes(4000, file), peak_megabytes(12_000, file)
@@ -70,7 +70,7 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
     groups = [parquet.metadata.row_group(n) for n in range(parquet.num_row_groups)]
     assert parquet.metadata.num_rows == 12_000
     assert max(group.num_rows for group in groups) < 3000
-    landmarks_megabytes = 8000 * 7000 / 1024**2  # of the further results
+    landmarks_megabytes = 8000 * 7000 / 1024**2  # of the additional results
     assert many - few < landmarks_megabytes / 3
 
 
@@ -80,7 +80,7 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
 def test_an_interrupted_export_leaves_no_partial_file(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    """An existing file is as it was, and one line says so."""
+    """An existing file is unchanged, and one line says so."""
     file, part = tmp_path / "a.parquet", tmp_path / "a.parquet.part"
     file.write_text("older")
     go_on = threading.Event()
@@ -101,7 +101,7 @@ def test_an_interrupted_export_leaves_no_partial_file(
 
 
 def test_a_closed_pipe_is_the_end() -> None:
-    """`export -o - | head -1` prints a line, and no traceback."""
+    """`export -o - | head -1` prints one line and no traceback."""
     with big_table(1000) as address, start(address, "-o", "-") as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -1,4 +1,4 @@
-"""`landmarks get`: one result, for people and for programs."""
+"""`landmarks get`: one result, as text or in a file format."""
 
 import csv
 import io
@@ -39,12 +39,12 @@ def succeed(cloud: Cloud, *arguments: str) -> Result:
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
-    """A CSV's rows, by the names in its header."""
+    """Return a CSV's rows, by the names in its header."""
     return list(csv.DictReader(io.StringIO(text)))
 
 
 def test_people_see_the_pose_in_pixels(cloud: Cloud) -> None:
-    """The outcome, each pose landmark by name, and counts of the others."""
+    """The outcome, the pose by name, and counts of the other groups are listed."""
     save_result(cloud, KEY)
     pose = seen_person().landmarks.pose_landmarks
     assert pose is not None
@@ -63,7 +63,7 @@ def test_people_see_the_pose_in_pixels(cloud: Cloud) -> None:
 
 
 def test_all_lists_hands_and_face_too(cloud: Cloud) -> None:
-    """Hands by name, the face by number."""
+    """With --all, hands are listed by name and the face by number."""
     save_result(cloud, KEY)
 
     lines = succeed(cloud, KEY, "--all").stdout.splitlines()
@@ -73,7 +73,7 @@ def test_all_lists_hands_and_face_too(cloud: Cloud) -> None:
 
 
 def test_a_missing_group_is_shown_as_not_found(cloud: Cloud) -> None:
-    """It is not left out."""
+    """A missing group is listed as not found."""
     pose = seen_person().landmarks.pose_landmarks
     save_result(cloud, KEY, Detection(Landmarks(pose_landmarks=pose), 640, 480, "png"))
 
@@ -82,7 +82,7 @@ def test_a_missing_group_is_shown_as_not_found(cloud: Cloud) -> None:
 
 
 def test_failed_is_an_answer(cloud: Cloud) -> None:
-    """The reason is shown without control characters, and the status is 0."""
+    """The reason is shown without control characters, and the exit status is 0."""
     save_result(cloud, KEY, CorruptImageError("\x1b[31mcut short"))
 
     text = succeed(cloud, KEY).stdout
@@ -93,7 +93,7 @@ def test_failed_is_an_answer(cloud: Cloud) -> None:
 
 
 def test_json_is_what_the_reader_returns(cloud: Cloud) -> None:
-    """Everything stored, on one line."""
+    """Everything stored is on one line."""
     save_result(cloud, KEY)
     read = LandmarkTable(cloud.stack.table).get(KEY)
     assert read is not None
@@ -104,7 +104,7 @@ def test_json_is_what_the_reader_returns(cloud: Cloud) -> None:
 
 
 def test_csv_has_a_row_a_landmark(cloud: Cloud) -> None:
-    """Numbers are the table's to the last bit; what a landmark lacks is empty."""
+    """Numbers are exact, and missing values are empty."""
     save_result(cloud, KEY)
     seen = seen_person().landmarks
 
@@ -129,7 +129,7 @@ def test_csv_has_a_row_a_landmark(cloud: Cloud) -> None:
 
 
 def test_npz_needs_no_pickle(cloud: Cloud) -> None:
-    """Arrays by the groups' names, and the image's size; through a pipe, too."""
+    """The archive has one array per group and the image's size."""
     save_result(cloud, KEY)
 
     content = succeed(cloud, KEY, "--npz").stdout_bytes
@@ -144,7 +144,7 @@ def test_npz_needs_no_pickle(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("suffix", [".json", ".csv", ".npz", ".txt"])
 def test_the_suffix_chooses_the_format(cloud: Cloud, tmp_path: Path, suffix: str) -> None:
-    """An existing file is replaced, and nothing else is left; other suffixes get the listing."""
+    """The suffix selects the format, and an existing file is replaced."""
     save_result(cloud, KEY, seen_nobody())
     file = tmp_path / f"a{suffix}"
     file.write_text("older")
@@ -157,7 +157,7 @@ def test_the_suffix_chooses_the_format(cloud: Cloud, tmp_path: Path, suffix: str
 
 
 def test_without_landmarks_csv_is_only_a_header(cloud: Cloud) -> None:
-    """Why is on standard error, so that programs see a table without rows."""
+    """The reason goes to standard error, so the table has no rows."""
     save_result(cloud, KEY, CorruptImageError("cut short"))
 
     result = succeed(cloud, KEY, "--csv")
@@ -167,7 +167,7 @@ def test_without_landmarks_csv_is_only_a_header(cloud: Cloud) -> None:
 
 
 def test_npz_is_refused_on_a_terminal(cloud: Cloud) -> None:
-    """Bytes might control it; the line says what to do instead."""
+    """Binary output on a terminal is an error with advice."""
     save_result(cloud, KEY)
     terminal, its_end = os.openpty()
 
@@ -201,7 +201,7 @@ def test_guesses_are_faint(cloud: Cloud) -> None:
 
 
 def test_several_buckets_are_named(cloud: Cloud) -> None:
-    """--bucket or an address chooses one."""
+    """--bucket or an address selects one of several buckets."""
     save_result(cloud, KEY, bucket="one")
     save_result(cloud, KEY, seen_nobody(), bucket="two")
 
@@ -224,7 +224,7 @@ def test_several_buckets_are_named(cloud: Cloud) -> None:
     ],
 )
 def test_a_missing_result_says_what_to_do(cloud: Cloud, key: str, words: str) -> None:
-    """Enqueue it, decode the key, or look elsewhere: one line, and exit status 1."""
+    """The error suggests enqueueing it, decoding the key or another bucket."""
     save_result(cloud, KEY, bucket="camera")
 
     result = run(cloud, key)
@@ -244,7 +244,7 @@ def test_a_missing_result_says_what_to_do(cloud: Cloud, key: str, words: str) ->
     ],
 )
 def test_a_bad_key_is_a_usage_error(cloud: Cloud, arguments: tuple[str, ...], words: str) -> None:
-    """Exit status 2."""
+    """The exit status is 2."""
     result = run(cloud, *arguments)
 
     assert result.exit_code == 2
@@ -252,7 +252,7 @@ def test_a_bad_key_is_a_usage_error(cloud: Cloud, arguments: tuple[str, ...], wo
 
 
 def test_the_table_has_to_exist(cloud: Cloud) -> None:
-    """Otherwise, one line says what to do."""
+    """A missing table is an error in one line, with advice."""
     for environment, status, words in (
         ({"RESULTS_TABLE": ""}, 2, "--table is missing"),
         ({"RESULTS_TABLE": "gone"}, 1, "check --table, RESULTS_TABLE"),
@@ -262,7 +262,7 @@ def test_the_table_has_to_exist(cloud: Cloud) -> None:
 
 
 def test_a_dynamodb_out_of_reach_is_one_line(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what to check."""
+    """The error says what to check."""
     monkeypatch.setitem(_READER_LIMITS, "max_retry_attempts", 0)
     with closed_port() as nowhere:
         result = run(cloud, KEY, AWS_ENDPOINT_URL_DYNAMODB=nowhere)

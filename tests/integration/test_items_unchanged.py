@@ -1,6 +1,6 @@
-"""Items written now are those that the worker wrote before it was laid out anew, byte for byte.
+"""Items are byte for byte what the worker wrote before its code was reorganised.
 
-`items_before.json` was written by commit be2b8d6, from the results below.
+Commit be2b8d6 wrote `items_before.json` from the results below.
 """
 
 import json
@@ -27,16 +27,16 @@ SEQUENCER = "0055aed6dcd90281e5"
 
 
 class Clock(datetime):
-    """Stands for `datetime` in `worker.table`: the time stands still."""
+    """Replaces `datetime` in `worker.table` with a fixed time."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-        """When `items_before.json` was written, for all that it says."""
+        """Return the time at which `items_before.json` was written."""
         return datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=tz)
 
 
 def group(rows: int, columns: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Numbers that are the same everywhere, no two of them equal."""
+    """Return numbers that are the same on all machines, no two of them equal."""
     numbers = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
     return numbers / np.float32(1000) - np.float32(0.3)
 
@@ -55,7 +55,7 @@ EVERYTHING = Landmarks(
 
 
 def result(key: str, outcome: Detection | ImageError, place: MaskPlace | None = None) -> Result:
-    """A result in a bucket without versions, asked for by name."""
+    """Return a result in a bucket without versioning, from a job by key."""
     identity = ObjectIdentity("feed", MODIFIED, 4711)
     return Result(Job("photos", key), identity, outcome, 12, 34, 56, segmentation=place)
 
@@ -97,7 +97,7 @@ MASK = MaskPlace("masks", "photos/mask.jpg/feed.png")
 def test_item_is_the_one_written_before(
     stored: Result, options: dict[str, Any], cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every attribute, type and digit."""
+    """All attributes, types and digits are the same."""
     monkeypatch.setattr("worker.table.datetime", Clock)
     ResultsTable(cloud.stack.table, ModelOptions(), **options).save(stored)
 
@@ -107,5 +107,5 @@ def test_item_is_the_one_written_before(
 
 
 def as_base64(value: bytes) -> str:
-    """How JSON holds bytes."""
+    """Return bytes as JSON can hold them."""
     return b64encode(value).decode()

@@ -1,4 +1,4 @@
-"""`landmarks list`: results of a folder, for people and for programs."""
+"""`landmarks list`: the results of a folder."""
 
 import json
 import os
@@ -28,7 +28,7 @@ WITHOUT_INDEX = (
 
 @pytest.fixture
 def indexed(cloud: Cloud) -> Cloud:
-    """A stack whose table has the index."""
+    """A stack with an indexed table."""
     name = f"{cloud.stack.table}-indexed"
     bind_item(name, for_reading=True).create_table(wait=True)
     return replace(cloud, stack=replace(cloud.stack, table=name))
@@ -53,20 +53,20 @@ def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
 
 
 def columns(result: Result) -> list[list[str]]:
-    """The columns of each line, without the time."""
+    """Return the columns of each line, without the time."""
     assert result.exit_code == 0
     return [re.split(" {2,}", line)[1:] for line in result.stdout.splitlines()]
 
 
 def listed(cloud: Cloud, *arguments: str) -> list[dict[str, Any]]:
-    """What --json prints."""
+    """Return what --json prints."""
     result = run(cloud, *arguments, "--json")
     assert result.exit_code == 0
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_folder_is_listed_by_the_index(indexed: Cloud) -> None:
-    """Sorted and aligned, keys without the folder, nothing on standard error."""
+    """Keys are sorted and without the folder; nothing is on standard error."""
     fill(indexed)
 
     result = run(indexed, "s3://photos/new/")
@@ -83,7 +83,7 @@ def test_folder_is_listed_by_the_index(indexed: Cloud) -> None:
 
 
 def test_folder_is_listed_without_an_index(cloud: Cloud) -> None:
-    """The same lines, in DynamoDB's order, and how many items were read."""
+    """The lines are the same, unsorted, and the number of items read is printed."""
     fill(cloud)
 
     result = run(cloud, "s3://photos/new/")
@@ -97,7 +97,7 @@ def test_folder_is_listed_without_an_index(cloud: Cloud) -> None:
 
 
 def test_recursive_lists_whole_keys(indexed: Cloud) -> None:
-    """Subfolders included; the whole table is read, in spite of the index."""
+    """Subfolders are included, and the whole table is read in spite of the index."""
     fill(indexed)
 
     result = run(indexed, "s3://photos/new/", "-r")
@@ -124,13 +124,13 @@ def test_recursive_lists_whole_keys(indexed: Cloud) -> None:
 def test_what_is_selected_is_listed(
     indexed: Cloud, arguments: tuple[str, ...], keys: list[str]
 ) -> None:
-    """By folder, status, code and limit."""
+    """Folder, status, code and limit select results."""
     fill(indexed)
     assert [each["object_key"] for each in listed(indexed, *arguments)] == keys
 
 
 def test_json_is_a_line_each(indexed: Cloud) -> None:
-    """With the table's names, without absent attributes."""
+    """JSON has the table's names, without absent attributes."""
     fill(indexed)
 
     failed, _, person = listed(indexed, "s3://photos/new/")
@@ -153,7 +153,7 @@ def test_json_is_a_line_each(indexed: Cloud) -> None:
 
 
 def test_no_key_controls_the_terminal(indexed: Cloud) -> None:
-    """A key may have any characters; JSON keeps them."""
+    """Keys may contain any characters, which only JSON keeps."""
     key = "new/\x1b[31m\n\x07é.jpg"
     saving(ResultsTable(indexed.stack.table, ModelOptions()))(key)
 
@@ -173,7 +173,7 @@ def test_no_key_controls_the_terminal(indexed: Cloud) -> None:
     ],
 )
 def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> None:
-    """An empty folder is none either; standard error says what may have been meant."""
+    """An empty list is not an error; standard error has a hint."""
     fill(indexed)
 
     result = run(indexed, place)
@@ -204,7 +204,7 @@ def test_errors_are_one_line(
     status: int,
     words: str,
 ) -> None:
-    """It says what to do; the exit status of usage errors is 2."""
+    """The line says what to do, and usage errors exit with 2."""
     result = run(cloud, *arguments, **environment)
 
     assert (result.exit_code, result.stdout) == (status, "")
@@ -212,13 +212,13 @@ def test_errors_are_one_line(
 
 
 def command(cloud: Cloud, *arguments: str) -> list[str]:
-    """The command line for the stack's table."""
+    """Return the command line for the stack's table."""
     program = [sys.executable, "-m", "landmarks", "list", "--table", cloud.stack.table]
     return [*program, *arguments]
 
 
 def test_a_closed_pipe_ends_it_quietly(cloud: Cloud) -> None:
-    """As `| head` does."""
+    """A closed pipe, as with `| head`, prints no traceback."""
     save = saving(ResultsTable(cloud.stack.table, ModelOptions()))
     for number in range(20):  # more than a pipe holds
         save(f"{number}", outcome=CorruptImageError("x" * 10_000))
@@ -233,7 +233,7 @@ def test_a_closed_pipe_ends_it_quietly(cloud: Cloud) -> None:
 
 
 def test_a_terminal_shows_a_header_and_colours(indexed: Cloud) -> None:
-    """Failed results are red; in a pipe there is neither."""
+    """On a terminal there is a header, and failures are red; in a pipe neither."""
     fill(indexed)
     reader, terminal = os.openpty()
 

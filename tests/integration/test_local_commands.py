@@ -16,7 +16,7 @@ from tests.items import store
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where `landmarks local --no-worker` was started, and still runs."""
+    """The folder in which `landmarks local --no-worker` is running."""
     folder = tmp_path_factory.mktemp("local")
     with running(folder / "build" / "local", "--port", "0", "--no-worker"):
         yield folder
@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def stack(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """That stack; the environment names another one, and AWS."""
+    """The local stack; the environment points to another one."""
     cloud = cloud_of(sourced(folder / "build" / "local"))
     monkeypatch.chdir(folder)
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers other tests' credentials
@@ -41,14 +41,14 @@ def run(*arguments: str, lines: str = "") -> Result:
 
 
 def succeed(*arguments: str) -> str:
-    """The output of a command that succeeds."""
+    """Return the output of a command that succeeds."""
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     return result.output
 
 
 def test_enqueue_status_and_the_rest_find_the_stack(stack: Cloud, tmp_path: Path) -> None:
-    """A folder is uploaded and enqueued, results are enqueued again, and status counts it all."""
+    """Uploads, enqueued results and status use the local stack."""
     (tmp_path / "a.png").write_bytes(nobody())
     store(stack, "b.jpg", "failed", code="NOT_AN_IMAGE", options_hash="f" * 16)
 
@@ -65,7 +65,7 @@ def test_enqueue_status_and_the_rest_find_the_stack(stack: Cloud, tmp_path: Path
 
 
 def test_dead_letters_are_the_stacks(stack: Cloud) -> None:
-    """A dead letter is listed and sent back."""
+    """A dead letter is listed and redriven."""
     url = stack.stack.dead_letter_queue_url
     letter = stack.clients["sqs"].send_message(QueueUrl=url, MessageBody="?")["MessageId"]
 
@@ -74,7 +74,7 @@ def test_dead_letters_are_the_stacks(stack: Cloud) -> None:
 
 
 def test_the_environment_is_what_it_was(stack: Cloud) -> None:
-    """After the command nothing points to the local stack."""
+    """After the command, the environment no longer points to the local stack."""
     del stack
     before = dict(os.environ)
 
@@ -87,7 +87,7 @@ def test_the_environment_is_what_it_was(stack: Cloud) -> None:
 def test_no_stack_is_an_error_that_says_how_to_start_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, left_behind: bool
 ) -> None:
-    """Whether there is no file, or one of a stack that was killed."""
+    """The file may be missing, or belong to a stack that was killed."""
     monkeypatch.chdir(tmp_path)
     with closed_port() as nowhere:
         if left_behind:

@@ -1,4 +1,4 @@
-"""Masks: from a detector into S3, and where items say they are."""
+"""Masks: from a detector to S3, with their places in items."""
 
 import hashlib
 import re
@@ -61,7 +61,7 @@ def masking() -> Iterator[DetectorPool]:
 
 @pytest.fixture
 def bucket(cloud: Cloud) -> str:
-    """The test's bucket for masks."""
+    """The test's mask bucket."""
     name = f"{cloud.stack.bucket}-masks"
     cloud.make_bucket(name)
     return name
@@ -69,25 +69,25 @@ def bucket(cloud: Cloud) -> str:
 
 @cache
 def mask(shade: float = 1) -> bytes:
-    """A mask of one value."""
+    """Return a mask of one value."""
     return encode_mask(np.full((480, 640), shade, np.float32))
 
 
 def seen_with_mask(_content: bytes = b"", _deadline: float = 0, *, shade: float = 1) -> Detection:
-    """A detection with every group and a mask."""
+    """Return a detection with all groups and a mask."""
     seen = seen_person()
     return Detection(seen.landmarks, seen.width, seen.height, seen.format, mask(shade))
 
 
 def stored(cloud: Cloud, bucket: str) -> dict[str, bytes]:
-    """What is in a bucket, by key."""
+    """Return a bucket's contents, by key."""
     s3 = cloud.clients["s3"]
     keys = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
     return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
 
 def place_in(item: Mapping[str, Mapping[str, Any]]) -> MaskPlace:
-    """Where an item says that its mask is."""
+    """Return the mask's place in an item."""
     place = item["segmentation"]["M"]
     return MaskPlace(place["bucket"]["S"], place["key"]["S"])
 
@@ -95,7 +95,7 @@ def place_in(item: Mapping[str, Mapping[str, Any]]) -> MaskPlace:
 def test_masks_of_a_batch_are_stored_where_the_items_say(
     cloud: Cloud, bucket: str, masking: DetectorPool, make_handler: MakeHandler
 ) -> None:
-    """Each person has one, a grey PNG of the image's size; images without one have none."""
+    """Each image with a person has a grey PNG of the image's size, the others none."""
     etags = {key: cloud.put(key, person()).etag for key in (KEY, "überraschung/a+b %41.jpg")}
     cloud.put("nobody.png", nobody())
     cloud.put("notes.txt", b"no photograph, but words")
@@ -123,7 +123,7 @@ def test_masks_of_a_batch_are_stored_where_the_items_say(
 def test_direct_invocation_stores_the_mask_too(
     cloud: Cloud, bucket: str, make_handler: MakeHandler
 ) -> None:
-    """The answer is landmarks as usual; the item says where the mask is."""
+    """The answer contains landmarks as usual; the item has the mask's place."""
     etag = cloud.put(KEY, person()).etag
     handler = make_handler(RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET=bucket)
 
@@ -137,7 +137,7 @@ def test_direct_invocation_stores_the_mask_too(
 
 
 def test_without_a_bucket_items_have_no_place(cloud: Cloud, handler: Handler) -> None:
-    """Off by default."""
+    """Masks are off by default."""
     cloud.put(KEY, person())
     assert deliver(handler, {"key": KEY}) == []
     assert cloud.item(KEY)["status"] == {"S": "detected"}
@@ -147,7 +147,7 @@ def test_without_a_bucket_items_have_no_place(cloud: Cloud, handler: Handler) ->
 def test_objects_done_without_masks_are_done_again(
     cloud: Cloud, bucket: str, make_handler: MakeHandler
 ) -> None:
-    """Once masks are wanted, results made without them no longer count as done."""
+    """With masks on, earlier results without masks no longer count as done."""
     cloud.put(KEY, person())
     deliver(make_handler(RiggedDetectors(lambda *_: seen_person())), {"key": KEY})
     handler = make_handler(RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET=bucket)
@@ -160,7 +160,7 @@ def test_objects_done_without_masks_are_done_again(
 def test_each_content_has_a_mask_of_its_own(
     cloud: Cloud, bucket: str, make_handler: MakeHandler
 ) -> None:
-    """An object that is replaced gets a new one; the old one stays, and nothing points to it."""
+    """A replaced object gets a new mask; the old one stays, but no item refers to it."""
     places = []
     for shade in (0, 1):
         cloud.put(KEY, nobody(shade))
@@ -174,7 +174,7 @@ def test_each_content_has_a_mask_of_its_own(
 def test_mask_of_a_superseded_job_is_left_behind(
     cloud: Cloud, bucket: str, make_handler: MakeHandler
 ) -> None:
-    """Newer content that is stored meanwhile keeps its item and its mask."""
+    """Newer content stored in the meantime keeps its item and mask."""
     cloud.keep_versions()
     old, new = (cloud.put(KEY, nobody(shade)) for shade in (0, 1))
     cloud.set_modified(KEY, *(datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2)))
@@ -196,7 +196,7 @@ def test_mask_of_a_superseded_job_is_left_behind(
 
 
 def test_the_longest_key_has_a_mask(cloud: Cloud, bucket: str, make_handler: MakeHandler) -> None:
-    """A mask key longer than S3 allows is replaced by its hash."""
+    """A mask key longer than S3 allows is hashed."""
     etag = cloud.put(LONGEST_KEY, person()).etag
     handler = make_handler(RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET=bucket)
 
@@ -224,7 +224,7 @@ def test_the_pages_program_reads_a_mask(
     make_handler: MakeHandler,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """`docs/segmentation.md`, as it stands there, with the test's names."""
+    """Runs the program in `docs/segmentation.md` with the test's names."""
     cloud.put(KEY, person())
     detectors = RiggedDetectors(partial(seen_with_mask, shade=0.75))
     deliver(make_handler(detectors, SEGMENTATION_BUCKET=bucket), {"key": KEY})
@@ -241,13 +241,13 @@ def test_the_pages_program_reads_a_mask(
     assert capsys.readouterr().out == "100% of the picture are the person\n"
 
 
-# When S3 does not take it
+# If S3 fails
 
 
 def test_a_job_whose_mask_cannot_be_stored_is_retried(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """Nothing is stored without it; once the bucket is there, both are."""
+    """Without its mask, the item isn't stored; once the bucket exists, both are."""
     cloud.put(KEY, person())
     cloud.put("nobody.png", nobody())
     name = f"{cloud.stack.bucket}-late"
@@ -266,7 +266,7 @@ def test_a_job_whose_mask_cannot_be_stored_is_retried(
 def test_direct_invocation_says_that_the_mask_could_not_be_stored(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """The object itself is not missing, so it is not a 404."""
+    """It is not a 404, because the object itself exists."""
     cloud.put(KEY, person())
     handler = make_handler(RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET="no-such-bucket")
 
@@ -298,7 +298,7 @@ def put_to(url: str) -> MaskPlace:
 def test_errors_of_s3_are_transient(
     answer: Callable[[Request], None], expected: type[TransientError]
 ) -> None:
-    """Whatever it is, the job is retried."""
+    """After any error, the job is retried."""
     with s3_that(answer) as url, pytest.raises(TransientError) as caught:
         put_to(url)
     assert type(caught.value) is expected
@@ -315,7 +315,7 @@ def test_unreachable_s3_is_transient() -> None:
 
 
 def test_a_mask_never_becomes_a_job(cloud: Cloud, bucket: str, make_handler: MakeHandler) -> None:
-    """Neither by a misconfigured notification nor by name: it becomes a dead letter."""
+    """A job for a mask, from a notification or by name, becomes a dead letter."""
     cloud.put("mask.png", person(), bucket=bucket)
     handler = make_handler(
         RiggedDetectors(seen_with_mask), SEGMENTATION_BUCKET=bucket, ALLOWED_BUCKETS=""
@@ -337,7 +337,7 @@ def test_a_mask_never_becomes_a_job(cloud: Cloud, bucket: str, make_handler: Mak
 
 
 def test_a_job_that_is_done_holds_no_mask(cloud: Cloud, bucket: str) -> None:
-    """A batch's results are kept until its end; masks, which may be large, are not."""
+    """Results are kept until the end of the batch, but without their masks."""
     cloud.put(KEY, person())
     s3 = boto3.client("s3")
     pipeline = Pipeline(

@@ -1,4 +1,4 @@
-"""Reading from S3: what it says of an object, how much is read, and how S3 fails."""
+"""Reading from S3: an object's identity, its size limit, and errors."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ CONTENT = bytes(range(256)) * 1000
 
 
 def client(read_timeout: float | None = None) -> "S3Client":
-    """The worker's client, or one with a shorter time-out."""
+    """Return the worker's client, or one with a shorter time-out."""
     options = Config(read_timeout=read_timeout) if read_timeout else Config()
     config: Config = CLIENT_CONFIG.merge(options)
     return boto3.client("s3", config=config)
@@ -44,14 +44,14 @@ def reader_of(
     monkeypatch: pytest.MonkeyPatch,
     read_timeout: float | None = None,
 ) -> Iterator[ObjectReader]:
-    """A reader of an S3 that gives this answer."""
+    """Run an S3 with this answer, and yield a reader of it."""
     with s3_that(answer) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
         yield ObjectReader(client(read_timeout), max_image_bytes=30_000_000)
 
 
 def in_seconds(seconds: float) -> float:
-    """A deadline."""
+    """Return a deadline."""
     return time.monotonic() + seconds
 
 
@@ -64,21 +64,21 @@ def read(reader: ObjectReader, job: Job, seconds: float = 30) -> bytes:
 
 
 @pytest.fixture
-def reader(cloud: Cloud) -> ObjectReader:  # noqa: ARG001, the services have to run
+def reader(cloud: Cloud) -> ObjectReader:  # noqa: ARG001, the services must run
     """A reader of the embedded S3."""
     return ObjectReader(client(), max_image_bytes=len(CONTENT))
 
 
 @pytest.mark.parametrize("key", ["plain.jpg", " a+b %41/é\u0301?#&'\"\\.jpg", LONGEST_KEY])
 def test_content_comes_whole_whatever_the_key(key: str, cloud: Cloud, reader: ObjectReader) -> None:
-    """As many bytes as are allowed are read, unchanged."""
+    """Content up to the limit is read unchanged, whatever the key."""
     cloud.put(key, CONTENT)
 
     assert read(reader, Job(cloud.stack.bucket, key)) == CONTENT
 
 
 def test_identity_is_what_s3_says(cloud: Cloud, reader: ObjectReader) -> None:
-    """It is that of the content about to be read, even of an older version."""
+    """The identity is that of the content to be read, even of an older version."""
     cloud.keep_versions()
     old = cloud.put("photo.jpg", CONTENT)
     cloud.put("photo.jpg", b"newer")
@@ -99,7 +99,7 @@ def test_identity_is_what_s3_says(cloud: Cloud, reader: ObjectReader) -> None:
 def test_sequencer_counts_only_for_the_events_own_content(
     of_the_event: bytes, sequencer: str | None, cloud: Cloud, reader: ObjectReader
 ) -> None:
-    """Content that came after the event has another place in the order."""
+    """The sequencer is dropped if the content has changed since the event."""
     etag = cloud.put("photo.jpg", of_the_event).etag
     cloud.put("photo.jpg", CONTENT)
 
@@ -109,7 +109,7 @@ def test_sequencer_counts_only_for_the_events_own_content(
 
 
 def test_known_content_is_not_opened(cloud: Cloud, reader: ObjectReader) -> None:
-    """S3 is asked whether it has changed."""
+    """Unchanged content is not opened."""
     etag = cloud.put("photo.jpg", CONTENT).etag
     job = Job(cloud.stack.bucket, "photo.jpg")
 
@@ -121,7 +121,7 @@ def test_known_content_is_not_opened(cloud: Cloud, reader: ObjectReader) -> None
 
 @pytest.mark.usefixtures("services")
 def test_size_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One byte too many is enough, and none is waited for."""
+    """One byte too many is rejected without reading."""
 
     def promise(request: Request) -> None:
         request.start_object(30_000_001)
@@ -141,7 +141,7 @@ def test_size_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch
 def test_missing_object_may_come_later(
     key: str, version_id: str | None, code: str, cloud: Cloud, reader: ObjectReader
 ) -> None:
-    """An event can be faster than the object."""
+    """A missing object is transient, because an event can be faster than the object."""
     cloud.keep_versions()
     cloud.put("photo.jpg", CONTENT)
     job = Job(cloud.stack.bucket, key, version_id)
@@ -151,7 +151,7 @@ def test_missing_object_may_come_later(
 
 
 def test_deleted_object_is_missing(cloud: Cloud, reader: ObjectReader) -> None:
-    """So is the delete marker in a bucket with versions."""
+    """A delete marker counts as missing, too."""
     cloud.keep_versions()
     cloud.put("photo.jpg", CONTENT)
     marker = cloud.remove("photo.jpg").version_id
@@ -163,7 +163,7 @@ def test_deleted_object_is_missing(cloud: Cloud, reader: ObjectReader) -> None:
 
 
 def test_missing_bucket_may_come_later(reader: ObjectReader) -> None:
-    """It is the same error, and says so."""
+    """A missing bucket is the same error, with its code."""
     job = Job("no-such-bucket", "photo.jpg")
 
     with pytest.raises(ObjectNotFoundError, match=r"no-such-bucket.*NoSuchBucket"):
@@ -176,7 +176,7 @@ def test_missing_bucket_may_come_later(reader: ObjectReader) -> None:
     [
         (403, "AccessDenied", AccessDeniedError),
         (401, "Unauthorized", AccessDeniedError),
-        (405, "MethodNotAllowed", ObjectNotFoundError),  # a deletion, asked for as a version
+        (405, "MethodNotAllowed", ObjectNotFoundError),  # a delete marker, requested as a version
         (503, "SlowDown", ServiceError),
         (500, "InternalError", ServiceError),
         (400, "InvalidArgument", ServiceError),
@@ -187,7 +187,7 @@ def test_missing_bucket_may_come_later(reader: ObjectReader) -> None:
 def test_errors_of_s3_are_translated(
     status: int, code: str, error: type[TransientError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message has S3's own code and names the object."""
+    """The message has S3's code and the object's name."""
     with (
         reader_of(lambda request: request.refuse(status, code), monkeypatch) as reader,
         pytest.raises(error, match=rf"{code}.*'photo\.jpg'|'photo\.jpg'.*{code}"),
@@ -196,7 +196,7 @@ def test_errors_of_s3_are_translated(
 
 
 def test_archived_object_has_an_identity_and_no_content(cloud: Cloud, reader: ObjectReader) -> None:
-    """So its failure is stored in the right order among the object's contents."""
+    """Its failure is stored in the right order among the object's versions."""
     etag = cloud.put("photo.jpg", CONTENT, storage_class="DEEP_ARCHIVE").etag
     modified = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     cloud.set_modified("photo.jpg", modified)
@@ -215,7 +215,7 @@ def test_archived_object_has_an_identity_and_no_content(cloud: Cloud, reader: Ob
 def test_object_whose_kms_key_is_gone_is_refused_for_good(
     code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S3 still says which content it is."""
+    """S3 still returns the object's identity."""
 
     def answer(request: Request) -> None:
         if request.command == "HEAD":
@@ -236,7 +236,7 @@ def test_object_whose_kms_key_is_gone_is_refused_for_good(
 
 
 def refuse_without_key(request: Request) -> None:
-    """Answer like S3 for an object encrypted with the customer's own key."""
+    """Answer like S3 for an object encrypted with a customer-provided key."""
     request.refuse(400, "InvalidRequest", "stored using a form of Server Side Encryption")
 
 
@@ -244,7 +244,7 @@ def refuse_without_key(request: Request) -> None:
 def test_object_with_the_customers_own_key_is_refused_for_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """S3 says nothing about it, but whatever is uploaded later is newer."""
+    """S3 returns no identity, but anything uploaded later is newer."""
     job = Job("photos", "photo.jpg", etag="feed", sequencer="0A")
     before = datetime.now(UTC)
     with reader_of(refuse_without_key, monkeypatch) as reader, reader.open(job) as source:
@@ -260,7 +260,7 @@ def test_object_with_the_customers_own_key_is_refused_for_good(
 def test_version_of_unknown_date_is_older_than_any_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It may not be the newest, and must not keep a newer one out of the table."""
+    """It might not be the newest, so it must not keep newer results out of the table."""
     job = Job("photos", "photo.jpg", version_id="v1")
     with reader_of(refuse_without_key, monkeypatch) as reader, reader.open(job) as source:
         assert source
@@ -284,7 +284,7 @@ def test_version_of_unknown_date_is_older_than_any_other(
 def test_broken_connections_are_the_services_fault(
     answer: Callable[[Request], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether S3 breaks off or falls silent, before the answer or in the middle of it."""
+    """Time-outs and broken connections, before or during the answer, are transient."""
     with (
         reader_of(answer, monkeypatch, read_timeout=0.2) as reader,
         pytest.raises(ServiceError, match=r"^S3: "),
@@ -294,7 +294,7 @@ def test_broken_connections_are_the_services_fault(
 
 @pytest.mark.usefixtures("services")
 def test_unreachable_s3_is_the_services_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing listens at that address."""
+    """An unreachable S3 is transient."""
     with closed_port() as nowhere:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", nowhere)
         with pytest.raises(ServiceError, match="Could not connect"):
@@ -303,7 +303,7 @@ def test_unreachable_s3_is_the_services_fault(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("services")
 def test_object_that_drips_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection never times out, because S3 is never silent."""
+    """Reading stops at the deadline even if S3 never stops sending."""
     with (
         reader_of(Request.drip, monkeypatch) as reader,
         pytest.raises(DeadlineError, match="while reading the object"),

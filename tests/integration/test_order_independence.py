@@ -1,4 +1,4 @@
-"""A photo's landmarks don't depend on the photos before it, which is why the graph is our own."""
+"""A photo's landmarks don't depend on earlier photos, which is why we have our own graph."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from worker.model import ModelOptions
 
 OPTIONS = ModelOptions(model_complexity=2)
 
-# Like a camera's burst: a photo twice, near-duplicates, the first again.
+# Like a burst from a camera: a photo twice, near-duplicates, the first again.
 BURSTS = [
     (photo, photo, *photos.near_duplicates(photo), photo)
     for photo in (photos.astronaut(), photos.both_hands(), photos.right_hand())
@@ -19,14 +19,14 @@ BURSTS = [
 
 @pytest.fixture(scope="module")
 def photos_in_bursts() -> list[Photo]:
-    """Every burst and the folder's photos, each followed by one without a person."""
+    """Return each burst and the folder's photos, each followed by one without a person."""
     few = [(photo, photo, photos.near_duplicates(photo)[0]) for photo in photos.from_folder()]
     return [photo for burst in (*BURSTS, *few) for photo in (*burst, photos.nobody())]
 
 
 @pytest.fixture(scope="module")
 def fresh(photos_in_bursts: list[Photo]) -> dict[Photo, Groups]:
-    """What a new stock instance finds in each photo."""
+    """Return what a new stock instance finds in each photo."""
     images = list(dict.fromkeys(photos_in_bursts))
     with stock_landmarks(OPTIONS, [[photo] for photo in images]) as stock:
         return dict(zip(images, stock.result(), strict=True))
@@ -36,7 +36,7 @@ def fresh(photos_in_bursts: list[Photo]) -> dict[Photo, Groups]:
 def test_a_warm_detector_finds_what_fresh_instances_find(
     step: int, photos_in_bursts: list[Photo], fresh: dict[Photo, Groups]
 ) -> None:
-    """In a burst, in either order, each photo's landmarks are the same bit for bit."""
+    """In either order, each photo's landmarks are the same bit for bit."""
     sequence = photos_in_bursts[::step]
     with warm_detector(OPTIONS) as detect:
         found = [(photo, detect(photo)) for photo in sequence]
@@ -51,24 +51,24 @@ def test_a_warm_detector_finds_what_fresh_instances_find(
 def test_a_reused_stock_holistic_moves_the_landmarks(
     photo: Photo, fresh: dict[Photo, Groups]
 ) -> None:
-    """Even in `static_image_mode` the stock graph remembers faces and hands.
+    """Even in `static_image_mode`, the stock graph remembers faces and hands.
 
-    If this ever fails, MediaPipe has been fixed and the stock graph would do.
+    If this fails, MediaPipe has fixed it, and we can use the stock graph.
     """
     successors = (photo, *photos.near_duplicates(photo))
     with stock_landmarks(OPTIONS, [(photo, successor) for successor in successors]) as stock:
         reused = stock.result()
     for successor, groups in zip(successors, reused, strict=True):
         moved = {name: _moved(fresh[successor], groups, name) for name in groups}
-        assert moved["pose_landmarks"] == 0  # only the pose has no memory
+        assert moved["pose_landmarks"] == 0  # only the pose is stateless
         assert moved["face_landmarks"] > 1 / 1000, successor.name
         if photo == photos.both_hands():
             assert max(moved["left_hand_landmarks"], moved["right_hand_landmarks"]) > 1 / 500
 
 
 def _moved(before: Groups, after: Groups, name: str) -> float:
-    """The largest shift of a group's landmarks, in image widths or heights."""
+    """Return a group's largest shift, in image widths or heights."""
     one, other = before[name], after[name]
     if one is None or other is None:
-        return 0.0 if one is other else 1.0  # lost or invented
+        return 0.0 if one is other else 1.0  # found in only one of them
     return float(np.abs(one - other)[:, :2].max())

@@ -1,4 +1,4 @@
-"""`landmarks overlay`: the drawing, and what can't be drawn."""
+"""`landmarks overlay`: the drawing, and when there is none."""
 
 from pathlib import Path
 
@@ -23,14 +23,14 @@ def run(cloud: Cloud, *arguments: str) -> Result:
 
 
 def processed(cloud: Cloud, content: bytes) -> None:
-    """Upload a photograph, and store a result for this content."""
+    """Upload a photograph and store a result for it."""
     version = cloud.put(KEY, content)
     detection = Detection(seen_person().landmarks, 512, 512, "jpeg")
     save_result(cloud, KEY, detection, version=version, size_bytes=len(content))
 
 
 def drawn(cloud: Cloud, file: Path, *arguments: str) -> Image.Image:
-    """The drawing that the command writes."""
+    """Return the drawing that the command writes."""
     result = run(cloud, KEY, "-o", str(file), *arguments)
     assert result.exit_code == 0, result.output
     with Image.open(file, formats=("PNG",)) as picture:
@@ -39,7 +39,7 @@ def drawn(cloud: Cloud, file: Path, *arguments: str) -> Image.Image:
 
 
 def refusal(cloud: Cloud, folder: Path, *arguments: str, status: int = 1) -> str:
-    """The one line that says why nothing was drawn; no file is left behind."""
+    """Return the error line; no file is left."""
     result = run(cloud, KEY, "-o", str(folder / "a.png"), *arguments)
     assert result.exit_code == status, result.output
     assert not (folder / "a.png").exists()
@@ -49,7 +49,7 @@ def refusal(cloud: Cloud, folder: Path, *arguments: str, status: int = 1) -> str
 
 
 def test_landmarks_are_drawn_on_the_object(cloud: Cloud, tmp_path: Path) -> None:
-    """In both sides' colours, in a PNG whose title is the key."""
+    """Both sides' colours appear in a PNG titled with the key."""
     processed(cloud, person())
 
     picture = drawn(cloud, tmp_path / "a.png")
@@ -62,7 +62,7 @@ def test_landmarks_are_drawn_on_the_object(cloud: Cloud, tmp_path: Path) -> None
 
 
 def test_the_version_that_was_processed_is_drawn_on(cloud: Cloud, tmp_path: Path) -> None:
-    """Whatever the current version is."""
+    """The processed version is used, whatever the current one is."""
     cloud.keep_versions()
     processed(cloud, person())
     (tmp_path / "copy.jpg").write_bytes(person())
@@ -75,7 +75,7 @@ def test_the_version_that_was_processed_is_drawn_on(cloud: Cloud, tmp_path: Path
 
 
 def test_a_changed_photograph_is_not_drawn_on(cloud: Cloud, tmp_path: Path) -> None:
-    """The landmarks are another picture's; the line says what to do."""
+    """A changed photograph is an error with advice."""
     processed(cloud, person())
     cloud.put(KEY, nobody())
 
@@ -86,7 +86,7 @@ def test_a_changed_photograph_is_not_drawn_on(cloud: Cloud, tmp_path: Path) -> N
 
 
 def test_an_object_that_is_gone_is_an_error(cloud: Cloud, tmp_path: Path) -> None:
-    """A copy can be used instead."""
+    """The error suggests using a local file."""
     processed(cloud, person())
     cloud.remove(KEY)
 
@@ -103,14 +103,14 @@ def test_an_object_that_is_gone_is_an_error(cloud: Cloud, tmp_path: Path) -> Non
 def test_without_landmarks_there_is_nothing_to_draw(
     cloud: Cloud, tmp_path: Path, outcome: Detection | CorruptImageError, words: str
 ) -> None:
-    """The reason is given; S3, where there is no such object, is not asked."""
+    """The reason is printed, and S3 is not read."""
     save_result(cloud, KEY, outcome)
 
     assert refusal(cloud, tmp_path).endswith(words)
 
 
 def test_a_copy_of_another_size_is_questioned(cloud: Cloud, tmp_path: Path) -> None:
-    """It is drawn on, with a warning."""
+    """A file of another size is used, with a warning."""
     processed(cloud, person())
     copy = tmp_path / "copy.png"
     copy.write_bytes(nobody())
@@ -122,7 +122,7 @@ def test_a_copy_of_another_size_is_questioned(cloud: Cloud, tmp_path: Path) -> N
 
 
 def test_a_copy_that_is_no_image_is_refused(cloud: Cloud, tmp_path: Path) -> None:
-    """In one line; an existing drawing stays."""
+    """The error is one line, and an existing drawing stays."""
     processed(cloud, person())
     copy, older = tmp_path / "copy.jpg", tmp_path / "older.png"
     copy.write_bytes(b"Milk".ljust(len(person())))
@@ -136,7 +136,7 @@ def test_a_copy_that_is_no_image_is_refused(cloud: Cloud, tmp_path: Path) -> Non
 def test_too_large_photographs_are_refused(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From S3 and from a file."""
+    """The limit applies to S3 and to files."""
     processed(cloud, person())
     (tmp_path / "copy.jpg").write_bytes(person())
     monkeypatch.setattr("landmarks.cli.overlay.MAX_BYTES", len(person()) - 1)
@@ -147,7 +147,7 @@ def test_too_large_photographs_are_refused(
 
 
 def test_other_files_than_png_are_a_usage_error(cloud: Cloud, tmp_path: Path) -> None:
-    """Exit status 2, before anything is read; so is the photograph itself."""
+    """Other suffixes, and the photograph itself, exit with 2 before anything is read."""
     photo = tmp_path / "photo.png"
     photo.write_bytes(nobody())
 

@@ -1,7 +1,7 @@
-"""Our graph gives what a fresh stock Holistic gives, bit for bit.
+"""Our graph gives the same landmarks as a new stock Holistic, bit for bit.
 
-The reference is MediaPipe as it comes, imported whole, in a process of its own: nothing of
-`worker.detector.graph` gets there, and the only thing shared is the decoded pixels.
+The reference is the complete stock MediaPipe in another process. It shares only the decoded pixels
+with us, and nothing from `worker.detector.graph`.
 """
 
 import sys
@@ -30,11 +30,11 @@ MAX_PIXELS = 50_000_000
 Groups: TypeAlias = dict[str, FloatArray | None]
 
 
-# --- The reference: these functions run in a process of their own. ---
+# --- The reference: these functions run in another process. ---
 
 
 def import_stock() -> Any:  # noqa: ANN401, MediaPipe has no types
-    """The real `import mediapipe`, but for matplotlib: it draws with it, and we don't have it."""
+    """Run the real `import mediapipe`, but without matplotlib, which we don't install."""
     matplotlib = ModuleType("matplotlib")
     matplotlib.pyplot = ModuleType("matplotlib.pyplot")  # type: ignore[attr-defined]
     sys.modules.update({"matplotlib": matplotlib, "matplotlib.pyplot": matplotlib.pyplot})
@@ -44,7 +44,7 @@ def import_stock() -> Any:  # noqa: ANN401, MediaPipe has no types
 
 
 def _stock_landmarks(options: ModelOptions, bursts: Sequence[Sequence[Photo]]) -> list[Groups]:
-    """Of each burst's last photo, each burst by an instance of its own."""
+    """Return the landmarks of each burst's last photo, with a new instance per burst."""
     holistic = import_stock().solutions.holistic.Holistic
     found = []
     for burst in bursts:
@@ -63,7 +63,7 @@ def _stock_landmarks(options: ModelOptions, bursts: Sequence[Sequence[Photo]]) -
 
 
 def columns_of(answer: Any, name: str) -> FloatArray | None:  # noqa: ANN401, MediaPipe has no types
-    """One group of stock's answer as an array: a row a landmark."""
+    """Return one group of stock's answer as an array with one row per landmark."""
     points = getattr(answer, name)
     if points is None:
         return None
@@ -73,7 +73,7 @@ def columns_of(answer: Any, name: str) -> FloatArray | None:  # noqa: ANN401, Me
 
 
 def _stock_scores(images: Sequence[Photo]) -> list[float | None]:
-    """What the person detector of the stock pose graph says of its best find."""
+    """Return the best score of the stock pose graph's person detector."""
     solution_base = import_stock().solutions.holistic.SolutionBase
     scores = []
     for photo in images:
@@ -88,7 +88,7 @@ def _stock_scores(images: Sequence[Photo]) -> list[float | None]:
     return scores
 
 
-# --- What the tests do with it. ---
+# --- The tests. ---
 
 
 @contextmanager
@@ -102,9 +102,9 @@ def stock_process() -> Iterator[Executor]:
 def stock_landmarks(
     options: ModelOptions, bursts: Sequence[Sequence[Photo]]
 ) -> Iterator[Future[list[Groups]]]:
-    """What stock finds in each burst's last photo, each burst with an instance of its own.
+    """Run stock on each burst while the block runs, with a new instance per burst.
 
-    It looks for them while the block runs.
+    Yields the future landmarks of each burst's last photo.
     """
     with stock_process() as process:
         yield process.submit(_stock_landmarks, options, bursts)
@@ -112,15 +112,15 @@ def stock_landmarks(
 
 @contextmanager
 def warm_detector(options: ModelOptions) -> Iterator[Callable[[Photo], Landmarks]]:
-    """Our detector, through its pool and process."""
+    """Our detector, with its pool and process."""
     child = ChildOptions(options, MAX_PIXELS, timeout_seconds=60, memory_bytes=1536 << 20)
     with closing(DetectorPool(child, 1)) as pool:
         yield lambda photo: pool.detect(photo.content, time.monotonic() + 120).landmarks
-        assert pool.restarts == 0  # a second try in a fresh process would hide what the first did
+        assert pool.restarts == 0  # a retry in a new process would hide the first try
 
 
 def differences(ours: Landmarks, stock: Groups) -> list[str]:
-    """The groups that are not the same to the last bit, or that only one side has."""
+    """Return the groups that differ in any bit, or that only one side found."""
     return [
         group.name
         for group in GROUPS
@@ -135,7 +135,7 @@ def _bits(array: FloatArray | None) -> tuple[Any, ...] | None:
 def compare(
     options: ModelOptions, images: Sequence[Photo]
 ) -> tuple[dict[str, list[str]], set[str]]:
-    """The groups that differ, by photo; and the photos in which we found someone."""
+    """Return the groups that differ, by photo, and the photos in which we found someone."""
     bursts = [[photo] for photo in images]
     with stock_landmarks(options, bursts) as stock, warm_detector(options) as detect:
         ours = [detect(photo) for photo in images]
@@ -153,14 +153,14 @@ def compare(
 @pytest.mark.parametrize("model_complexity", [0, 1, 2])
 def test_landmarks_are_those_of_a_fresh_stock_holistic(
     model_complexity: int,
-    refine_face_landmarks: bool,  # noqa: FBT001, pytest passes it by name
+    refine_face_landmarks: bool,  # noqa: FBT001, passed by name
 ) -> None:
-    """Every group of every photo is the same to the last bit, or absent on both sides."""
+    """All groups are the same to the last bit, or missing on both sides."""
     options = ModelOptions(model_complexity, refine_face_landmarks=refine_face_landmarks)
     try:
         require_model(options)
     except SettingsError as error:
-        if model_complexity == 0:  # the one that no default needs
+        if model_complexity == 0:  # no default needs this model
             pytest.skip(str(error))
         raise
     different, found = compare(options, photos.every())
@@ -169,7 +169,7 @@ def test_landmarks_are_those_of_a_fresh_stock_holistic(
 
 
 def test_the_bundled_photos_show_every_group() -> None:
-    """On a machine without further photos, comparing them still compares hands."""
+    """The bundled photos alone cover all groups, including hands."""
     with warm_detector(ModelOptions(model_complexity=2)) as detect:
         found = [detect(photo) for photo in photos.bundled()]
     shown = {group.name for landmarks in found for group, _ in landmarks.found()}
@@ -190,7 +190,7 @@ def test_the_bundled_photos_show_every_group() -> None:
 def test_both_confidences_decide_as_they_do_in_stock(
     detection: float, landmark: float, expected: set[str]
 ) -> None:
-    """Raised or lowered, each threshold hides or shows the same people on both sides."""
+    """Each threshold hides or shows the same people on both sides."""
     options = ModelOptions(1, detection, landmark)
     images = [photos.astronaut(), photos.both_hands(), photos.squeezed(), photos.distant()]
     different, found = compare(options, images)
@@ -199,7 +199,7 @@ def test_both_confidences_decide_as_they_do_in_stock(
 
 
 def test_the_score_is_that_of_the_stock_person_detector() -> None:
-    """Where there is a pose there is its detection's score; without a pose there is none."""
+    """A pose has its detection's score; without a pose there is none."""
     images = photos.every()
     with stock_process() as process, warm_detector(ModelOptions(1)) as detect:
         stock = process.submit(_stock_scores, images)

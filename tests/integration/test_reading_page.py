@@ -1,4 +1,4 @@
-"""`docs/reading.md`: its code reads the numbers that are stored."""
+"""The code in `docs/reading.md` reads the stored numbers."""
 
 import re
 from pathlib import Path
@@ -21,13 +21,13 @@ KEY = "new/astronaut.jpg"
 
 
 def blocks(language: str) -> list[str]:
-    """The page's code in this language."""
+    """Return the page's code in this language."""
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
 def folder(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to follow the page in, with the table it describes."""
+    """A folder and a table in which to run the page's code."""
     version = cloud.put(KEY, person())
     save_result(cloud, KEY, Detection(seen_person().landmarks, 512, 512, "jpeg"), version=version)
     save_result(cloud, "new/list.jpg", NotAnImageError("4 bytes"))
@@ -51,17 +51,17 @@ def pose(folder: Path) -> FloatArray:
 
 
 def run(library: str) -> dict[str, Any]:
-    """The names bound by the page's Python with this library."""
+    """Run the page's Python with this library, and return its variables."""
     (code,) = (block for block in blocks("python") if f"import {library}" in block)
     scope: dict[str, Any] = {}
-    exec(code, scope)  # noqa: S102, the page's
+    exec(code, scope)  # noqa: S102, our own page
     return scope
 
 
 def test_the_pages_python_reads_the_file(
     pose: FloatArray, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It prints the left wrist, and returns the poses found."""
+    """It prints the left wrist and returns the poses found."""
     poses = run("pyarrow.parquet")["poses"]
 
     assert poses.tobytes() == pose.tobytes()
@@ -72,14 +72,14 @@ def test_the_pages_python_reads_the_file(
 
 @pytest.mark.usefixtures("folder")
 def test_the_pages_sql_reads_the_file(pose: FloatArray) -> None:
-    """DuckDB finds the left wrist's x of the people detected."""
+    """DuckDB finds the left wrist's x of detected people."""
     (query,) = blocks("sql")
 
     assert duckdb.execute(query).fetchall() == [(KEY, pose[15, 0])]
 
 
 def test_the_pages_pandas_reads_the_file(pose: FloatArray) -> None:
-    """One row per landmark, one column per number."""
+    """There is one row per landmark and one column per number."""
     frame = run("pandas")["pose"]
 
     assert list(frame.columns) == ["x", "y", "z", "visibility"]

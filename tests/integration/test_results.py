@@ -1,4 +1,4 @@
-"""The results table's contract with its readers: each attribute's name, type and meaning."""
+"""The results table's contract with readers: each attribute's name, type and meaning."""
 
 import json
 import re
@@ -56,11 +56,11 @@ OF_A_PERSON = {
 }
 OF_A_MESSAGE = {"job_id": "S", "message_id": "S", "version_id": "S", "sequencer": "S"}
 
-# DynamoDB counts writes by the kilobyte; eight are what the format was chosen for.
+# DynamoDB charges writes by the kilobyte. The format was designed for eight.
 
 
-def result(**changes: Any) -> Result:  # noqa: ANN401, whatever a result has
-    """A result with everything at its default but `changes`."""
+def result(**changes: Any) -> Result:  # noqa: ANN401, any fields
+    """Return a result with defaults except for `changes`."""
     identity = ObjectIdentity(etag="feed", last_modified=MODIFIED, size_bytes=4711)
     usual = Result(
         job=Job("photos", KEY),
@@ -74,7 +74,7 @@ def result(**changes: Any) -> Result:  # noqa: ANN401, whatever a result has
 
 
 def full_result(key: str = KEY) -> Result:
-    """A result with every attribute that there is."""
+    """Return a result with all attributes."""
     return result(
         job=Job(
             "photos",
@@ -92,7 +92,7 @@ def full_result(key: str = KEY) -> Result:
 
 
 def types(item: Item) -> dict[str, str]:
-    """DynamoDB's type of each attribute."""
+    """Return DynamoDB's type of each attribute."""
     return {name: next(iter(value)) for name, value in item.items()}
 
 
@@ -103,7 +103,7 @@ def table(cloud: Cloud) -> ResultsTable:
 
 
 def test_item_of_a_person_has_every_attribute(cloud: Cloud, table: ResultsTable) -> None:
-    """All names and types, no more and no less."""
+    """All names and types are there, and no others."""
     assert table.save(full_result())
 
     item = cloud.item(KEY)
@@ -119,7 +119,7 @@ def test_item_of_a_person_has_every_attribute(cloud: Cloud, table: ResultsTable)
 
 
 def test_values_are_what_the_reader_is_promised(cloud: Cloud, table: ResultsTable) -> None:
-    """Everything but the landmarks, as DynamoDB writes it."""
+    """Everything except the landmarks is as documented."""
     before = datetime.now(UTC)
     table.save(full_result())
 
@@ -167,7 +167,7 @@ def test_values_are_what_the_reader_is_promised(cloud: Cloud, table: ResultsTabl
 
 
 def test_place_of_a_mask_is_stored(cloud: Cloud, table: ResultsTable) -> None:
-    """Bucket and key, in the item and as JSON, and nothing else."""
+    """The item and its JSON have the bucket and key."""
     table.save(replace(full_result(), segmentation=MaskPlace("masks", "photos/photo.jpg/feed.png")))
 
     item = cloud.item(KEY)
@@ -179,7 +179,7 @@ def test_place_of_a_mask_is_stored(cloud: Cloud, table: ResultsTable) -> None:
 
 
 def test_landmarks_are_stored_bit_for_bit(cloud: Cloud, table: ResultsTable) -> None:
-    """Read as little-endian float32, row by row, they are what the model computed."""
+    """The bytes are the model's float32 values, little-endian, row by row."""
     awkward = [np.pi, -1e-38, 1e-45, 3.4028235e38, -0.0, np.nextafter(np.float32(1), np.float32(2))]
     pose = np.resize(np.array(awkward, dtype=np.float32), (33, 4))
     detected = Landmarks(pose_landmarks=pose, pose_world_landmarks=pose, pose_score=1.0)
@@ -191,7 +191,7 @@ def test_landmarks_are_stored_bit_for_bit(cloud: Cloud, table: ResultsTable) -> 
 
 
 def test_landmarks_come_back_bit_for_bit(table: ResultsTable) -> None:
-    """The typed read gives each group its shape."""
+    """Typed reading restores each group's shape."""
     saved = seen_person().landmarks
     table.save(full_result())
 
@@ -205,14 +205,14 @@ def test_landmarks_come_back_bit_for_bit(table: ResultsTable) -> None:
 
 
 def test_refined_face_has_ten_more_landmarks(cloud: Cloud, table: ResultsTable) -> None:
-    """The irises come after the other 468."""
+    """The irises follow the other 468."""
     table.save(result(outcome=seen_person(points=478)))
 
     assert len(cloud.item(KEY)["face_landmarks"]["B"]) == 478 * 3 * 4
 
 
 def test_item_of_nobody_has_no_landmarks(cloud: Cloud, table: ResultsTable) -> None:
-    """What was not found has no attribute."""
+    """Groups that were not found have no attribute."""
     table.save(result())
 
     item = cloud.item(KEY)
@@ -221,7 +221,7 @@ def test_item_of_nobody_has_no_landmarks(cloud: Cloud, table: ResultsTable) -> N
 
 
 def test_groups_that_were_not_found_have_no_attribute(cloud: Cloud, table: ResultsTable) -> None:
-    """Not even an empty one; and a pose with nothing visible has no box."""
+    """Missing groups are left out, and so is the box of an invisible pose."""
     hidden = np.zeros((33, 4), dtype=np.float32)
     landmarks = Landmarks(pose_landmarks=hidden, pose_world_landmarks=hidden, pose_score=0.5)
     table.save(result(outcome=Detection(landmarks, 640, 480, "jpeg")))
@@ -231,7 +231,7 @@ def test_groups_that_were_not_found_have_no_attribute(cloud: Cloud, table: Resul
 
 
 def test_item_of_a_failure_says_why(cloud: Cloud, table: ResultsTable) -> None:
-    """A code for programs and a sentence for people; of the image, only its size in bytes."""
+    """It has a code, a message and, of the image, only its size in bytes."""
     table.save(result(outcome=TooManyPixelsError("64000000 pixels")))
 
     item = cloud.item(KEY)
@@ -245,7 +245,7 @@ def test_item_of_a_failure_says_why(cloud: Cloud, table: ResultsTable) -> None:
 
 
 def test_item_of_unknown_content_has_an_empty_etag(cloud: Cloud, table: ResultsTable) -> None:
-    """S3 may refuse an object without saying which content it is."""
+    """S3 may deny access without revealing the object's ETag."""
     unknown = ObjectIdentity("", MODIFIED, 0)
     assert table.save(result(identity=unknown, outcome=KeyUnavailableError("customer's key")))
 
@@ -255,7 +255,7 @@ def test_item_of_unknown_content_has_an_empty_etag(cloud: Cloud, table: ResultsT
 
 
 def test_new_result_leaves_nothing_of_the_old_one(cloud: Cloud, table: ResultsTable) -> None:
-    """The item is replaced as a whole."""
+    """The whole item is replaced."""
     table.save(full_result())
     table.save(result(identity=replace(full_result().identity, sequencer=None)))
 
@@ -263,7 +263,7 @@ def test_new_result_leaves_nothing_of_the_old_one(cloud: Cloud, table: ResultsTa
 
 
 def test_results_expire_where_a_retention_is_set(cloud: Cloud) -> None:
-    """The table's TTL attribute is a number of epoch seconds."""
+    """The TTL attribute is in seconds since 1970."""
     ResultsTable(cloud.stack.table, ModelOptions(), ttl_days=30).save(result())
 
     expires_at = cloud.item(KEY)["expires_at"]
@@ -272,7 +272,7 @@ def test_results_expire_where_a_retention_is_set(cloud: Cloud) -> None:
 
 
 def test_fullest_item_costs_eight_write_units(cloud: Cloud, table: ResultsTable) -> None:
-    """With every group, an ordinary key, and texts as long as S3, SQS and the stack make them."""
+    """All groups, an ordinary key and the longest other texts fit into eight units."""
     key = "uploads/2026/01/02/7f3c1e9a-4b1d-4e55-9a53-3f0c3b1f2d77/IMG_20260102_030405.jpg"
     bucket = "landmark-images-f449b250-b969-11e0-a185-5081d0136786"
     etag, version = "9b2cf535f27731c974343645a3985328", "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH"
@@ -294,7 +294,7 @@ def test_fullest_item_costs_eight_write_units(cloud: Cloud, table: ResultsTable)
 def test_longest_keys_cost_what_they_take(
     cloud: Cloud, table: ResultsTable, key: str, units: int
 ) -> None:
-    """One unit more for the key, and another one for a folder as long as that."""
+    """The longest key costs one more unit, and a folder as long another one."""
     assert len(key.encode()) == 1024
     table.save(full_result(key))
 
@@ -302,7 +302,7 @@ def test_longest_keys_cost_what_they_take(
 
 
 def test_mask_costs_no_more_write_units(cloud: Cloud, table: ResultsTable) -> None:
-    """With every group, and a key of 20 characters."""
+    """This holds with all groups and a key of 20 characters."""
     key = "2026/IMG_0304050.jpg"
     place = MaskPlace("segmentation-masks", f"photos/{key}/d41d8cd98f00b204e9800998ecf8427e.png")
     table.save(replace(full_result(key), segmentation=place))
@@ -322,13 +322,13 @@ def test_mask_costs_no_more_write_units(cloud: Cloud, table: ResultsTable) -> No
     ],
 )
 def test_options_hash_differs_with_each_option(other: ModelOptions) -> None:
-    """Results of different options are told apart."""
+    """Each option changes the hash."""
     assert options_hash(other) != options_hash(ModelOptions())
     assert re.fullmatch("[0-9a-f]{16}", options_hash(other))
 
 
 def test_options_hash_depends_on_nothing_else(cloud: Cloud) -> None:
-    """Not on retention, table, job or content, and it is the same in every process."""
+    """Retention, table, job, content and process don't change the hash."""
     tables = [ResultsTable(cloud.stack.table, ModelOptions(), ttl_days=days) for days in (None, 9)]
     hashes = []
     for table, outcome in zip(tables, (result(), full_result()), strict=True):
@@ -336,13 +336,13 @@ def test_options_hash_depends_on_nothing_else(cloud: Cloud) -> None:
         hashes.append(cloud.item(KEY)["options_hash"]["S"])
 
     assert set(hashes) == {options_hash(ModelOptions())}
-    # If this changes, every stored object will be detected again: are its landmarks different?
+    # If this changes, all stored objects will be processed again: do their landmarks differ?
     assert hashes[0] == "986c0c82e5ed8bb5"
     assert options_hash(ModelOptions(segmentation=False)) == hashes[0]
 
 
 def test_item_as_json_has_its_landmarks_decoded(cloud: Cloud) -> None:
-    """A page or a command can show it as it is."""
+    """Landmarks have MediaPipe's JSON form."""
     table = ResultsTable(cloud.stack.table, ModelOptions(), ttl_days=30)
     table.save(full_result())
 
@@ -362,7 +362,7 @@ def test_item_as_json_has_its_landmarks_decoded(cloud: Cloud) -> None:
 def test_item_as_json_leaves_out_missing_landmarks(
     outcome: Detection | TooManyPixelsError, table: ResultsTable
 ) -> None:
-    """No group is there as null."""
+    """Missing groups are left out instead of null."""
     table.save(result(outcome=outcome))
 
     item = item_as_json(table.get(Job("photos", KEY)))
@@ -372,7 +372,7 @@ def test_item_as_json_leaves_out_missing_landmarks(
 
 
 def test_older_result_is_refused_and_says_so(cloud: Cloud, table: ResultsTable) -> None:
-    """`save` returns whether it stored, and the stored item stays as it is."""
+    """`save` returns false, and the stored item is unchanged."""
     newer = result(identity=replace(result().identity, last_modified=MODIFIED + timedelta(days=1)))
     assert table.save(newer)
     before = cloud.item(KEY)
@@ -402,7 +402,7 @@ def test_sequencers_decide_what_is_newer_or_else_dates_do(
     is_stored: bool,  # noqa: FBT001, a column of the table above
     table: ResultsTable,
 ) -> None:
-    """DynamoDB decides on writing, and `Stored.is_newer_than` agrees beforehand."""
+    """DynamoDB's condition and `Stored.is_newer_than` agree."""
     before, after = (
         ObjectIdentity("feed", MODIFIED + timedelta(seconds=seconds), 4711, sequencer=sequencer)
         for sequencer, seconds in (stored, new)
@@ -416,11 +416,11 @@ def test_sequencers_decide_what_is_newer_or_else_dates_do(
 
 
 def test_lookup_of_many_objects_is_that_of_each(cloud: Cloud, table: ResultsTable) -> None:
-    """More than fit one request, some stored, some not, one of them twice."""
+    """Several requests return all objects, stored or not, one of them twice."""
     jobs = [Job("photos", f"{number:03}.jpg") for number in range(103)]
     for job in jobs[::20]:
         table.save(result(job=job))
-    cloud.put_item({"object_key": {"S": "001.jpg"}, "bucket": {"S": "photos"}})  # another's
+    cloud.put_item({"object_key": {"S": "001.jpg"}, "bucket": {"S": "photos"}})  # not the worker's
 
     together = table.stored_together([*jobs, jobs[0]])
 
@@ -433,7 +433,7 @@ def test_lookup_of_many_objects_is_that_of_each(cloud: Cloud, table: ResultsTabl
 def test_what_dynamodb_leaves_out_is_not_taken_for_missing(
     cloud: Cloud, table: ResultsTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under load, DynamoDB leaves out some keys, which have to be looked up again."""
+    """Keys left out under load are looked up again."""
     jobs = [Job("photos", "one.jpg"), Job("photos", "two.jpg")]
     for job in jobs:
         table.save(result(job=job))
@@ -472,7 +472,7 @@ def test_failed_lookup_of_many_says_nothing_about_any(
 
 
 def test_missing_item_is_not_found(table: ResultsTable) -> None:
-    """It is not an error of DynamoDB."""
+    """A missing item is not a DynamoDB error."""
     with pytest.raises(ObjectNotFoundError, match=r"no result for 'photo\.jpg'"):
         table.get(Job("photos", KEY))
 
@@ -503,7 +503,7 @@ def test_errors_of_dynamodb_are_translated(
     cloud: Cloud,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Denied access is not mistaken for an outage, but a missing table counts as one."""
+    """Denied access is not an outage, but a missing table is."""
     table = ResultsTable(cloud.stack.table, ModelOptions())
     table.connect()
     client = table.item._get_connection().connection.client

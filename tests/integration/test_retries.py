@@ -1,4 +1,4 @@
-"""Retries: how long they are delayed, and what happens after the last one."""
+"""How long retries are delayed, and what happens after the last one."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def _delays(attempts: int, error: Exception, base_seconds: float = 60) -> list[i
     ("attempts", "longest"), [(1, 60), (2, 240), (3, 960), (4, 3600), (5, 3600), (500, 3600)]
 )
 def test_delays_grow_and_are_spread(attempts: int, longest: int) -> None:
-    """Each retry comes after half to all of its delay, and the delay grows up to an hour."""
+    """Delays are random between half and all of a maximum that grows up to an hour."""
     delays = _delays(attempts, ServiceError("S3: down"))
 
     assert longest / 2 <= min(delays) < longest * 0.6
@@ -51,19 +51,19 @@ def test_delays_grow_and_are_spread(attempts: int, longest: int) -> None:
 
 
 def test_a_job_that_was_not_started_is_retried_soon() -> None:
-    """Running out of time is no sign of trouble: a few seconds, however often it happens."""
+    """Jobs that were not started are retried within seconds, however often."""
     assert max(_delays(4, DeadlineError("not started"))) <= 5
 
 
 def test_an_outage_of_two_hours_makes_no_dead_letters() -> None:
-    """With eight receives, even the shortest delays add up to more than two hours."""
+    """With eight receives, even the shortest delays add up to over two hours."""
     shortest = sum(min(_delays(attempts, ServiceError("down"))) for attempts in range(1, 8))
 
     assert shortest > 2 * 3600
 
 
 def test_only_failed_messages_are_delayed(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """The visibility timeout of the others stays as it is in the queue."""
+    """Other messages keep the queue's visibility timeout."""
     cloud.put("nobody.png", nobody())
     cloud.allow_receives(5, visibility_seconds=1)
     cloud.send({"key": "missing.png"}, {"key": "nobody.png"})
@@ -80,7 +80,7 @@ def test_only_failed_messages_are_delayed(cloud: Cloud, make_handler: MakeHandle
 
 
 def _visible_after_seconds(cloud: Cloud) -> dict[str, float]:
-    """How long each message is still hidden, according to moto."""
+    """Return how long each message is still hidden, according to moto."""
     backend = get_backend("sqs")[DEFAULT_ACCOUNT_ID]["us-east-1"]
     queue = backend.get_queue(cloud.stack.queue_url.rsplit("/", 1)[1])
     now = unix_time_millis()
@@ -90,7 +90,7 @@ def _visible_after_seconds(cloud: Cloud) -> dict[str, float]:
 def test_the_last_receive_ends_in_the_dead_letter_queue_with_the_reason(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """The worker itself sends it there, once, and the message counts as done."""
+    """The worker sends the dead letter itself, once, and the message counts as done."""
     handler = make_handler()
     event = sqs_event('{"key": "missing.png"}', receive_count=MAX_RECEIVE_COUNT)
 
@@ -105,7 +105,7 @@ def test_the_last_receive_ends_in_the_dead_letter_queue_with_the_reason(
 
 
 def test_the_last_but_one_receive_comes_again(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """Until then a transient failure is reported."""
+    """Before the last receive, a transient failure is retried."""
     event = sqs_event('{"key": "missing.png"}', receive_count=MAX_RECEIVE_COUNT - 1)
 
     answer = make_handler().handle(event, Context())
@@ -115,7 +115,7 @@ def test_the_last_but_one_receive_comes_again(cloud: Cloud, make_handler: MakeHa
 
 
 def test_without_a_receive_count_the_queue_decides(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """Where MAX_RECEIVE_COUNT is not set, every transient failure is reported."""
+    """Without MAX_RECEIVE_COUNT, all transient failures are retried."""
     event = sqs_event('{"key": "missing.png"}', receive_count=1000)
 
     answer = make_handler(MAX_RECEIVE_COUNT="").handle(event, Context())
@@ -125,7 +125,7 @@ def test_without_a_receive_count_the_queue_decides(cloud: Cloud, make_handler: M
 
 
 def test_a_bucket_that_is_not_allowed_is_not_read(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """A job for another bucket becomes a dead letter, even if the object exists."""
+    """The job becomes a dead letter, even if the object exists."""
     cloud.make_bucket("other-bucket")
     cloud.put("nobody.png", nobody(), bucket="other-bucket")
     cloud.put("nobody.png", nobody())
@@ -145,7 +145,7 @@ def test_a_bucket_that_is_not_allowed_is_not_read(cloud: Cloud, make_handler: Ma
 def test_a_bucket_that_is_not_allowed_is_not_read_directly(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """A direct invocation for another bucket is a bad request."""
+    """In a direct invocation, another bucket is a bad request."""
     handler = make_handler(ALLOWED_BUCKETS=cloud.stack.bucket)
 
     answer = handler.handle({"bucket": "other-bucket", "key": "nobody.png"}, Context())

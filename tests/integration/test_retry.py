@@ -1,4 +1,4 @@
-"""`landmarks retry` and `landmarks reprocess`: what the table holds, enqueued again."""
+"""`landmarks retry` and `landmarks reprocess`: stored objects are enqueued again."""
 
 import json
 import os
@@ -20,13 +20,13 @@ from worker.model import ModelOptions, options_hash
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write files into the test's folder."""
+    """Run the command in the test's folder, because it writes files."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def failures(cloud: Cloud) -> Cloud:
-    """Three failures among other things, one of them in another bucket."""
+    """Three failures among other results, one of them in another bucket."""
     store(cloud, "a/good.jpg")
     store(cloud, "a/empty.jpg", "not_detected")
     store(cloud, "a/list.txt", "failed", code="NOT_AN_IMAGE", job_id="order-7")
@@ -51,7 +51,7 @@ def reprocess(cloud: Cloud, place: str, *arguments: str, **environment: str) -> 
 
 
 def jobs(cloud: Cloud, services: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The queue's messages, by key; they are gone then."""
+    """Remove the queue's messages and return them by key."""
     found: dict[str, dict[str, Any]] = {}
     url = cloud.stack.queue_url
     receive = services["sqs"].receive_message
@@ -62,7 +62,7 @@ def jobs(cloud: Cloud, services: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_retry_sends_every_failure(failures: Cloud, services: dict[str, Any]) -> None:
-    """Every failure becomes a forced job, with the producer's job id."""
+    """Each failure becomes a forced job with the producer's job id."""
     result = retry(failures)
 
     assert result.exit_code == 0
@@ -95,13 +95,13 @@ def test_retry_sends_every_failure(failures: Cloud, services: dict[str, Any]) ->
 def test_retry_sends_what_is_asked_for(
     failures: Cloud, services: dict[str, Any], arguments: tuple[str, ...], keys: set[str]
 ) -> None:
-    """Prefix, bucket and code each select."""
+    """Prefix, bucket and code select failures."""
     assert retry(failures, *arguments).exit_code == 0
     assert jobs(failures, services).keys() == keys
 
 
 def test_a_dry_run_prints_and_sends_nothing(failures: Cloud) -> None:
-    """Addresses and codes go to standard output, counts to standard error; no queue is needed."""
+    """Objects and codes go to standard output, counts to standard error."""
     result = run(failures, "retry", "--failed", "--dry-run", QUEUE_URL="")
 
     assert result.exit_code == 0
@@ -112,7 +112,7 @@ def test_a_dry_run_prints_and_sends_nothing(failures: Cloud) -> None:
 
 
 def test_retry_goes_through_many_pages(cloud: Cloud, services: dict[str, Any]) -> None:
-    """Every failure of a table of several pages is sent once."""
+    """Each failure is sent once, from a table of several pages."""
     for number in range(25):
         store(cloud, f"{number}.jpg", "failed", code="X" * 100_000)  # a page ends at 1 MB
 
@@ -129,12 +129,12 @@ def test_retry_goes_through_many_pages(cloud: Cloud, services: dict[str, Any]) -
     ],
 )
 def test_an_unclear_choice_is_wrong_usage(cloud: Cloud, arguments: tuple[str, ...]) -> None:
-    """Without --failed or --options-changed, or with two buckets, nothing is enqueued."""
+    """Without --failed or --options-changed, or with two buckets, nothing is sent."""
     assert run(cloud, *arguments).exit_code == 2
 
 
 def test_an_unknown_code_is_wrong_usage(failures: Cloud) -> None:
-    """A misspelt error code is refused and the codes are listed, rather than nothing found."""
+    """A misspelt error code is an error that lists the codes."""
     result = retry(failures, "--code", "DETECTOR_TIMOUT")
 
     assert result.exit_code == 2
@@ -145,7 +145,7 @@ def test_an_unknown_code_is_wrong_usage(failures: Cloud) -> None:
     "command", [("retry", "--failed"), ("reprocess", "s3://far-away/", "--options-changed")]
 )
 def test_a_fifo_queue_is_wrong_usage(failures: Cloud, command: tuple[str, ...]) -> None:
-    """It would accept none of these messages; one line says so."""
+    """A FIFO queue would accept none of these messages."""
     result = run(failures, *command, "--queue-url", f"{failures.stack.queue_url}.fifo")
 
     assert result.exit_code == 2
@@ -154,7 +154,7 @@ def test_a_fifo_queue_is_wrong_usage(failures: Cloud, command: tuple[str, ...]) 
 
 
 def test_no_queue_is_wrong_usage(failures: Cloud) -> None:
-    """Before anything is read, exit status 2 says that a queue is missing."""
+    """A missing queue exits with 2 before anything is read."""
     result = run(failures, "retry", "--failed", QUEUE_URL="")
 
     assert result.exit_code == 2
@@ -162,7 +162,7 @@ def test_no_queue_is_wrong_usage(failures: Cloud) -> None:
 
 
 def test_a_table_that_is_not_there_is_named(failures: Cloud) -> None:
-    """Exit status 1, and one line on what to check."""
+    """The error is one line with advice."""
     result = run(failures, "retry", "--failed", RESULTS_TABLE="gone")
 
     assert result.exit_code == 1
@@ -171,7 +171,7 @@ def test_a_table_that_is_not_there_is_named(failures: Cloud) -> None:
 
 
 def test_interrupted_it_says_what_is_sent(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C between two batches: the first is in the queue, and the exit status is a shell's."""
+    """After Ctrl-C, the first batch is in the queue and counted."""
     for number in range(12):
         store(cloud, f"{number}.jpg", "failed", code="DETECTOR_TIMEOUT")
     read = StoredObjects.__iter__
@@ -193,7 +193,7 @@ def test_interrupted_it_says_what_is_sent(cloud: Cloud, monkeypatch: pytest.Monk
 
 
 def test_reprocess_sends_what_has_other_options(cloud: Cloud, services: dict[str, Any]) -> None:
-    """Only what is below the address and was stored under another hash; the jobs are not forced."""
+    """Only objects below the prefix with another hash are sent, without force."""
     store(cloud, "a/old.jpg", options_hash="f" * 16)
     store(cloud, "a/new.jpg")
     store(cloud, "b/old.jpg", options_hash="f" * 16)
@@ -209,7 +209,7 @@ def test_reprocess_sends_what_has_other_options(cloud: Cloud, services: dict[str
 
 
 def test_reprocess_knows_the_hash_of_the_settings_here(cloud: Cloud) -> None:
-    """Without a hash, that of the environment's settings is used and shown."""
+    """By default, the hash of the environment's settings is used and printed."""
     present = options_hash(ModelOptions(model_complexity=1))
     store(cloud, "same.jpg", options_hash=present)
     store(cloud, "other.jpg", options_hash=options_hash(ModelOptions(model_complexity=0)))
@@ -222,7 +222,7 @@ def test_reprocess_knows_the_hash_of_the_settings_here(cloud: Cloud) -> None:
 
 
 def test_reprocess_refuses_wrong_settings(cloud: Cloud) -> None:
-    """A setting that the worker would refuse is an error that names it."""
+    """A setting that the worker would reject is an error."""
     result = reprocess(cloud, f"s3://{cloud.stack.bucket}", MODEL_COMPLEXITY="7")
 
     assert result.exit_code == 1
@@ -231,7 +231,7 @@ def test_reprocess_refuses_wrong_settings(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("place", ["camera-roll/2026", "s3:///2026"])
 def test_reprocess_needs_an_address(cloud: Cloud, place: str) -> None:
-    """Anything else than an address is refused with an example."""
+    """Anything but an S3 address is rejected with an example."""
     result = reprocess(cloud, place)
 
     assert result.exit_code == 2
@@ -239,7 +239,7 @@ def test_reprocess_needs_an_address(cloud: Cloud, place: str) -> None:
 
 
 def test_an_endpoint_can_be_named(failures: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--endpoint-url wins over the environment, for the queue and the table."""
+    """--endpoint-url takes precedence for the queue and the table."""
     endpoint = os.environ["AWS_ENDPOINT_URL"]
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 

@@ -1,4 +1,4 @@
-"""Masks are what a fresh stock Holistic gives for them, and change nothing else."""
+"""Masks are those of a new stock Holistic, and change nothing else."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ Mask = npt.NDArray[np.uint8]
 def _stock(
     model_complexity: int, images: Sequence[Photo]
 ) -> list[tuple[Groups, npt.NDArray[np.float32] | None]]:
-    """Landmarks and mask of each photo, each from a fresh instance; runs in stock's process."""
+    """Return each photo's landmarks and mask from a new instance; runs in stock's process."""
     holistic = import_stock().solutions.holistic.Holistic
     found = []
     for photo in images:
@@ -55,7 +55,7 @@ def _stock(
 
 @contextmanager
 def detector(model: ModelOptions) -> Iterator[Callable[[Photo], Detection]]:
-    """Our detector, through its pool and process, with the memory that the settings give it."""
+    """Our detector with its pool and process, and the memory limit from the settings."""
     options = child_options(Settings("unused", model=model, detect_timeout_seconds=60))
     with closing(DetectorPool(options, 1)) as pool:
         yield lambda photo: pool.detect(photo.content, time.monotonic() + 120)
@@ -63,7 +63,7 @@ def detector(model: ModelOptions) -> Iterator[Callable[[Photo], Detection]]:
 
 
 def grey(png: bytes | None) -> Mask | None:
-    """The values of a mask's file, as an independent reader sees them."""
+    """Return a mask file's values, read by an independent decoder."""
     if png is None:
         return None
     with Image.open(BytesIO(png)) as picture:
@@ -72,12 +72,12 @@ def grey(png: bytes | None) -> Mask | None:
 
 
 def in_8_bits(mask: npt.NDArray[np.float32] | None) -> Mask | None:
-    """255 times the mask, rounded."""
+    """Return 255 times the mask, rounded."""
     return None if mask is None else np.rint(mask * np.float32(255)).astype(np.uint8)
 
 
 def are_same(one: Mask | None, other: Mask | None) -> bool:
-    """Whether both are none, or the same to the last bit."""
+    """Return whether both are None or the same to the last bit."""
     if one is None or other is None:
         return one is other
     return np.array_equal(one, other)
@@ -85,12 +85,12 @@ def are_same(one: Mask | None, other: Mask | None) -> bool:
 
 @pytest.mark.parametrize("model_complexity", [0, 1, 2])
 def test_masks_and_landmarks_are_those_of_a_fresh_stock_holistic(model_complexity: int) -> None:
-    """Each mask is the same after rounding to 8 bits, and each group to the last bit."""
+    """Masks are the same after rounding to 8 bits, and landmarks to the last bit."""
     model = ModelOptions(model_complexity, segmentation=True)
     try:
         require_model(model)
     except SettingsError as error:
-        if model_complexity == 0:  # the one that no default needs
+        if model_complexity == 0:  # no default needs this model
             pytest.skip(str(error))
         raise
     images = photos.every()
@@ -108,7 +108,7 @@ def test_masks_and_landmarks_are_those_of_a_fresh_stock_holistic(model_complexit
 
 @pytest.mark.parametrize("model_complexity", [1, 2])
 def test_landmarks_do_not_depend_on_masks(model_complexity: int) -> None:
-    """With segmentation and without, each group of each photo is the same to the last bit."""
+    """Segmentation doesn't change a bit of any group."""
     images = photos.every()
     with warm_detector(ModelOptions(model_complexity)) as detect:
         without = [detect(photo) for photo in images]
@@ -121,7 +121,7 @@ def test_landmarks_do_not_depend_on_masks(model_complexity: int) -> None:
 
 
 def test_without_segmentation_there_is_no_mask() -> None:
-    """It would cost time that was not asked for."""
+    """Masks take time, so they are only computed on request."""
     with detector(ModelOptions(model_complexity=1)) as detect:
         found = detect(photos.astronaut())
     assert found.landmarks.person_found
@@ -129,7 +129,7 @@ def test_without_segmentation_there_is_no_mask() -> None:
 
 
 def test_masks_do_not_depend_on_the_photos_before() -> None:
-    """A burst, with an empty photo in between, forwards and backwards."""
+    """A burst with an empty photo gives the same masks forwards and backwards."""
     astronaut, hands = photos.astronaut(), photos.both_hands()
     sequence = [astronaut, astronaut, *photos.near_duplicates(astronaut), photos.nobody(), hands]
     masks: dict[str, set[bytes | None]] = {}
@@ -142,7 +142,7 @@ def test_masks_do_not_depend_on_the_photos_before() -> None:
 
 
 def test_the_mask_covers_the_person() -> None:
-    """It is high where the nose is, and low in the corner that is farthest from the person."""
+    """It is high at the nose, and low in the corner farthest from the person."""
     with detector(ModelOptions(model_complexity=2, segmentation=True)) as detect:
         found = detect(photos.astronaut())
     mask = grey(found.mask)
@@ -157,7 +157,7 @@ def test_the_mask_covers_the_person() -> None:
 
 @pytest.mark.parametrize("size", [(512, 512), (900, 512), (1237, 613), (599, 2049)])
 def test_the_mask_has_the_size_that_an_image_is_reduced_to(size: tuple[int, int]) -> None:
-    """With MAX_IMAGE_SIDE it is as large as what MediaPipe gets; the image keeps its size."""
+    """With MAX_IMAGE_SIDE, the mask is scaled, but the reported size is not."""
     with Image.open(BytesIO(photos.astronaut().content)) as picture:
         file = BytesIO()
         picture.convert("RGB").resize(size).save(file, "JPEG", quality=95)
@@ -173,9 +173,9 @@ def test_the_mask_has_the_size_that_an_image_is_reduced_to(size: tuple[int, int]
 
 
 def test_masks_of_the_largest_images_do_not_pile_up() -> None:
-    """Of 50 megapixels, one after the other: a detector's memory stays within the template's sums.
+    """Images of 50 megapixels, one after another, stay within the memory budget.
 
-    In megabytes: 880 without an image, 15 bytes a pixel, the file twice, and 120 for holes.
+    The budget: 880 MB without an image, 15 bytes per pixel, the file twice, and 120 MB for holes.
     """
     with Image.open(BytesIO(photos.astronaut().content)) as picture:
         file = BytesIO()

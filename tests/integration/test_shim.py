@@ -1,4 +1,4 @@
-"""The shim without a container: a preloaded library refuses thread names, as Lambda does."""
+"""The shim without a container: a preloaded library refuses to name threads, like Lambda."""
 
 import os
 import subprocess
@@ -28,12 +28,12 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def refusal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that refuses thread names."""
+    """A library that refuses to name threads."""
     return compile_refusal(tmp_path_factory.mktemp("refusal"))
 
 
 def said_with(*libraries: Path) -> str:
-    """What a detector writes to standard error from start to end, without an image."""
+    """Return a detector's standard error from start to end, without an image."""
     done = subprocess.run(
         [sys.executable, "-m", "worker.detector.child", OPTIONS.to_json()],
         env={**os.environ, "LD_PRELOAD": ":".join(map(str, libraries)), "PYTHONPATH": str(ROOT)},
@@ -47,17 +47,17 @@ def said_with(*libraries: Path) -> str:
 
 
 def test_shim_keeps_the_log_free_of_thread_names(shim: Path, refusal: Path) -> None:
-    """With the shim in front nothing is logged about thread names."""
+    """With the shim, nothing is logged about thread names."""
     assert THREAD_NAME_ERROR not in said_with(shim, refusal)
 
 
 def test_without_the_shim_the_log_has_them(refusal: Path) -> None:
-    """Without the shim MediaPipe logs an error for every thread, so the test above can fail."""
+    """Without the shim, MediaPipe logs an error for each thread."""
     assert THREAD_NAME_ERROR in said_with(refusal)
 
 
 def test_shim_needs_no_other_library(shim: Path) -> None:
-    """The shim names no library and no version of glibc, so it loads on every base."""
+    """The shim needs no library and no glibc version, so it loads on every base image."""
     content = shim.read_bytes()
 
     assert b"pthread_setname_np" in content

@@ -1,4 +1,4 @@
-"""What `landmarks status` says of queues and table."""
+"""`landmarks status`: what it shows about queues and the table."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def run(cloud: Cloud, *arguments: str, **environment: str | None) -> Result:
 
 
 def status(cloud: Cloud, *arguments: str, **environment: str) -> dict[str, Any]:
-    """The command's JSON."""
+    """Return the command's JSON."""
     result = run(cloud, "--json", *arguments, **environment)
     assert result.exit_code == 0, result.stderr
     value: dict[str, Any] = json.loads(result.stdout)
@@ -33,7 +33,7 @@ def status(cloud: Cloud, *arguments: str, **environment: str) -> dict[str, Any]:
 
 
 def test_queue_counts_waiting_in_flight_and_delayed(cloud: Cloud, services: dict[str, Any]) -> None:
-    """Each message is counted once, where it is; without a metric its age is unknown."""
+    """Each message is counted once; without a metric, its age is unknown."""
     cloud.send({"key": "a"}, {"key": "b"}, {"key": "c"})
     services["sqs"].receive_message(QueueUrl=cloud.stack.queue_url)
     services["sqs"].send_message(
@@ -51,7 +51,7 @@ def test_queue_counts_waiting_in_flight_and_delayed(cloud: Cloud, services: dict
 
 
 def test_dead_letter_queue_is_found_by_its_queue(cloud: Cloud, services: dict[str, Any]) -> None:
-    """With the queue's URL alone, its dead letters are counted too, and no table is read."""
+    """The queue's URL is enough to count its dead letters."""
     url = cloud.stack.dead_letter_queue_url
     services["sqs"].send_message(QueueUrl=url, MessageBody="dead")
 
@@ -62,7 +62,7 @@ def test_dead_letter_queue_is_found_by_its_queue(cloud: Cloud, services: dict[st
 
 
 def test_age_is_unknown_where_cloudwatch_is_out_of_reach(cloud: Cloud) -> None:
-    """CloudWatch out of reach costs the age, and nothing else."""
+    """Without CloudWatch, only the age is missing."""
     with closed_port() as nowhere:
         queue = status(cloud, AWS_ENDPOINT_URL_CLOUDWATCH=nowhere)["queue"]
 
@@ -70,7 +70,7 @@ def test_age_is_unknown_where_cloudwatch_is_out_of_reach(cloud: Cloud) -> None:
 
 
 def test_age_is_cloudwatchs(cloud: Cloud) -> None:
-    """The age of the oldest message is CloudWatch's newest figure, with its time."""
+    """The age of the oldest message is CloudWatch's newest value, with its time."""
     queue_dimension = {"Name": "QueueName", "Value": queue_name(cloud.stack.queue_url)}
     metric = {
         "MetricName": "ApproximateAgeOfOldestMessage",
@@ -88,7 +88,7 @@ def test_age_is_cloudwatchs(cloud: Cloud) -> None:
 
 
 def test_recent_outcomes_and_durations(cloud: Cloud) -> None:
-    """What was processed within the window is counted by status and code, and timed."""
+    """Recent items are counted by status and code, with their durations."""
     for number in range(1, 21):
         store(cloud, f"{number}.jpg", total_ms=number * 10)
     store(cloud, "empty.jpg", "not_detected", total_ms=200)
@@ -112,7 +112,7 @@ def test_recent_outcomes_and_durations(cloud: Cloud) -> None:
 
 
 def test_no_more_items_are_read_than_allowed(cloud: Cloud) -> None:
-    """A part of the table is called a part; with 0 the table need not even exist."""
+    """A sample is labelled as such; with 0, the table need not exist."""
     for number in range(7):
         store(cloud, f"{number}.jpg")
 
@@ -124,7 +124,7 @@ def test_no_more_items_are_read_than_allowed(cloud: Cloud) -> None:
 
 
 def test_people_see_every_part(cloud: Cloud) -> None:
-    """Words and numbers for people, and nothing a terminal would obey."""
+    """All parts are shown, without control characters."""
     cloud.send({"key": "a"})
     store(cloud, "a.jpg", total_ms=1234)
     store(cloud, "b.jpg", "failed", code="\x1b[31mRED")
@@ -138,7 +138,7 @@ def test_people_see_every_part(cloud: Cloud) -> None:
 
 
 def interrupt_second_wait(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
-    """Call `meanwhile` in the command's first wait, and press Ctrl-C in its second."""
+    """Call `meanwhile` during the command's first wait, and press Ctrl-C during its second."""
     happenings = iter([meanwhile])
 
     def sleep(_seconds: float) -> None:
@@ -151,7 +151,7 @@ def interrupt_second_wait(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[
 
 
 def test_watch_prints_json_lines(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each refresh is a line of JSON; Ctrl-C is the usual end."""
+    """Each refresh prints a line of JSON, until Ctrl-C."""
     interrupt_second_wait(monkeypatch, lambda: cloud.send({"key": "a"}))
 
     result = run(cloud, "--watch", "--json")
@@ -179,7 +179,7 @@ def test_watch_survives_later_errors(
 def test_watch_can_be_ended_while_it_reads(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, terminal: dict[str, str]
 ) -> None:
-    """Ctrl-C is the usual end during a request, too."""
+    """Ctrl-C also works during a request."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -203,7 +203,7 @@ def test_watch_can_be_ended_while_it_reads(
     ],
 )
 def test_what_is_missing_is_one_line(cloud: Cloud, environment: dict[str, str], words: str) -> None:
-    """What does not exist is named in one line that says what to do, with exit status 1."""
+    """A missing resource is an error in one line, with advice."""
     result = run(cloud, **environment, AWS_EC2_METADATA_DISABLED="true")
 
     assert result.exit_code == 1
@@ -212,7 +212,7 @@ def test_what_is_missing_is_one_line(cloud: Cloud, environment: dict[str, str], 
 
 
 def test_nothing_to_show_is_wrong_usage(cloud: Cloud) -> None:
-    """Without a queue and a table, exit status 2 and how to give them."""
+    """Without a queue or table, the command exits with 2 and advice."""
     result = run(cloud, QUEUE_URL="", DEAD_LETTER_QUEUE_URL="", RESULTS_TABLE="")
 
     assert result.exit_code == 2
@@ -221,7 +221,7 @@ def test_nothing_to_show_is_wrong_usage(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("window", ["15", "0m", "-1m", "m"])
 def test_a_window_needs_a_unit(cloud: Cloud, window: str) -> None:
-    """Anything else than a duration is refused, with examples."""
+    """Anything but a duration is rejected with examples."""
     result = run(cloud, "--window", window)
 
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""Events come late, twice and out of order: the newest content's result stays, and is made once."""
+"""Late, repeated and unordered events: the newest content is processed once and kept."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ BOTH_ORDERS = pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in order"
 
 
 def notification(cloud: Cloud, version: Version, sequencer: str) -> dict[str, Any]:
-    """What S3 sends about one content."""
+    """Return S3's event for one content."""
     return s3_notification(
         KEY,
         bucket=cloud.stack.bucket,
@@ -40,7 +40,7 @@ def notification(cloud: Cloud, version: Version, sequencer: str) -> dict[str, An
 
 
 def upload(cloud: Cloud, *shades: int, modified: tuple[datetime, ...] = ()) -> list[Version]:
-    """Upload one content after the other, by default within the same second."""
+    """Upload one content after another, by default within the same second."""
     versions = [cloud.put(KEY, nobody(shade)) for shade in shades]
     cloud.set_modified(KEY, *(modified or [MODIFIED] * len(shades)))
     return versions
@@ -60,7 +60,7 @@ def upload(cloud: Cloud, *shades: int, modified: tuple[datetime, ...] = ()) -> l
 def test_sequencers_decide_which_content_is_newer(
     older: str, newer: str, order: tuple[int, int], cloud: Cloud, handler: Handler
 ) -> None:
-    """Sequencers compare as if the shorter one ended in zeros; modified times do not matter."""
+    """Sequencers are compared padded with zeros, regardless of modified times."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(LATER, MODIFIED))
     pairs = zip(versions, (older, newer), strict=True)
@@ -78,7 +78,7 @@ def test_sequencers_decide_which_content_is_newer(
 def test_order_within_a_batch_does_not_matter_either(
     order: tuple[int, int], cloud: Cloud, handler: Handler
 ) -> None:
-    """Two jobs on the same object do not run at the same time."""
+    """Two jobs for the same object don't run at the same time."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2)
     events = [
@@ -95,7 +95,7 @@ def test_order_within_a_batch_does_not_matter_either(
 def test_modified_times_decide_where_there_are_no_sequencers(
     order: tuple[int, int], cloud: Cloud, handler: Handler
 ) -> None:
-    """Of two versions named by a producer, the one modified later stays."""
+    """Of two versions requested by a producer, the one modified later is kept."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
 
@@ -111,7 +111,7 @@ def test_modified_times_decide_where_there_are_no_sequencers(
 def test_modified_times_decide_where_one_has_no_sequencer(
     order: tuple[int, int], cloud: Cloud, handler: Handler
 ) -> None:
-    """An event about the older version does not replace the newer one's result."""
+    """An event for the older version doesn't replace the newer result."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
     messages = [notification(cloud, versions[0], "0055AED6DCD90281E5"), {"key": KEY}]
@@ -139,7 +139,7 @@ def test_older_content_is_not_detected(cloud: Cloud, make_handler: MakeHandler) 
 def test_content_that_returns_ends_as_the_newest(
     order: tuple[int, ...], cloud: Cloud, handler: Handler
 ) -> None:
-    """Of A, B and A again, the second A stays, in whatever order the events come."""
+    """With contents A, B and A again, the second A is kept in any order of events."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, 1)
     sequencers = ("0055AED6DCD902", "0055AED6DCD903", "0055AED6DCD904")
@@ -158,7 +158,7 @@ def test_content_that_returns_ends_as_the_newest(
 def test_content_that_returns_ends_as_the_newest_without_versions(
     order: tuple[int, ...], cloud: Cloud, handler: Handler
 ) -> None:
-    """Every event leads to the current content, the only one that can be read."""
+    """Without versioning, each event reads the current content."""
     (first,) = upload(cloud, 1)
     events = [notification(cloud, first, "0A")]
     (second,) = upload(cloud, 2)
@@ -188,7 +188,7 @@ def test_event_about_replaced_content_leaves_no_sequencer(cloud: Cloud, handler:
 def test_events_about_replaced_contents_detect_the_current_one_once(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """Two late events about contents that are gone lead to one detection."""
+    """Two late events for replaced contents lead to one detection."""
     gone = [cloud.put(KEY, nobody(shade)) for shade in (1, 2)]
     present = cloud.put(KEY, nobody(3))
     events = [notification(cloud, version, f"0055AED6DCD9028{n}") for n, version in enumerate(gone)]
@@ -203,7 +203,7 @@ def test_events_about_replaced_contents_detect_the_current_one_once(
 def test_event_that_comes_twice_is_not_even_fetched(
     form: str, cloud: Cloud, make_handler: MakeHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second is done although neither S3 nor a detector is available."""
+    """A repeated event needs neither S3 nor a detector."""
     (version,) = upload(cloud, 1)
     event = (
         notification(cloud, version, "0A")
@@ -223,7 +223,7 @@ def test_event_that_comes_twice_is_not_even_fetched(
 def test_same_content_asked_again_is_not_detected_again(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """The message does not say which content it is about; S3 does, and nothing is read."""
+    """Without an ETag in the message, S3 says that the content is unchanged."""
     upload(cloud, 1)
     deliver(make_handler(), {"key": KEY})
     before = cloud.item(KEY)
@@ -234,7 +234,7 @@ def test_same_content_asked_again_is_not_detected_again(
 
 
 def test_new_content_is_detected(cloud: Cloud, handler: Handler) -> None:
-    """Content that has changed since is no duplicate."""
+    """Changed content is not a duplicate."""
     upload(cloud, 1)
     deliver(handler, {"key": KEY})
     (version,) = upload(cloud, 2, modified=(LATER,))
@@ -255,7 +255,7 @@ def test_force_detects_the_same_content_again(cloud: Cloud, handler: Handler) ->
 
 
 def test_version_left_by_a_deletion_is_processed_by_force(cloud: Cloud, handler: Handler) -> None:
-    """Without force, the deleted version's result stays; the new item names its own version."""
+    """Only with force is an older version processed after a deletion."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
     deliver(handler, notification(cloud, versions[1], "0B"))
@@ -273,7 +273,7 @@ def test_version_left_by_a_deletion_is_processed_by_force(cloud: Cloud, handler:
 def test_force_does_not_replace_what_was_stored_meanwhile(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """Newer content that is processed while a forced job works on the old one keeps its result."""
+    """Newer content stored while a forced job runs is kept."""
     upload(cloud, 1)
     deliver(make_handler(), {"key": KEY})
     other = make_handler()
@@ -294,7 +294,7 @@ def test_force_does_not_replace_what_was_stored_meanwhile(
 def test_other_options_detect_the_same_content_again(
     cloud: Cloud, make_handler: MakeHandler
 ) -> None:
-    """A result made with other settings does not count as done."""
+    """A result with other options does not count as done."""
     upload(cloud, 1)
     deliver(make_handler(), {"key": KEY})
     before = cloud.item(KEY)
@@ -307,7 +307,7 @@ def test_other_options_detect_the_same_content_again(
 
 
 def test_failed_content_is_processed_again(cloud: Cloud, make_handler: MakeHandler) -> None:
-    """What failed once may succeed after a new release of the worker."""
+    """Failed content is retried, because a new release may handle it."""
     cloud.put(KEY, nobody() + bytes(1000))
     deliver(make_handler(MAX_IMAGE_BYTES="1000"), {"key": KEY})
     assert cloud.statuses() == {KEY: "failed"}
@@ -320,7 +320,7 @@ def test_failed_content_is_processed_again(cloud: Cloud, make_handler: MakeHandl
 
 
 def test_archived_object_fails_until_it_is_restored(cloud: Cloud, handler: Handler) -> None:
-    """The message is done, the item says why, and the event about the restore starts over."""
+    """The item says why it failed, and the event after the restore processes it."""
     version = cloud.put(KEY, nobody(), storage_class="GLACIER")
 
     assert deliver(handler, notification(cloud, version, "0A")) == []
@@ -344,7 +344,7 @@ def test_archived_object_fails_until_it_is_restored(cloud: Cloud, handler: Handl
 def test_object_that_was_done_and_is_archived_is_a_duplicate(
     cloud: Cloud, handler: Handler
 ) -> None:
-    """Its result stays: S3 still says which content it is."""
+    """The result is kept, because S3 still returns the object's identity."""
     upload(cloud, 1)
     deliver(handler, {"key": KEY})
     before = cloud.item(KEY)
@@ -357,7 +357,7 @@ def test_object_that_was_done_and_is_archived_is_a_duplicate(
 
 
 def test_item_begun_by_someone_else_is_completed(cloud: Cloud, handler: Handler) -> None:
-    """An item without a content's date is not in the way."""
+    """An item that an application created does not block the result."""
     upload(cloud, 1)
     cloud.put_item({"object_key": {"S": KEY}, "bucket": {"S": cloud.stack.bucket}})
 
