@@ -26,7 +26,7 @@ def values() -> dict[str, float]:
 
 
 def test_total_is_the_sum_of_the_parts() -> None:
-    """5 write units and a read unit, three requests to S3, a kilobyte of log, a request to SQS."""
+    """Writes, a read, S3 requests, a log line and SQS requests add up."""
     workload = cost.Workload(
         wall_ms=0,
         memory_mb=1769,
@@ -50,14 +50,14 @@ def test_total_is_the_sum_of_the_parts() -> None:
         (10, 200, 10, 0.1 + 0.1 + 0.1),
         (10, 200, 1, 1 + 0.1 + 0.1),
         (1, 200, 10, 0.1 + 1 + 1),
-        (100, 200, 10, 0.1 + 0.1 + 0.1),  # SQS knows no more than ten at once
+        (100, 200, 10, 0.1 + 0.1 + 0.1),  # SQS's batches have at most ten
         (10, 20_000, 10, 0.4 + 0.4 + 0.1),  # 200,000 bytes are 4 chunks of 64 KiB
     ],
 )
 def test_queue_requests_are_shared_by_ten_messages_at_most(
     batch_size: int, message_bytes: int, send_batch: int, requests: float
 ) -> None:
-    """One to send, one to receive, one to delete; chunks of 64 KiB count as requests."""
+    """Messages are sent, received and deleted; each 64 KiB counts as a request."""
     counted = cost.queue_requests(batch_size, message_bytes, send_batch)
 
     assert counted == pytest.approx(requests)
@@ -86,7 +86,7 @@ def test_the_model_agrees_with_the_template() -> None:
 
 @pytest.fixture
 def worker_logger() -> Iterator[None]:
-    """The worker's logger, given back as it was."""
+    """The worker's logger, restored after the test."""
     logger = logging.getLogger("worker")
     before = logger.handlers, logger.level, logger.propagate
     yield

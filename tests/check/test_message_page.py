@@ -36,7 +36,7 @@ EXAMPLES = {
 
 
 def example(heading: str) -> str:
-    """The JSON below a heading."""
+    """Return the JSON below a heading."""
     (section,) = [text for text in PAGE.split("\n## ") if text.startswith(f"{heading}\n")]
     found = re.search(r"^```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     assert found

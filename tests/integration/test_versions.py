@@ -255,7 +255,7 @@ def test_force_detects_the_same_content_again(cloud: Cloud, handler: Handler) ->
 
 
 def test_version_left_by_a_deletion_is_processed_by_force(cloud: Cloud, handler: Handler) -> None:
-    """Only with force is an older version processed after a deletion."""
+    """Force replaces a deleted version's result with the older version's, and its version id."""
     cloud.keep_versions()
     versions = upload(cloud, 1, 2, modified=(MODIFIED, LATER))
     deliver(handler, notification(cloud, versions[1], "0B"))

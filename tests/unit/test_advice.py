@@ -1,4 +1,4 @@
-"""Errors as one line and an exit status."""
+"""Errors become one line of advice and an exit status."""
 
 import click
 import pytest
@@ -17,7 +17,7 @@ from landmarks.errors import AccessDeniedError, SettingsError
 def refused(
     code: str, operation: str = "ReceiveMessage", message: str = "no\nnever"
 ) -> ClientError:
-    """What boto3 raises for an error response with this code."""
+    """Return boto3's error for this error code."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
@@ -53,7 +53,7 @@ def refused(
     ],
 )
 def test_each_error_is_one_line(error: Exception, words: str) -> None:
-    """It says what is wrong or what to do, and nothing in it breaks the line."""
+    """The line says what is wrong or what to do."""
     with pytest.raises(click.ClickException) as raised, one_line_errors():
         raise error
 
@@ -62,7 +62,7 @@ def test_each_error_is_one_line(error: Exception, words: str) -> None:
 
 
 def test_advice_is_added_to_an_error_of_ours() -> None:
-    """Access denied keeps our words, which name the object, and gains the same advice."""
+    """Our own message, with the object's name, is kept and followed by the advice."""
     with pytest.raises(click.ClickException) as raised, one_line_errors():
         raise AccessDeniedError("S3 refuses 'a.jpg'") from refused("AccessDenied", "GetObject")
 
@@ -70,7 +70,7 @@ def test_advice_is_added_to_an_error_of_ours() -> None:
 
 
 def test_ctrl_c_at_a_question_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Click raises Abort for Ctrl-C and for a no; the exit status tells them apart."""
+    """Click raises Abort for Ctrl-C and for a no; their exit statuses differ."""
 
     def interrupted(_prompt: str) -> str:
         raise KeyboardInterrupt
@@ -84,6 +84,6 @@ def test_ctrl_c_at_a_question_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_bug_keeps_its_traceback() -> None:
-    """There is nothing that a user could do about it."""
+    """An unexpected error is raised unchanged."""
     with pytest.raises(ZeroDivisionError), one_line_errors():
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic file writes."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from landmarks.cli.atomic import FileBusyError, atomic_write
 
 
 def test_a_file_appears_at_the_end(tmp_path: Path) -> None:
-    """Until then there is only the temporary file; then there is only the file."""
+    """First only the temporary file exists, then only the final one."""
     file = tmp_path / "a"
 
     with atomic_write(file) as part:
@@ -21,7 +21,7 @@ def test_a_file_appears_at_the_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, OSError])
 def test_an_interrupted_write_changes_nothing(tmp_path: Path, end: type[BaseException]) -> None:
-    """However the block ends early, the older file is as it was."""
+    """However the block is interrupted, the existing file is unchanged."""
     file = tmp_path / "a"
     file.write_text("older")
 
@@ -37,7 +37,7 @@ def test_an_interrupted_write_changes_nothing(tmp_path: Path, end: type[BaseExce
 
 
 def test_two_commands_do_not_write_the_same_file(tmp_path: Path) -> None:
-    """The second one is refused, and the first is not disturbed."""
+    """The second one fails, and the first is not disturbed."""
     file = tmp_path / "a"
 
     with atomic_write(file) as part:
@@ -49,7 +49,7 @@ def test_two_commands_do_not_write_the_same_file(tmp_path: Path) -> None:
 
 
 def test_a_killed_command_blocks_nobody(tmp_path: Path) -> None:
-    """The temporary file that it left behind is overwritten."""
+    """A temporary file left behind is overwritten."""
     file = tmp_path / "a"
     (tmp_path / "a.part").write_text("left behind, and longer")
 
@@ -61,7 +61,7 @@ def test_a_killed_command_blocks_nobody(tmp_path: Path) -> None:
 
 
 def test_a_symbolic_link_is_kept(tmp_path: Path) -> None:
-    """The file that it points to is replaced, or created."""
+    """The link's target is replaced or created."""
     link = tmp_path / "link"
     link.symlink_to("a")
 
@@ -73,7 +73,7 @@ def test_a_symbolic_link_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_device_is_written_directly() -> None:
-    """A rename would replace it by a file."""
+    """A rename would replace the device with a file."""
     with atomic_write(Path(os.devnull)) as part:
         assert part == Path(os.devnull)
         part.write_text("whole")

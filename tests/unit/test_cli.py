@@ -1,4 +1,4 @@
-"""The `landmarks` command as a whole: its help, its completion, its imports."""
+"""The `landmarks` command as a whole: help, completion and imports."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def paths(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
-    """Every command, as it is typed, and the groups."""
+    """Yield all commands as typed, including groups."""
     yield above
     context = click.Context(group)
     for name in group.list_commands(context):
@@ -29,7 +29,7 @@ def paths(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("path", list(paths(landmarks)), ids=" ".join)
 def test_help_is_whole(path: tuple[str, ...]) -> None:
-    """No summary is cut off, and no line is too long for a terminal."""
+    """No summary is truncated, and no line is too long for a terminal."""
     result = CliRunner().invoke(landmarks, [*path, "--help"], terminal_width=80)
 
     assert result.exit_code == 0
@@ -38,7 +38,7 @@ def test_help_is_whole(path: tuple[str, ...]) -> None:
 
 
 def test_commands_are_listed_by_what_they_are_for() -> None:
-    """Every command is listed under a heading, with the summaries in one column."""
+    """Each command is in a section, with the summaries in one column."""
     listed = CliRunner().invoke(landmarks, ["--help"]).stdout.partition("Try it:\n")[2]
 
     rows = [line for line in listed.splitlines() if line.startswith("  ")]
@@ -47,7 +47,7 @@ def test_commands_are_listed_by_what_they_are_for() -> None:
 
 
 def test_summaries_are_the_commands_own() -> None:
-    """`landmarks --help`, which imports no command, has the first sentence of each one's help."""
+    """The summaries in `landmarks --help` match each command's own help."""
     context = click.Context(landmarks)
     listed = CliRunner().invoke(landmarks, ["--help"], terminal_width=200).stdout
     shown = dict(line.split(maxsplit=1) for line in listed.splitlines() if line.startswith("  "))
@@ -60,14 +60,14 @@ def test_summaries_are_the_commands_own() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_a_script_for_each_shell(shell: str) -> None:
-    """The script sets the variable that click looks for."""
+    """The script sets the variable that click reads."""
     script = CliRunner().invoke(landmarks, ["completion", shell], prog_name="landmarks").stdout
 
     assert f"_LANDMARKS_COMPLETE={shell}_complete" in script
 
 
 def test_bash_completes_commands(tmp_path: Path) -> None:
-    """A real shell completes the name of a subcommand."""
+    """A real shell completes a subcommand's name."""
     code = """
         eval "$(landmarks completion bash)"
         COMP_WORDS=(landmarks dead-letters re) COMP_CWORD=2
@@ -90,7 +90,7 @@ def test_bash_completes_commands(tmp_path: Path) -> None:
 
 
 def test_help_needs_no_heavy_imports() -> None:
-    """`landmarks --help` loads neither AWS's clients nor what draws, so that it answers at once."""
+    """`landmarks --help` imports neither boto3 nor drawing modules, to be fast."""
     code = """
 import sys
 from landmarks.cli.main import landmarks

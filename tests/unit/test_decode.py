@@ -1,4 +1,4 @@
-"""Bytes become upright 8-bit RGB, an `ImageError` or a `MemoryError`, and never a crash."""
+"""Any bytes give upright 8-bit RGB, an `ImageError` or a `MemoryError`, and never a crash."""
 
 import json
 import os
@@ -37,18 +37,18 @@ RED, GREEN = (220, 40, 30), (30, 200, 60)
 
 
 def decode(content: bytes) -> DecodedImage:
-    """Decode under the usual limit."""
+    """Decode with the default limit."""
     return decode_image(content, max_pixels=MAX_PIXELS)
 
 
 def difference(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> int:
-    """The largest difference between two pictures."""
+    """Return the largest difference between two pictures."""
     assert one.shape == other.shape
     return int(np.abs(one.astype(int) - other).max())
 
 
 def run_child(code: str, **environment: str) -> str:
-    """Run Python code in a process of its own, which has to succeed."""
+    """Run Python code in another process, which must succeed."""
     ran = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -69,7 +69,7 @@ def run_child(code: str, **environment: str) -> str:
 @pytest.mark.parametrize("max_side", [1024, 1000, 500, 300, 256, 100])
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 def test_reduces_to_the_longest_side(file_format: str, max_side: int, orientation: int) -> None:
-    """By the decoder or afterwards: the side is exact; the size reported is the upright file's."""
+    """Scaling is exact, by the decoder or afterwards; the reported size is the original."""
     picture = corners(1001, 667)
     content = encode(picture, file_format, exif=pictures.exif(orientation))
     image = decode_image(content, max_pixels=MAX_PIXELS, max_side=max_side)
@@ -96,7 +96,7 @@ def test_small_images_are_left_alone() -> None:
 
 
 def test_reduction_makes_no_patterns() -> None:
-    """Where many pixels become one, all of them count."""
+    """Scaling averages all pixels instead of skipping some."""
     lines = np.zeros((1000, 1000, 3), np.uint8)
     lines[:, ::4] = 255
     content = encode(Image.fromarray(lines), "PNG")
@@ -105,7 +105,7 @@ def test_reduction_makes_no_patterns() -> None:
 
 
 def test_damage_is_damage_at_any_size() -> None:
-    """A truncated file is refused when it is reduced, too."""
+    """A truncated file is also rejected with scaling."""
     whole = encode(corners(1000, 600), "JPEG")
     with pytest.raises(CorruptImageError):
         decode_image(whole[: len(whole) // 3], max_pixels=MAX_PIXELS, max_side=256)
@@ -117,7 +117,7 @@ def test_damage_is_damage_at_any_size() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 def test_turns_upright(file_format: str, orientation: int) -> None:
-    """Every EXIF orientation is applied in every format, as Pillow applies it."""
+    """All EXIF orientations are applied in all formats, as in Pillow."""
     content = photo(file_format, exif=pictures.exif(orientation))
     image = decode(content)
     assert image.format == file_format.lower()
@@ -126,7 +126,7 @@ def test_turns_upright(file_format: str, orientation: int) -> None:
 
 
 def test_orientations_differ() -> None:
-    """The eight orientations give eight pictures, so that the test above means something."""
+    """The eight orientations give eight different pictures."""
     turned = {decode(photo("PNG", exif=pictures.exif(n))).pixels.tobytes() for n in range(1, 9)}
     assert len(turned) == 8
 
@@ -158,7 +158,7 @@ LOSSY = {
 
 @pytest.mark.parametrize("content", LOSSLESS.values(), ids=LOSSLESS.keys())
 def test_keeps_lossless_pixels(content: bytes) -> None:
-    """Lossless 8-bit pictures keep every pixel, whatever their colour model."""
+    """Lossless 8-bit pictures keep all pixels in any colour model."""
     pixels = decode(content).pixels
     assert pixels.dtype == np.uint8
     assert pixels.flags.c_contiguous
@@ -167,13 +167,13 @@ def test_keeps_lossless_pixels(content: bytes) -> None:
 
 @pytest.mark.parametrize("content", LOSSY.values(), ids=LOSSY.keys())
 def test_keeps_lossy_colours(content: bytes) -> None:
-    """Lossy pictures look as in Pillow, whatever their colour model."""
+    """Lossy pictures look as in Pillow in any colour model."""
     assert difference(decode(content).pixels, read_with_pillow(content)) <= 4
 
 
 @pytest.mark.parametrize("name", ["jpeg", "jpeg-cmyk", "jpeg-ycck", "jpeg-rgb", "webp"])
 def test_red_is_red(name: str) -> None:
-    """Red comes first and CMYK is not inverted, in case both readers make the same mistake."""
+    """Red comes first and CMYK is not inverted, in case both decoders make the same mistake."""
     found = decode(LOSSY[name]).pixels[HEIGHT // 4, WIDTH // 4]
     assert difference(found, np.array(RED, np.uint8)) <= 8
 
@@ -188,7 +188,7 @@ def test_halves_16_bits(channels: int) -> None:
 
 
 def test_reads_interlaced_png() -> None:
-    """All passes of an interlaced PNG are read."""
+    """All passes of an interlaced PNG are decoded."""
     passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)]
     pixels = np.asarray(corners())
     rows = [row for y, x, dy, dx in [*passes, (1, 0, 2, 1)] for row in pixels[y::dy, x::dx]]
@@ -197,7 +197,7 @@ def test_reads_interlaced_png() -> None:
 
 
 def test_shows_what_lies_below_transparency() -> None:
-    """Transparency is dropped, not blended: the stored colour shows."""
+    """Transparency is dropped, not blended, so the stored colour shows."""
     pixels = decode(LOSSLESS["png-rgba"]).pixels
     assert tuple(pixels[0, 0]) == RED
     assert tuple(pixels[0, -1]) == GREEN
@@ -212,7 +212,7 @@ def test_ignores_what_follows_the_image(content: bytes) -> None:
 
 
 def test_shows_no_trailer_to_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The decoder is not even given what follows the image."""
+    """The decoder never sees data after the image."""
     shown: list[int] = []
 
     def imdecode(encoded: npt.NDArray[np.uint8], _flags: int) -> npt.NDArray[np.uint8]:
@@ -228,12 +228,12 @@ def test_shows_no_trailer_to_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def app1(ifd: bytes, *, start: int = 8, order: bytes = b"MM\0*") -> bytes:
-    """An Exif segment with this directory."""
+    """Return an Exif segment with this directory."""
     return jpeg_segment(0xE1, b"Exif\0\0" + order + start.to_bytes(4) + ifd)
 
 
 def entry(orientation: int, *, count: int = 1, kind: int = 3) -> bytes:
-    """A directory with the orientation alone."""
+    """Return a directory that contains only the orientation."""
     tag = pictures.ORIENTATION.to_bytes(2) + kind.to_bytes(2) + count.to_bytes(4)
     return b"\0\1" + tag + orientation.to_bytes(2) + bytes(6)
 
@@ -252,7 +252,7 @@ def entry(orientation: int, *, count: int = 1, kind: int = 3) -> bytes:
     ],
 )
 def test_ignores_invalid_orientation(segment: bytes) -> None:
-    """Without a valid orientation the picture stays as it is stored."""
+    """Without a valid orientation, the picture stays as stored."""
     content = jpeg_insert(photo("JPEG"), segment)
     np.testing.assert_array_equal(decode(content).pixels, decode(photo("JPEG")).pixels)
 
@@ -266,7 +266,7 @@ def test_ignores_invalid_orientation(segment: bytes) -> None:
     ],
 )
 def test_survives_odd_orientation(segments: tuple[bytes, ...]) -> None:
-    """EXIF twice, or with odd types, is not an error."""
+    """Repeated EXIF data and unusual types are not an error."""
     pixels = decode(jpeg_insert(photo("JPEG"), *segments)).pixels
     assert sorted(pixels.shape[:2]) == [HEIGHT, WIDTH]
 
@@ -276,7 +276,7 @@ def test_survives_odd_orientation(segments: tuple[bytes, ...]) -> None:
 
 @pytest.mark.parametrize("content", pictures.specimens())
 def test_never_decodes_a_truncated_image(content: bytes) -> None:
-    """Landmarks of half a photo would be wrong."""
+    """A truncated image is an error, because half a photo gives wrong landmarks."""
     for length in range(len(content)):
         with pytest.raises(ImageError):
             decode(content[:length])
@@ -294,20 +294,20 @@ def test_never_decodes_a_truncated_image(content: bytes) -> None:
     ids=["checksum", "deflate", "half the rows", "half a frame", "huge chunk"],
 )
 def test_refuses_damaged_pixels(content: bytes) -> None:
-    """What the decoder gives up on is damaged."""
+    """Pixels that the decoder rejects are an error."""
     with pytest.raises(CorruptImageError):
         decode(content)
 
 
 def test_header_and_decoder_have_to_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pixels of another size than the header's are refused."""
+    """Pixels of another size than the header's are rejected."""
     monkeypatch.setattr("cv2.imdecode", lambda *_: np.zeros((HEIGHT, WIDTH + 1, 3), np.uint8))
     with pytest.raises(CorruptImageError, match="header"):
         decode(photo("JPEG"))
 
 
 def test_reports_opencvs_limit() -> None:
-    """A lower limit of OpenCV's own is reported as too many pixels."""
+    """OpenCV's own lower limit is reported as too many pixels."""
     code = """
 from tests.pictures import photo
 from worker.detector.decode import decode_image
@@ -353,7 +353,7 @@ print(json.dumps({
 
 
 def test_tells_missing_memory_from_damage() -> None:
-    """Under any limit of address space a sound image gives its pixels or `MemoryError`."""
+    """With little memory, a valid image gives its pixels or `MemoryError`."""
     outcomes = json.loads(run_child(MEMORY, MALLOC_MMAP_THRESHOLD_="65536"))  # keeps nothing
     assert len(outcomes) == 4
     for found in outcomes.values():

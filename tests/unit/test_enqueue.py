@@ -1,4 +1,4 @@
-"""Batches, files, durations and state of `landmarks enqueue`, without any service."""
+"""Batches, files, durations and state of `landmarks enqueue`, without services."""
 
 import os
 from collections.abc import Iterator
@@ -29,29 +29,29 @@ NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 
 @dataclass
 class Listed:
-    """A source of what a test lists; cursors are the places in the list, from 1."""
+    """A source of given entries; cursors are their positions, from 1."""
 
     found: list[Entry]
     asked_after: list[str] = field(default_factory=list)
 
     def entries(self, after: str) -> Iterator[Entry]:
-        """See `Source`."""
+        """See `Source.entries`."""
         self.asked_after.append(after)
         yield from self.found[int(after or 0) :]
 
 
 def entries(count: int, key: str = "{}.jpg") -> list[Entry]:
-    """This many entries."""
+    """Return this many entries."""
     return [Entry(key.format(number), str(number)) for number in range(1, count + 1)]
 
 
 def read(*sources: Listed, start: Position = START) -> list[Batch]:
-    """All batches of what ends with `.jpg`."""
+    """Return all batches of keys that end with `.jpg`."""
     return list(Jobs(sources, suffixes=(".jpg",)).batches(start))
 
 
 def test_batches_hold_ten() -> None:
-    """Twenty-five messages of two sources are three batches, the last one smaller."""
+    """Twenty-five messages from two sources make three batches."""
     found = read(Listed(entries(12)), Listed(entries(13)))
 
     assert [len(batch.messages) for batch in found] == [10, 10, 5]
@@ -59,7 +59,7 @@ def test_batches_hold_ten() -> None:
 
 
 def test_batches_stay_within_what_sqs_takes() -> None:
-    """Long bodies make smaller batches, and none is lost."""
+    """Long messages make smaller batches, and none is lost."""
     found = read(Listed(entries(10, "{}" + "x" * 60_000 + ".jpg")))
 
     assert [len(batch.messages) for batch in found] == [4, 4, 2]
@@ -68,7 +68,7 @@ def test_batches_stay_within_what_sqs_takes() -> None:
 
 
 def test_what_is_not_sent_is_counted_in_order() -> None:
-    """Bad lines and skipped entries are part of the batch that is read with them."""
+    """Invalid and skipped entries belong to the batch they were read with."""
     found = [Entry("a.txt", "1"), Entry("?", "2", error="no"), Entry("b.jpg", "3")]
 
     (batch,) = read(Listed([*found, Entry("c.txt", "4")]))
@@ -78,7 +78,7 @@ def test_what_is_not_sent_is_counted_in_order() -> None:
 
 
 def test_the_position_moves_where_nothing_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Now and then an empty batch tells how far the source has been read."""
+    """Empty batches report the position if everything is skipped."""
     monkeypatch.setattr(messages, "_BATCH_ENTRIES", 4)
 
     found = read(Listed(entries(10, "{}.txt")))
@@ -91,7 +91,7 @@ def test_the_position_moves_where_nothing_is_wanted(monkeypatch: pytest.MonkeyPa
 
 
 def test_reading_continues_after_a_position() -> None:
-    """Earlier sources are not read again, its own continues, later ones start from the top."""
+    """Reading resumes within a source and skips earlier sources."""
     sources = [Listed(entries(3)), Listed(entries(3)), Listed(entries(1))]
 
     (batch,) = read(*sources, start=Position(1, "2"))
@@ -101,7 +101,7 @@ def test_reading_continues_after_a_position() -> None:
 
 
 def test_pending_messages_do_not_move_the_position() -> None:
-    """They come in batches of ten at the position that was reached."""
+    """Batches of pending messages have the position that was reached."""
     found = list(batched([Message(str(n)) for n in range(12)], Position(0, "99")))
 
     assert [len(batch.messages) for batch in found] == [10, 2]
@@ -109,7 +109,7 @@ def test_pending_messages_do_not_move_the_position() -> None:
 
 
 def test_an_object_of_the_very_moment_is_wanted() -> None:
-    """--since includes its moment and objects without a date; only older ones are skipped."""
+    """--since includes its own time, and objects without a date."""
     found = [
         Entry("a", "1", modified=NOW),
         Entry("b", "2", modified=NOW - timedelta(seconds=1)),
@@ -133,19 +133,19 @@ def test_an_object_of_the_very_moment_is_wanted() -> None:
     ],
 )
 def test_durations(text: str, expected: timedelta) -> None:
-    """A number and a unit, from seconds to weeks, in every command."""
+    """Durations from seconds to weeks work in all commands."""
     assert Duration().convert(text, None, None) == expected
 
 
 @pytest.mark.parametrize("text", ["", "7", "7y", "-7d", "0d", "1.5h", "9999999999w"])
 def test_what_is_not_a_duration_is_told_what_is(text: str) -> None:
-    """The error names the grammar; what no calendar can go back is refused as well."""
+    """The error gives examples; durations before the calendar are rejected, too."""
     with pytest.raises(click.BadParameter, match="such as 90s, 15m, 24h, 7d or 2w"):
         Duration().convert(text, None, None)
 
 
 def test_prefetching_keeps_order_and_ends() -> None:
-    """All items in order, and errors where they belong."""
+    """Items and errors come in order."""
 
     def broken() -> Iterator[int]:
         yield from range(3)
@@ -159,7 +159,7 @@ def test_prefetching_keeps_order_and_ends() -> None:
 
 
 def test_a_folder_continues_after_any_of_its_files(tmp_path: Path) -> None:
-    """Files come before subfolders, and each cursor leads to exactly what follows it."""
+    """After each cursor come exactly the files that follow it."""
     for name in ("b.jpg", "a/z.jpg", "a/deep/x.jpg", "a-c/y.jpg", "c/w.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -179,7 +179,7 @@ def test_a_folder_continues_after_any_of_its_files(tmp_path: Path) -> None:
 
 
 def test_what_is_not_a_file_is_an_error_of_its_own(tmp_path: Path) -> None:
-    """Links that lead nowhere, in a circle or to a folder, pipes, and names that S3 can't hold."""
+    """Broken links, links to folders, pipes and invalid names are errors."""
     (tmp_path / "circle").symlink_to(tmp_path)
     (tmp_path / "itself.jpg").symlink_to(tmp_path / "itself.jpg")
     (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "gone")
@@ -198,7 +198,7 @@ def test_what_is_not_a_file_is_an_error_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    """Position, pending files and totals survive the file; no other file stays."""
+    """Position, pending files and totals are restored, and no other file is left."""
     file = tmp_path / "state.json"
     state = State(
         {"sources": ["-"]},

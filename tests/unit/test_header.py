@@ -1,4 +1,4 @@
-"""Any bytes become a header or an `ImageError`, and quickly."""
+"""Any bytes quickly give a header or an `ImageError`."""
 
 import contextlib
 import subprocess
@@ -45,7 +45,7 @@ FRAME = pictures.webp_frame(LOSSY)
 
 
 def header(content: bytes) -> ImageHeader:
-    """Read a header under the usual limit."""
+    """Read a header with the default limit."""
     return read_header(content, max_pixels=MAX_PIXELS)
 
 
@@ -55,7 +55,7 @@ def patched(content: bytes, at: int, new: bytes) -> bytes:
 
 
 def jpeg_frame_patched(offset: int, new: bytes) -> bytes:
-    """A JPEG with other bytes in its frame's segment."""
+    """Return a JPEG with changed bytes in its frame segment."""
     content = photo("JPEG")
     return patched(content, pictures.jpeg_frame(content) + offset, new)
 
@@ -77,7 +77,7 @@ def jpeg_frame_patched(offset: int, new: bytes) -> bytes:
     ],
 )
 def test_reads_size_as_stored(file_format: str, options: dict[str, Any]) -> None:
-    """The format, the stored size and the length of the file."""
+    """The format, the stored size and the file's length are returned."""
     content = photo(file_format.upper(), **options)
     expected = (file_format, WIDTH, HEIGHT, len(content))
     found = header(content)
@@ -124,7 +124,7 @@ def test_skips_padding_between_segments() -> None:
     ],
 )
 def test_refuses_what_is_not_an_image(content: bytes) -> None:
-    """Bytes of no image format have an error of their own."""
+    """Bytes in no image format have their own error."""
     with pytest.raises(NotAnImageError):
         header(content)
 
@@ -149,7 +149,7 @@ def test_refuses_what_is_not_an_image(content: bytes) -> None:
     ],
 )
 def test_names_other_formats(name: str, content: bytes) -> None:
-    """The message names the format and what to use instead."""
+    """The error has the format and suggests supported ones."""
     with pytest.raises(UnsupportedFormatError, match=f"^{name} .*JPEG, PNG or WebP"):
         header(content)
 
@@ -168,7 +168,7 @@ ANIMATED = [corners(), corners().rotate(180)]
     ],
 )
 def test_refuses_animations(content: bytes) -> None:
-    """An animation is not a photograph, whether its header says so or not."""
+    """Animations are rejected even if the header doesn't declare them."""
     with pytest.raises(UnsupportedFormatError, match="animated"):
         header(content)
 
@@ -181,7 +181,7 @@ def test_refuses_rare_jpeg(marker: int) -> None:
 
 
 def test_refuses_jpeg_of_12_bits() -> None:
-    """JPEG of other than 8 bits per sample never reaches a decoder."""
+    """JPEG with other than 8 bits per sample never reaches a decoder."""
     with pytest.raises(UnsupportedFormatError, match="12 bits"):
         header(jpeg_frame_patched(4, b"\x0c"))
 
@@ -190,7 +190,7 @@ def test_refuses_jpeg_of_12_bits() -> None:
 
 
 def test_counts_scans() -> None:
-    """A JPEG may have 64 scans; with a thousand it would keep a decoder busy for a minute."""
+    """A JPEG may have 64 scans; a thousand would keep a decoder busy for a minute."""
     assert header(pictures.jpeg_scans(MAX_SCANS)).width == WIDTH
     for count in (MAX_SCANS + 1, 1000):
         with pytest.raises(UnsupportedFormatError, match=f"{count} scans"):
@@ -198,7 +198,7 @@ def test_counts_scans() -> None:
 
 
 def test_limits_pieces() -> None:
-    """Too many segments, chunks or texts are refused."""
+    """Too many segments, chunks or text chunks are rejected."""
     comments = jpeg_segment(0xFE, b"") * MAX_SEGMENTS
     text = png_chunk(b"zTXt", b"key\0\0" + zlib.compress(bytes(1000)))
     for content in (
@@ -224,13 +224,13 @@ def test_limits_pieces() -> None:
     ids=["png-30000", "jpeg-32000", "jpeg-side", "webp-16384", "png-2-31"],
 )
 def test_refuses_too_many_pixels(content: bytes) -> None:
-    """A small file that claims a huge picture is refused."""
+    """A small file that claims a huge picture is rejected."""
     with pytest.raises(TooManyPixelsError):
         header(content)
 
 
 def test_limits_are_inclusive() -> None:
-    """An image may have exactly as many pixels as the limit; the same for the sides."""
+    """An image may have exactly the maximum number of pixels, and exactly the maximum side."""
     assert read_header(png(), max_pixels=WIDTH * HEIGHT).width == WIDTH
     with pytest.raises(TooManyPixelsError):
         read_header(png(), max_pixels=WIDTH * HEIGHT - 1)
@@ -241,14 +241,14 @@ def test_limits_are_inclusive() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(63, 63), (1, 1), (0, 0), (64, 0), (0, 640)])
 def test_refuses_too_small(width: int, height: int) -> None:
-    """Below 64 pixels the models invent people; zero pixels break them."""
+    """Below 64 pixels, the models see people who aren't there; zero pixels break them."""
     with pytest.raises(TooSmallError):
         header(png(width=width, height=height))
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 1), (1, 64)])
 def test_goes_by_the_longer_side(width: int, height: int) -> None:
-    """A strip is large enough if its longer side is."""
+    """A narrow image is large enough if its longer side is."""
     assert header(png(width=width, height=height)).width == width
 
 
@@ -257,7 +257,7 @@ def test_goes_by_the_longer_side(width: int, height: int) -> None:
 
 @pytest.mark.parametrize("content", pictures.specimens())
 def test_refuses_every_truncation(content: bytes) -> None:
-    """Wherever a file is cut off, it is refused."""
+    """A file truncated anywhere is rejected."""
     for length in range(len(content)):
         with pytest.raises((CorruptImageError, NotAnImageError)):
             header(content[:length])
@@ -299,7 +299,7 @@ def test_refuses_lying_chunk_length() -> None:
     ],
 )
 def test_refuses_damaged_structure(content: bytes) -> None:
-    """Segments, chunks, frames and canvases that contradict each other."""
+    """Contradicting segments, chunks, frames and canvases are rejected."""
     with pytest.raises(CorruptImageError):
         header(content)
 
@@ -313,7 +313,7 @@ def test_refuses_damaged_structure(content: bytes) -> None:
     ids=["padding", "zeros", "stuffing", "restarts", "comments"],
 )
 def test_is_quick_with_fifty_megabytes(filling: bytes) -> None:
-    """50 MB of nothing take 0.3 s of CPU time; a loop over the bytes took 13."""
+    """50 MB of padding take 0.3 s of CPU time; a loop over bytes took 13 s."""
     content = pictures.jpeg_insert(photo("JPEG"), filling * (50_000_000 // len(filling)))
     start = time.process_time()
     with contextlib.suppress(ImageError):
@@ -322,7 +322,7 @@ def test_is_quick_with_fifty_megabytes(filling: bytes) -> None:
 
 
 def test_survives_mutants() -> None:
-    """Damaged files raise nothing but image errors; some are still sound."""
+    """Damaged files raise only image errors, and some are still valid."""
     outcomes = {"sound": 0, "refused": 0}
     for content in pictures.mutants(seed=1, count=4000):
         try:

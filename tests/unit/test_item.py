@@ -1,4 +1,4 @@
-"""The item of the results table: its maps, and the prefix that its index is keyed by."""
+"""Items in the results table: named tuples, and the index's prefix."""
 
 import pytest
 
@@ -29,7 +29,7 @@ STORED = [
 def test_tuples_are_stored_as_maps(
     value: tuple[object, ...], stored: dict[str, dict[str, object]]
 ) -> None:
-    """By the fields' names and types; None is left out, and unknown fields are ignored."""
+    """Fields keep their names and types; None is left out, unknown fields are ignored."""
     attribute = TupleAttribute(type(value))
 
     assert attribute.serialize(value) == stored
@@ -37,7 +37,7 @@ def test_tuples_are_stored_as_maps(
 
 
 def test_fractions_are_floats_even_if_whole() -> None:
-    """DynamoDB returns 1.0 as 1; pixels stay whole."""
+    """DynamoDB returns 1.0 as 1, so fields are converted to their type."""
     numbers = {"x": {"N": "0"}, "y": {"N": "0"}, "width": {"N": "1"}, "height": {"N": "1"}}
     box = TupleAttribute(BoundingBox).deserialize(numbers)
     image = TupleAttribute(ImageInfo).deserialize({"width": {"N": "640"}})
@@ -59,10 +59,10 @@ def test_fractions_are_floats_even_if_whole() -> None:
     ],
 )
 def test_prefix_ends_with_the_last_slash(key: str, prefix: str) -> None:
-    """To S3, a key is text without further meaning."""
+    """Keys are not interpreted beyond their last slash."""
     assert prefix_of("b", key) == prefix
 
 
 def test_longest_prefix_fits_into_a_partition_key() -> None:
-    """DynamoDB refuses writes with an index key of more than 2,048 bytes."""
+    """DynamoDB rejects writes with an index key of more than 2,048 bytes."""
     assert len(prefix_of("b" * 63, "é" * 511 + "/").encode()) <= 2048

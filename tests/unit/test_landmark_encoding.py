@@ -1,4 +1,4 @@
-"""Landmarks as lists of maps: any numbers to six decimals, and back."""
+"""Landmarks as lists of maps, with numbers rounded to six decimals."""
 
 import re
 from decimal import Decimal
@@ -17,19 +17,18 @@ from landmarks.groups import XYZ, XYZV, FloatArray
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 LARGEST = float(np.finfo(np.float32).max)
 
-# What DynamoDB takes for a number, and every reader with it: no exponent, no "-0", no zeros
-# at the end of decimals.
+# A number that DynamoDB and all readers accept: no exponent, no "-0", no trailing zeros.
 PLAIN = re.compile(r"0|-?(0|[1-9][0-9]*)\.[0-9]{0,5}[1-9]|-?[1-9][0-9]*")
 
 
 def encode(array: FloatArray) -> list[dict[str, Any]]:
-    """A group as the item has it."""
+    """Return a group as stored in the item."""
     encoded: list[dict[str, Any]] = LandmarkMapsAttribute(XYZV[: array.shape[1]]).serialize(array)
     return encoded
 
 
 def number_of(value: float) -> str:
-    """What one number becomes."""
+    """Return a number as stored."""
     return str(encode(np.array([[value, 0, 0]], np.float32))[0]["M"]["x"]["N"])
 
 
@@ -42,7 +41,7 @@ def number_of(value: float) -> str:
 @example(LARGEST)
 @example(-LARGEST)
 def test_numbers_are_within_half_of_the_sixth_decimal(value: float) -> None:
-    """Exactly so in the table; read as the nearest float32."""
+    """Numbers are rounded correctly, and read as the nearest float32."""
     value = float(np.float32(value))
     text = number_of(value)
 
@@ -50,13 +49,13 @@ def test_numbers_are_within_half_of_the_sixth_decimal(value: float) -> None:
     assert len(text.lstrip("-").replace(".", "").strip("0")) <= 38
     if abs(value) < 2**23:
         assert abs(Decimal(text) - Decimal(value)) <= Decimal("5e-7")
-    if abs(value) >= 16:  # from here on float32 is coarser than six decimals
+    if abs(value) >= 16:  # above this, float32 is coarser than six decimals
         assert np.float32(text) == np.float32(value)
 
 
 @given(arrays(np.float32, array_shapes(min_dims=1, max_dims=1, max_side=40), elements=FINITE))
 def test_arrays_come_back(numbers: FloatArray) -> None:
-    """As float32 of the same shape, read-only."""
+    """Arrays are read as read-only float32 of the same shape."""
     for columns in (XYZ, XYZV):
         array = np.resize(numbers, (7, len(columns)))
         attribute = LandmarkMapsAttribute(columns)
@@ -87,7 +86,7 @@ def test_numbers_are_written_plainly(value: float, text: str) -> None:
 
 
 def test_maps_have_the_names_of_the_columns() -> None:
-    """Only the pose has visibility; DynamoDB may return names in any order."""
+    """Only the pose has visibility, and names may come in any order."""
     hand, pose = (np.ones((1, columns), np.float32) for columns in (3, 4))
     assert list(encode(hand)[0]["M"]) == ["x", "y", "z"]
     assert list(encode(pose)[0]["M"]) == ["x", "y", "z", "visibility"]
@@ -98,7 +97,7 @@ def test_maps_have_the_names_of_the_columns() -> None:
 
 @pytest.mark.parametrize("attribute", [LandmarksAttribute, LandmarkMapsAttribute])
 def test_each_encoding_reads_the_other(attribute: type[LandmarksAttribute]) -> None:
-    """Anything else is an error."""
+    """Any other type is an error."""
     array = np.arange(12, dtype=np.float32).reshape(4, 3)
     for stored in ({"B": array.tobytes()}, {"L": encode(array)}):
         reader = attribute(XYZ)

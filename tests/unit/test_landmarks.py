@@ -7,7 +7,7 @@ from landmarks.groups import GROUPS, BoundingBox, FloatArray, Landmarks
 
 
 def pose(*points: tuple[float, float, float]) -> FloatArray:
-    """A pose with these x, y and visibility; other landmarks are far away and invisible."""
+    """Return a pose with these x, y and visibility; other landmarks are invisible."""
     array = np.full((33, 4), (9, -9, 0, 0), dtype=np.float32)
     for row, (x, y, visibility) in enumerate(points):
         array[row] = (x, y, 0, visibility)
@@ -15,7 +15,7 @@ def pose(*points: tuple[float, float, float]) -> FloatArray:
 
 
 def test_bounding_box_holds_the_visible_landmarks() -> None:
-    """Others do not count; its numbers are plain floats, which JSON can hold."""
+    """Invisible landmarks are ignored, and numbers are plain floats."""
     landmarks = Landmarks(pose_landmarks=pose((0.25, 0.5, 1), (0.75, 0.125, 0.9), (0.5, 0.25, 0.6)))
 
     box = landmarks.bounding_box()
@@ -26,7 +26,7 @@ def test_bounding_box_holds_the_visible_landmarks() -> None:
 
 @pytest.mark.parametrize(("visibility", "width"), [(0.5, 0.5), (0.499, 0.0)])
 def test_landmark_is_visible_from_one_half_on(visibility: float, width: float) -> None:
-    """One half is included."""
+    """A visibility of exactly one half counts."""
     box = Landmarks(pose_landmarks=pose((0, 0, 1), (0.5, 0, visibility))).bounding_box()
 
     assert box
@@ -42,12 +42,12 @@ def test_bounding_box_may_reach_beyond_the_image() -> None:
 
 @pytest.mark.parametrize("landmarks", [Landmarks(), Landmarks(pose_landmarks=pose())])
 def test_nothing_visible_has_no_bounding_box(landmarks: Landmarks) -> None:
-    """Nobody, or a pose without a visible landmark."""
+    """Without a person or a visible landmark there is no box."""
     assert landmarks.bounding_box() is None
 
 
 def test_found_groups_come_in_the_order_of_all() -> None:
-    """Each with its `Group`."""
+    """Each array comes with its `Group`."""
     landmarks = Landmarks(right_hand_landmarks=np.zeros((21, 3), np.float32), pose_landmarks=pose())
 
     assert [group.name for group, _ in landmarks.found()] == [
@@ -60,7 +60,7 @@ def test_found_groups_come_in_the_order_of_all() -> None:
 
 
 def test_groups_are_the_fields_of_landmarks() -> None:
-    """Otherwise a group would be lost silently."""
+    """All groups have a field, so none is lost."""
     empty = Landmarks()
 
     assert [getattr(empty, group.name) for group in GROUPS] == [None] * 5

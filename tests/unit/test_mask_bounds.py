@@ -1,4 +1,4 @@
-"""What is accepted as a detector's mask."""
+"""Which masks from a detector are accepted."""
 
 import struct
 from collections.abc import Callable
@@ -19,32 +19,32 @@ REDUCING = MaskBounds(max_image_pixels=50_000_000, max_image_side=300)
 
 
 def mask(width: int = 96, height: int = 64) -> bytes:
-    """A valid mask: a gradient from left to right."""
+    """Return a valid mask: a gradient from left to right."""
     return encode_mask(np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1)))
 
 
 def noise(width: int, height: int) -> bytes:
-    """The largest possible file: noise can't be compressed."""
+    """Return the largest possible file: noise can't be compressed."""
     values = np.random.default_rng(7).integers(0, 256, (height, width), np.uint8)
     return bytes(cv2.imencode(".png", values)[1])
 
 
 @pytest.mark.parametrize("size", [(96, 64), (64, 1), (1, 64), (16_384, 3)])
 def test_a_valid_mask_is_accepted(size: tuple[int, int]) -> None:
-    """It has its image's size."""
+    """A mask of the image's size is accepted."""
     assert BOUNDS.flaw(mask(*size), *size) is None
 
 
 @pytest.mark.parametrize("size", [(64, 1), (1, 64), (64, 64), (2000, 1500), (16_384, 60)])
 def test_noise_is_within_the_limit(size: tuple[int, int]) -> None:
-    """Zlib makes it larger than its pixels."""
+    """Noise is accepted, although zlib makes it larger than its pixels."""
     assert BOUNDS.flaw(noise(*size), *size) is None
     assert MaskBounds(size[0] * size[1], None).max_bytes >= len(noise(*size))
 
 
 @pytest.mark.parametrize(("side", "most"), [(None, 51_000_000), (300, 100_000)])
 def test_the_limit_follows_from_the_largest_image(side: int | None, most: int) -> None:
-    """About a byte per pixel of what MediaPipe is shown."""
+    """The limit is about one byte per pixel that MediaPipe gets."""
     assert 0.9 * most < MaskBounds(50_000_000, side).max_bytes < most
 
 
@@ -54,19 +54,19 @@ def test_the_limit_follows_from_the_largest_image(side: int | None, most: int) -
 def test_a_reduced_image_has_a_mask_of_the_reduced_size(
     size: tuple[int, int], shown: tuple[int, int]
 ) -> None:
-    """Its longer side is the limit; the other one may be rounded."""
+    """The longer side is exact, and the shorter one may be rounded."""
     assert REDUCING.flaw(mask(*shown), *size) is None
     assert REDUCING.flaw(mask(shown[0] - 1, shown[1]), *size)
     assert REDUCING.flaw(mask(shown[0], shown[1] + 4), *size)
 
 
 def with_pixels(header: bytes) -> bytes:
-    """A PNG with this header and some pixels."""
+    """Return a PNG with this header and some pixels."""
     return PNG_SIGNATURE + header + png_chunk(b"IDAT", b"x") + png_chunk(b"IEND")
 
 
 def of_claimed_length() -> bytes:
-    """A mask with a chunk that claims to be longer than the file."""
+    """Return a mask with a chunk that claims to be longer than the file."""
     return mask()[:33] + struct.pack(">I4s", 2**31 - 1, b"IDAT") + bytes(20)
 
 
@@ -95,20 +95,20 @@ def of_claimed_length() -> bytes:
     ],
 )
 def test_an_invalid_mask_is_refused(forge: Callable[[], bytes]) -> None:
-    """Anything but an 8-bit greyscale PNG of the image's size."""
+    """Only 8-bit greyscale PNGs of the image's size are accepted."""
     assert BOUNDS.flaw(forge(), 96, 64)
 
 
 @given(st.binary(max_size=300), st.integers(0, 200))
 def test_any_bytes_are_accepted_or_refused(data: bytes, place: int) -> None:
-    """Nothing is raised."""
+    """No bytes raise an exception."""
     valid = mask()
     BOUNDS.flaw(valid[:place] + data + valid[place + len(data) :], 96, 64)
     assert BOUNDS.flaw(data, 96, 64)
 
 
 def test_values_are_rounded() -> None:
-    """To the nearest of 256 values, a half to the even one."""
+    """Values are rounded to the nearest of 256, halves to even."""
     values = np.array([[0, 0.4 / 255, 0.6 / 255, 0.5, 127.4 / 255, 1]], np.float32)
     found = cv2.imdecode(np.frombuffer(encode_mask(values), np.uint8), cv2.IMREAD_UNCHANGED)
     assert found is not None

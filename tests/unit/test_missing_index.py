@@ -1,4 +1,4 @@
-"""A table without the index is told from other refusals."""
+"""A missing index is distinguished from other errors."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -18,6 +18,6 @@ from landmarks.dynamodb import lacks_index
     ],
 )
 def test_only_a_missing_index_is_one(code: str, message: str, *, lacks: bool) -> None:
-    """By DynamoDB's message; no other refusal leads to reading the whole table."""
+    """Only DynamoDB's messages for a missing index lead to reading the whole table."""
     cause = ClientError({"Error": {"Code": code, "Message": message}}, "Query")
     assert lacks_index(QueryError("Failed to query items", cause)) == lacks

@@ -1,4 +1,4 @@
-"""Photographs are decoded upright, in many threads, and only up to a number of pixels."""
+"""Photographs are decoded upright, thread-safely, and up to a maximum of pixels."""
 
 import warnings
 from io import BytesIO
@@ -10,17 +10,17 @@ from landmarks.photograph import Size, UnreadablePhotographError, read_upright
 from tests.pictures import PNG_SIGNATURE, encode, png_chunk, png_header
 
 
-class Opened(Exception):  # noqa: N818, no error
-    """Raised once the header is read, before anything is decoded."""
+class Opened(Exception):  # noqa: N818, not an error
+    """Raised after the header is read, before anything is decoded."""
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A PNG that only claims its size."""
+    """Return a PNG that only claims its size."""
     return PNG_SIGNATURE + png_header(width, height, colour=0) + png_chunk(b"IDAT")
 
 
 def test_warning_filters_are_left_alone() -> None:
-    """They belong to the whole process: other threads would lose or keep the wrong ones."""
+    """Warning filters are global, so changing them would affect other threads."""
     during = []
 
     def look(size: Size) -> Size:
@@ -33,7 +33,7 @@ def test_warning_filters_are_left_alone() -> None:
 
 
 def test_photographs_of_any_allowed_size_are_read_without_warning() -> None:
-    """Pillow's own threshold is 89 megapixels; here, warnings are errors."""
+    """Pillow's own threshold of 89 megapixels is raised; here, warnings are errors."""
 
     def stop(size: Size) -> Size:
         assert size == (15_800, 15_800)
@@ -47,7 +47,7 @@ def test_photographs_of_any_allowed_size_are_read_without_warning() -> None:
 @pytest.mark.parametrize("side", [15_900, 30_000])
 @pytest.mark.filterwarnings("default")
 def test_larger_ones_are_refused(side: int, action: str) -> None:
-    """Before they are decoded, whatever the filters say about Pillow's warning."""
+    """Larger photographs are rejected before decoding, whatever the warning filters."""
     with warnings.catch_warnings():
         warnings.simplefilter(action)  # type: ignore[arg-type]
         with pytest.raises(UnreadablePhotographError):
@@ -55,7 +55,7 @@ def test_larger_ones_are_refused(side: int, action: str) -> None:
 
 
 def test_half_a_file_is_an_error_with_a_name() -> None:
-    """Pillow raises several kinds."""
+    """All of Pillow's errors become one."""
     file = BytesIO()
     Image.effect_noise((64, 64), 90).save(file, "JPEG")
     with pytest.raises(UnreadablePhotographError, match="truncated"):

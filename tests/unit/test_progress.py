@@ -1,4 +1,4 @@
-"""How progress is shown."""
+"""Progress on a terminal and in a log."""
 
 from io import StringIO
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from landmarks.cli.progress import Progress
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time in seconds, as its only element."""
+    """The time in seconds, in a list of one element."""
     now = [1000.0]
     monkeypatch.setattr("landmarks.cli.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
@@ -35,7 +35,7 @@ def test_a_log_has_a_line_now_and_then(clock: list[float]) -> None:
 
 
 def test_a_terminal_has_a_bar_that_goes_away() -> None:
-    """On a terminal, the bar is redrawn and erased at the end, and no lines are left."""
+    """On a terminal, the bar is redrawn, and erased at the end."""
     terminal = StringIO()
     console = Console(file=terminal, force_terminal=True, width=100, color_system=None)
     with Progress("Sending", "sent", done=7, console=console) as progress:

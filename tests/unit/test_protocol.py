@@ -1,4 +1,4 @@
-"""A detector's answer is landmarks, one of a few errors, or refused."""
+"""A detector's answer is a detection, one of a few errors, or rejected."""
 
 import itertools
 import math
@@ -59,10 +59,10 @@ SUBSETS = [
     for count in range(len(OTHERS) + 1)
     for others in itertools.combinations(OTHERS, count)
 ]
-# Width, height, format, groups, score: repeated here, so that it isn't changed by accident.
+# Width, height, format, groups, score; repeated here so that it isn't changed by accident.
 HEAD = struct.Struct("<IIBBf")
 
-# On a busy machine examples may take long.
+# Examples may take long on a busy machine.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 sides = st.integers(1, 2**32 - 1)
@@ -71,12 +71,12 @@ scores = st.floats(0, 1, width=32)
 
 
 def shape(name: str, face_points: int = 468) -> tuple[int, int]:
-    """The shape of a group's array."""
+    """Return the shape of a group's array."""
     return (face_points, 3) if name == "face_landmarks" else SHAPES[name]
 
 
 def detection(names: tuple[str, ...], face_points: int = 468) -> Detection:
-    """A detection with these groups and no two equal values."""
+    """Return a detection with these groups, in which no two values are equal."""
     values = itertools.count(1)
     found: dict[str, FloatArray] = {}
     for name in names:
@@ -89,7 +89,7 @@ def detection(names: tuple[str, ...], face_points: int = 468) -> Detection:
 
 @st.composite
 def detections(draw: st.DrawFn, face_points: int) -> Detection:
-    """Any possible detection."""
+    """Generate all possible detections."""
     names = draw(st.sampled_from([(), *SUBSETS]))
     found = {
         name: draw(arrays(np.float32, shape(name, face_points), elements=finite)) for name in names
@@ -100,7 +100,7 @@ def detections(draw: st.DrawFn, face_points: int) -> Detection:
 
 
 def facts(found: Detection) -> dict[str, object]:
-    """A detection as values that can be compared bit for bit."""
+    """Return a detection as values that can be compared bit for bit."""
     groups = {
         group.name: (array.shape, array.tobytes()) for group, array in found.landmarks.found()
     }
@@ -109,7 +109,7 @@ def facts(found: Detection) -> dict[str, object]:
 
 
 def assert_is_sound(found: Detection, face_points: int) -> None:
-    """What has been accepted can be stored."""
+    """Check that an accepted detection can be stored."""
     assert found.width > 0
     assert found.height > 0
     assert found.format in FORMATS
@@ -131,14 +131,14 @@ class TestDetection:
     @unhurried
     @given(data=st.data(), face_points=st.sampled_from([468, 478]))
     def test_any_detection_comes_through(self, data: st.DataObject, face_points: int) -> None:
-        """Every group arrives under its name, and every finite value bit for bit."""
+        """All groups arrive with their names, and all finite values bit for bit."""
         sent = data.draw(detections(face_points))
         received = decode_detection(encode_detection(sent), face_points=face_points)
         assert facts(received) == facts(sent)
         assert_is_sound(received, face_points)
 
     def test_layout(self) -> None:
-        """Fixed fields, then float32 row by row, little-endian, in the order of the groups."""
+        """Fixed fields are followed by little-endian float32, row by row, in the groups' order."""
         names = ("pose_landmarks", "left_hand_landmarks")
         head = HEAD.pack(640, 480, FORMATS.index("png"), 0b01001, 0.75)
         values = struct.pack("<195f", *range(1, 196))
@@ -146,7 +146,7 @@ class TestDetection:
 
     @pytest.mark.parametrize("face_points", [468, 478])
     def test_the_largest_is_within_the_limit(self, face_points: int) -> None:
-        """The limit on answers leaves room for all groups."""
+        """The limit on answers allows all groups."""
         payload = encode_detection(detection(SUBSETS[-1], face_points))
         assert len(payload) + 1 <= MAX_ANSWER_BYTES
 
@@ -157,7 +157,7 @@ class TestDetection:
     def test_with_a_value_that_is_not_finite_is_refused(
         self, data: st.DataObject, name: str, value: float
     ) -> None:
-        """A single such value anywhere is enough."""
+        """A single value that is not finite is enough."""
         sent = detection(SUBSETS[-1])
         array = getattr(sent.landmarks, name)
         array.flat[data.draw(st.integers(0, array.size - 1))] = value
@@ -167,7 +167,7 @@ class TestDetection:
     @unhurried
     @given(names=st.sampled_from([(), *SUBSETS]), length=st.integers(0, 10_000))
     def test_of_any_other_length_is_refused(self, names: tuple[str, ...], length: int) -> None:
-        """Neither truncated nor with trailing bytes."""
+        """Truncated payloads and trailing bytes are rejected."""
         payload = encode_detection(detection(names))
         other = payload[:length].ljust(length, b"\0")
         if length == len(payload):
@@ -178,14 +178,14 @@ class TestDetection:
 
     @pytest.mark.parametrize(("sent", "expected"), [(468, 478), (478, 468)])
     def test_with_a_face_of_the_wrong_size_is_refused(self, sent: int, expected: int) -> None:
-        """The options determine how many landmarks a face has."""
+        """The options determine the number of face landmarks."""
         payload = encode_detection(detection(SUBSETS[-1], sent))
         with pytest.raises(ProtocolError, match="size"):
             decode_detection(payload, face_points=expected)
 
     @pytest.mark.parametrize("score", [math.nan, math.inf, -0.001, 1.001])
     def test_with_a_pose_and_an_impossible_score_is_refused(self, score: float) -> None:
-        """A score is from 0 to 1."""
+        """Scores are 0 to 1."""
         payload = encode_detection(detection(("pose_landmarks",)))
         head = HEAD.pack(640, 480, 0, 1, score)
         with pytest.raises(ProtocolError, match="score"):
@@ -207,14 +207,14 @@ class TestDetection:
         ],
     )
     def test_without_an_image_is_refused(self, head: tuple[int, int, int, int, float]) -> None:
-        """Its image has a size and a supported format."""
+        """The image must have a size and a supported format."""
         with pytest.raises(ProtocolError, match="without an image"):
             decode_detection(HEAD.pack(*head), face_points=468)
 
     @unhurried
     @given(payload=st.binary(max_size=10_000), face_points=st.sampled_from([468, 478]))
     def test_of_any_bytes_is_sound_or_refused(self, payload: bytes, face_points: int) -> None:
-        """Nothing else is raised."""
+        """Any bytes give a valid detection or `ProtocolError`."""
         try:
             received = decode_detection(payload, face_points=face_points)
         except ProtocolError:
@@ -233,7 +233,7 @@ class TestDetection:
         damage: list[tuple[int, int]],
         near_head: list[tuple[int, int]],
     ) -> None:
-        """A valid payload with some bytes changed is refused, or can still be stored."""
+        """A changed payload is rejected, or can still be stored."""
         payload = bytearray(encode_detection(detection(names)))
         for place, value in damage + near_head:
             payload[place % len(payload)] = value
@@ -245,7 +245,7 @@ class TestDetection:
 
 
 def masked(names: tuple[str, ...], mask: bytes) -> bytes:
-    """A DETECTION's payload with these groups and this mask."""
+    """Return a DETECTION's payload with these groups and this mask."""
     return encode_detection(replace(detection(names), mask=mask))
 
 
@@ -265,7 +265,7 @@ class TestMask:
         assert facts(received) == facts(detection(names))
 
     def test_without_a_person_there_is_none(self) -> None:
-        """And one that comes all the same is refused."""
+        """A mask without a person is rejected."""
         nobody = encode_detection(detection(()))
         received = decode_detection(nobody, face_points=468, masks=self.BOUNDS)
         assert received.mask is None
@@ -273,7 +273,7 @@ class TestMask:
             decode_detection(masked((), self.MASK), face_points=468, masks=self.BOUNDS)
 
     def test_not_asked_for_is_refused(self) -> None:
-        """Without segmentation nothing may follow the groups."""
+        """Without segmentation, nothing may follow the groups."""
         with pytest.raises(ProtocolError, match="size"):
             decode_detection(masked(self.POSE, self.MASK), face_points=468)
 
@@ -288,14 +288,14 @@ class TestMask:
         ],
     )
     def test_invalid_is_refused(self, forged: bytes) -> None:
-        """It has to be a PNG of the image's size."""
+        """The mask must be a PNG of the image's size."""
         with pytest.raises(ProtocolError, match="an invalid mask"):
             decode_detection(masked(self.POSE, forged), face_points=468, masks=self.BOUNDS)
 
     @unhurried
     @given(payload=st.binary(max_size=10_000))
     def test_any_bytes_are_sound_or_refused(self, payload: bytes) -> None:
-        """Nothing else is raised."""
+        """Any bytes give a valid detection or `ProtocolError`."""
         try:
             received = decode_detection(payload, face_points=468, masks=self.BOUNDS)
         except ProtocolError:
@@ -310,7 +310,7 @@ class TestFailure:
     @unhurried
     @given(message=st.text(max_size=500))
     def test_comes_through(self, error: type[ImageError], message: str) -> None:
-        """With its type and its message, newlines included."""
+        """Type and message, including newlines, arrive."""
         received = decode_failure(encode_failure(error(message)))
         assert type(received) is error
         assert str(received) == message
@@ -320,7 +320,7 @@ class TestFailure:
     @example(message="a lone surrogate: \udcff")
     @example(message="\N{GRINNING FACE}" * 501)
     def test_with_any_message_is_bounded(self, message: str) -> None:
-        """At most 500 characters arrive; lone surrogates become question marks."""
+        """At most 500 characters arrive, with question marks for lone surrogates."""
         payload = encode_failure(CorruptImageError(message))
         assert len(payload) + 1 <= MAX_ANSWER_BYTES
         text = "".join("?" if "\ud800" <= it <= "\udfff" else it for it in message[:500])
@@ -330,7 +330,7 @@ class TestFailure:
     @given(message=st.binary(max_size=5_000))
     @example(message=b"a" * 501)
     def test_of_a_known_code_is_bounded(self, message: bytes) -> None:
-        """Whatever follows the code, at most 500 characters of it are kept."""
+        """At most 500 characters after the code are kept."""
         received = decode_failure(b"TOO_SMALL\n" + message)
         assert type(received) is TooSmallError
         assert len(str(received)) <= 500
@@ -345,7 +345,7 @@ class TestFailure:
         ],
     )
     def test_of_an_unknown_code_is_refused(self, code: str) -> None:
-        """A child may report what is wrong with an image, and nothing else."""
+        """A child may only report errors about the image."""
         with pytest.raises(ProtocolError, match="unknown failure"):
             decode_failure(f"{code}\nwhy".encode())
 
@@ -354,7 +354,7 @@ class TestFailure:
         payload=st.binary(max_size=2_000) | st.text(string.ascii_uppercase + "_\n").map(str.encode)
     )
     def test_of_any_bytes_is_an_image_error_or_refused(self, payload: bytes) -> None:
-        """Nothing else is raised."""
+        """Any bytes give an `ImageError` or `ProtocolError`."""
         try:
             received = decode_failure(payload)
         except ProtocolError:

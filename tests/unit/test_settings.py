@@ -1,4 +1,4 @@
-"""Every environment variable: its default, what it may be, and how a wrong value is refused."""
+"""Environment variables: defaults, allowed values and errors."""
 
 from typing import Any
 
@@ -13,25 +13,25 @@ QUEUE = "https://sqs.eu-central-1.amazonaws.com/111122223333/jobs"
 
 
 def read(**variables: str) -> Settings:
-    """Settings of an environment that has the required variable, and these."""
+    """Return the settings for the required variable and these."""
     return Settings.from_environment({"RESULTS_TABLE": "results", **variables})
 
 
 def setting(settings: Settings, name: str) -> Any:  # noqa: ANN401, settings are of many types
-    """A setting by its variable's name."""
+    """Return a setting by its variable's name."""
     holder = settings.model if hasattr(settings.model, name.lower()) else settings
     return getattr(holder, name.lower())
 
 
 def complaint(**variables: str) -> str:
-    """The error for an environment."""
+    """Return the error for an environment."""
     with pytest.raises(SettingsError) as caught:
         read(**variables)
     return str(caught.value)
 
 
 def test_defaults() -> None:
-    """One variable is enough."""
+    """Only one variable is required."""
     assert read(AWS_LAMBDA_FUNCTION_MEMORY_SIZE="1769") == Settings(
         results_table="results",
         allowed_buckets=None,
@@ -98,7 +98,7 @@ def test_defaults() -> None:
     ],
 )
 def test_allowed_values(name: str, text: str, value: object) -> None:
-    """Bounds included, spaces around them dropped."""
+    """Bounds are included, and surrounding spaces are stripped."""
     found = setting(read(**{name: text}), name)
 
     assert (found, type(found)) == (value, type(value))
@@ -156,14 +156,14 @@ SIZE_PIXELS = "a whole number from 1 to 250000000"
     ],
 )
 def test_other_values_are_refused(name: str, text: str, allowed: str) -> None:
-    """The message names the variable, the value and what is allowed."""
+    """The error has the variable, the value and what is allowed."""
     said = complaint(**{name: text})
 
     assert said == f"{name}={text!r} is not allowed: must be {allowed}"
 
 
 def test_masks_are_computed_if_there_is_a_bucket_for_them() -> None:
-    """One variable is enough."""
+    """Setting the bucket turns on masks."""
     assert read(SEGMENTATION_BUCKET="masks").model == ModelOptions(segmentation=True)
 
 
@@ -171,7 +171,7 @@ def test_masks_are_computed_if_there_is_a_bucket_for_them() -> None:
     "photographs", [{"IMAGE_BUCKET": "photos"}, {"ALLOWED_BUCKETS": "uploads,photos"}]
 )
 def test_masks_are_not_put_among_photographs(photographs: dict[str, str]) -> None:
-    """They would become jobs, whose masks would become jobs, and so on."""
+    """Masks would become jobs, whose masks would become jobs, and so on."""
     said = complaint(SEGMENTATION_BUCKET="photos", **photographs)
 
     allowed = "must be a bucket that holds no photographs"
@@ -179,12 +179,12 @@ def test_masks_are_not_put_among_photographs(photographs: dict[str, str]) -> Non
 
 
 def test_table_is_required() -> None:
-    """There is no default for where results go."""
+    """The table has no default."""
     assert complaint(RESULTS_TABLE="") == "RESULTS_TABLE is not set and has no default"
 
 
 def test_one_message_has_every_mistake() -> None:
-    """It does not take one try per variable."""
+    """All mistakes are reported at once."""
     said = complaint(RESULTS_TABLE=" ", DETECTORS="many", MODEL_COMPLEXITY="4")
 
     assert said.split("; ") == [
@@ -196,7 +196,7 @@ def test_one_message_has_every_mistake() -> None:
 
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_empty_value_counts_as_not_set(empty: str) -> None:
-    """Templates pass an optional variable on as an empty one."""
+    """Templates pass optional variables as empty ones."""
     names = [
         "ALLOWED_BUCKETS",
         "IMAGE_BUCKET",
@@ -225,12 +225,12 @@ def test_empty_value_counts_as_not_set(empty: str) -> None:
     [("128", 1), ("1769", 1), ("3537", 1), ("3538", 2), ("10240", 5)],
 )
 def test_lambda_has_a_detector_for_each_whole_vcpu(megabytes: str, detectors: int) -> None:
-    """The memory size is what counts, whatever the system shows."""
+    """On Lambda, the memory size determines the number of detectors."""
     assert read(AWS_LAMBDA_FUNCTION_MEMORY_SIZE=megabytes).detectors == detectors
 
 
 def test_detectors_may_be_set_in_lambda() -> None:
-    """The setting wins over the memory size."""
+    """The setting takes precedence over the memory size."""
     assert read(AWS_LAMBDA_FUNCTION_MEMORY_SIZE="1769", DETECTORS="3").detectors == 3
 
 
@@ -238,14 +238,14 @@ def test_detectors_may_be_set_in_lambda() -> None:
 def test_elsewhere_there_is_a_detector_for_each_processor(
     processors: int, detectors: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only those that this process may use."""
+    """Only processors available to this process count."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)))
 
     assert read().detectors == detectors
 
 
 def test_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless another one is passed."""
+    """The default environment is the process's."""
     monkeypatch.setenv("RESULTS_TABLE", "of-the-process")
 
     assert Settings.from_environment().results_table == "of-the-process"

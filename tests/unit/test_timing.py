@@ -1,4 +1,4 @@
-"""Clocks, by a clock that only the test turns."""
+"""Stopwatch and forecast, with a clock that only the test advances."""
 
 from typing import Final
 
@@ -11,13 +11,13 @@ START: Final = 1000.0
 
 
 class Clock:
-    """Stands for the module `time`."""
+    """Replaces the module `time`."""
 
     def __init__(self) -> None:
         self.now = START
 
     def monotonic(self) -> float:
-        """What the test has set."""
+        """Return the test's time."""
         return self.now
 
 
@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def has_time(forecast: Forecast, clock: Clock, seconds: float) -> bool:
-    """Whether a job would be started this long before the deadline."""
+    """Return whether a job would be started this long before the deadline."""
     try:
         forecast.require_time(clock.now + seconds)
     except DeadlineError:
@@ -39,14 +39,14 @@ def has_time(forecast: Forecast, clock: Clock, seconds: float) -> bool:
 
 
 def work(forecast: Forecast, clock: Clock, *jobs: float) -> None:
-    """Do jobs that take this long, in seconds."""
+    """Run jobs that take this many seconds."""
     for seconds in jobs:
         with forecast.measured():
             clock.now += seconds
 
 
 def test_stopwatch_counts_laps_and_all(clock: Clock) -> None:
-    """A lap begins where the last one ended; milliseconds are rounded."""
+    """A lap starts where the last one ended, and milliseconds are rounded."""
     stopwatch = Stopwatch()
     clock.now += 0.1
     first = stopwatch.lap_ms()
@@ -58,19 +58,19 @@ def test_stopwatch_counts_laps_and_all(clock: Clock) -> None:
 
 
 def test_first_job_needs_two_seconds(clock: Clock) -> None:
-    """Nothing is known yet, and jobs may be slow."""
+    """Until jobs have finished, a duration of one second is assumed."""
     assert not has_time(Forecast(), clock, 1.9)
     assert has_time(Forecast(), clock, 2.0)
 
 
 def test_deadline_in_the_past_is_an_error(clock: Clock) -> None:
-    """As if it were only too near."""
+    """A deadline in the past is like one that is too close."""
     with pytest.raises(DeadlineError, match="not started: not enough time left"):
         Forecast().require_time(clock.now - 5)
 
 
 def test_fast_jobs_need_less_time(clock: Clock) -> None:
-    """Twice what they take."""
+    """Fast jobs need twice their duration."""
     forecast = Forecast()
     work(forecast, clock, *[0.1] * 20)
 
@@ -79,7 +79,7 @@ def test_fast_jobs_need_less_time(clock: Clock) -> None:
 
 
 def test_slow_jobs_need_more_time(clock: Clock) -> None:
-    """As soon as there are more of them than guesses."""
+    """Slow jobs count once they outnumber the initial guesses."""
     forecast = Forecast()
     work(forecast, clock, *[4.0] * 3)
 
@@ -89,7 +89,7 @@ def test_slow_jobs_need_more_time(clock: Clock) -> None:
 
 @pytest.mark.parametrize("usual", [0, 1, 5, 20])
 def test_one_slow_job_does_not_count(usual: int, clock: Clock) -> None:
-    """An image that takes down two detectors takes half a minute; others do not."""
+    """One image that breaks two detectors takes half a minute, but others don't."""
     forecast = Forecast()
     work(forecast, clock, *[0.1] * usual, 30)
 
@@ -97,7 +97,7 @@ def test_one_slow_job_does_not_count(usual: int, clock: Clock) -> None:
 
 
 def test_slow_jobs_are_forgotten_while_none_is_started(clock: Clock) -> None:
-    """Otherwise a worker whose jobs all took half its time would never start another one."""
+    """Otherwise, a worker with slow jobs would never start another one."""
     forecast = Forecast()
     work(forecast, clock, *[30.0] * 20)
 
@@ -108,7 +108,7 @@ def test_slow_jobs_are_forgotten_while_none_is_started(clock: Clock) -> None:
 
 
 def test_failed_jobs_do_not_count(clock: Clock) -> None:
-    """A job that ends with an error may have ended early."""
+    """A failed job may have ended early."""
     forecast = Forecast()
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""The edges in drawings are MediaPipe's."""
+"""The lines in drawings are MediaPipe's."""
 
 import importlib.util
 import runpy
@@ -10,7 +10,7 @@ from landmarks.drawing.topology import Edges, load_topology
 
 
 def constants(name: str) -> Mapping[str, Any]:
-    """The constants in one of MediaPipe's files, which import nothing."""
+    """Return the constants in one of MediaPipe's files, which imports nothing."""
     package = importlib.util.find_spec("mediapipe")
     assert package
     assert package.origin
@@ -19,13 +19,13 @@ def constants(name: str) -> Mapping[str, Any]:
 
 
 def edges(*groups: Iterable[tuple[int, int]]) -> Edges:
-    """MediaPipe's connections, undirected, each once."""
+    """Return MediaPipe's connections, undirected and unique."""
     pairs = {(min(pair), max(pair)) for group in groups for pair in group}
     return tuple(sorted(pairs))
 
 
 def test_pose_and_hands_are_joined_as_in_mediapipe() -> None:
-    """Every bone, by finger."""
+    """All bones match, by finger."""
     pose, hand = constants("pose"), constants("hands")
     topology = load_topology()
     assert topology.pose == edges(pose["POSE_CONNECTIONS"])
@@ -36,7 +36,7 @@ def test_pose_and_hands_are_joined_as_in_mediapipe() -> None:
 
 
 def test_the_face_is_joined_as_in_mediapipe() -> None:
-    """The mesh, the features and the irises."""
+    """The mesh, the features and the irises match."""
     face = constants("face_mesh")
     topology = load_topology()
     assert topology.face_mesh == edges(face["FACEMESH_TESSELATION"])
