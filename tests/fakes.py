@@ -383,7 +383,7 @@ def seen_nobody(_content: bytes = b"", _deadline: float = 0) -> Detection:
 
 def never(_content: bytes, _deadline: float) -> Detection:
     """Fail: for jobs that need no detection."""
-    raise AssertionError("a detector was asked")
+    raise AssertionError("a detector was called")
 
 
 def seen_person(points: int = 468) -> Detection:

@@ -1,4 +1,4 @@
-"""How the processes that a test starts answer when their terminal closes."""
+"""How the processes that a test starts react when their terminal closes."""
 
 import signal
 from collections.abc import Iterator

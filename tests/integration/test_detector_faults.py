@@ -696,7 +696,7 @@ time.sleep(600)
     "program",
     [
         pytest.param("", id="ends at once"),
-        pytest.param("say(HONEST); time.sleep(600)", id="answers before it is asked"),
+        pytest.param("say(HONEST); time.sleep(600)", id="answers before the image"),
         pytest.param("os.close(1); time.sleep(600)", id="closes its pipe"),
         pytest.param("time.sleep(600)", id="never ready"),
     ],

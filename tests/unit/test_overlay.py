@@ -1,4 +1,4 @@
-"""Overlays: landmarks are drawn where they belong, and no key leads out of the folder."""
+"""Overlays draw landmarks in the right places, and file names stay inside the folder."""
 
 from dataclasses import replace
 from functools import cache
@@ -31,7 +31,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @cache
 def photo(width: int = 1300, height: int = 1300, kind: str = "PNG", orientation: int = 1) -> bytes:
-    """A grey file that is not resized, the top left quarter of its stored pixels green."""
+    """Return a grey file that is not resized, with a green quarter at the stored top left."""
     picture = Image.new("RGB", (width, height), GREY)
     picture.paste((0, 120, 0), (0, 0, width // 2, height // 2))
     exif = Image.Exif()
@@ -42,12 +42,12 @@ def photo(width: int = 1300, height: int = 1300, kind: str = "PNG", orientation:
 
 
 def draw(landmarks: Landmarks, content: bytes | None = None) -> Pixels:
-    """The overlay's pixels: shape (height, width, 3)."""
+    """Return the overlay's pixels: shape (height, width, 3)."""
     return np.asarray(draw_overlay(content or photo(), landmarks))
 
 
 def grid(points: int, columns: int = 3) -> FloatArray:
-    """Landmarks spread evenly over the picture."""
+    """Return landmarks spread evenly over the picture."""
     side = int(np.ceil(np.sqrt(points)))
     rows = np.zeros((points, columns), np.float32)
     rows[:, 0] = (np.arange(points) % side + 0.5) / side
@@ -56,25 +56,25 @@ def grid(points: int, columns: int = 3) -> FloatArray:
 
 
 def pose(visibility: float = 1.0) -> FloatArray:
-    """A pose spread like `grid`."""
+    """Return a pose spread like `grid`."""
     rows = grid(33, columns=4)
     rows[:, 3] = visibility
     return rows
 
 
 def at(pixels: Pixels, point: FloatArray) -> tuple[int, ...]:
-    """The colour where a landmark is."""
+    """Return the colour at a landmark."""
     height, width = pixels.shape[:2]
     return tuple(pixels[int(point[1] * height), int(point[0] * width)].tolist())
 
 
 def between(pixels: Pixels, points: FloatArray, edge: tuple[int, int]) -> tuple[int, ...]:
-    """The colour in the middle of a line."""
+    """Return the colour in the middle of a line."""
     return at(pixels, (points[edge[0]] + points[edge[1]]) / 2)
 
 
 def test_every_hand_landmark_is_a_dot_in_its_sides_colour() -> None:
-    """At the right pixels."""
+    """Each hand landmark is a dot at the right pixels."""
     points = grid(21)
     left = draw(Landmarks(left_hand_landmarks=points))
     right = draw(Landmarks(right_hand_landmarks=points))
@@ -83,9 +83,9 @@ def test_every_hand_landmark_is_a_dot_in_its_sides_colour() -> None:
 
 
 def test_every_finger_has_its_own_colour() -> None:
-    """The line to a fingertip has the finger's colour."""
+    """The line to each fingertip has the finger's colour."""
     points = np.zeros((21, 3), np.float32)
-    points[:, :2] = 0.05  # the knuckles all in one corner
+    points[:, :2] = 0.05  # all knuckles in one corner
     tips = {"thumb": 4, "index": 8, "middle": 12, "ring": 16, "pinky": 20}
     for number, tip in enumerate(tips.values()):
         points[tip, :2] = 0.9, 0.1 + 0.2 * number
@@ -96,7 +96,7 @@ def test_every_finger_has_its_own_colour() -> None:
 
 
 def test_left_and_right_of_the_body_differ() -> None:
-    """Joints and bones of each side have that side's colour."""
+    """Joints and bones have their side's colour."""
     points = pose()
     pixels = draw(Landmarks(pose_landmarks=points))
     assert {at(pixels, points[joint]) for joint in (11, 13, 15, 23, 25, 27, 31)} == {LEFT}
@@ -104,7 +104,7 @@ def test_left_and_right_of_the_body_differ() -> None:
 
 
 def test_what_the_model_guesses_is_drawn_faintly() -> None:
-    """A bone between joints of low visibility is there, but far less than a visible one."""
+    """Bones between joints of low visibility are much fainter than visible ones."""
     points = np.zeros((33, 4), np.float32)
     points[[11, 13], :2] = (0.2, 0.7), (0.8, 0.7)
     guessed = draw(Landmarks(pose_landmarks=points))
@@ -129,18 +129,18 @@ ASIDE = np.full((468, 3), 0.01, np.float32)
     ids=["face", "left hand", "right hand"],
 )
 def test_better_landmarks_replace_the_poses_own(found: Landmarks, replaced: int, kept: int) -> None:
-    """Where face or hand were found, the pose's coarse points of them are not drawn."""
+    """Face and hand landmarks replace the pose's coarser ones."""
     rows = pose()
     rows[:, :2] = 0.5
     rows[[replaced, kept], :2] = (0.25, 0.75), (0.75, 0.25)
-    rows[[27, 28], :2] = (0.1, 0.1), (0.9, 0.9)  # the box goes round them
+    rows[[27, 28], :2] = (0.1, 0.1), (0.9, 0.9)  # included in the box
     pixels = draw(replace(found, pose_landmarks=rows))
     assert at(pixels, rows[replaced]) == GREY
     assert at(pixels, rows[kept]) != GREY
 
 
 def test_a_refined_face_has_irises() -> None:
-    """Other faces have none."""
+    """Only refined faces have irises."""
     points = grid(478)
     ring = TOPOLOGY.irises[0]
     refined = draw(Landmarks(face_landmarks=points))
@@ -161,12 +161,12 @@ def test_a_face_has_its_features() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_turned_photo_is_drawn_on_upright(kind: str) -> None:
-    """The EXIF orientation is applied first: landmarks are those of the upright image."""
+    """The EXIF orientation is applied first, because landmarks are upright."""
     rows = np.zeros((33, 4), np.float32)
-    rows[11] = 0.25, 0.75, 0, 1  # in the bottom left of what a person sees
+    rows[11] = 0.25, 0.75, 0, 1  # bottom left when displayed
     pixels = draw(Landmarks(pose_landmarks=rows), photo(1600, 1200, kind, orientation=6))
-    assert pixels.shape == (1600, 1200, 3)  # 6: the stored left is the upright top
-    green = pixels[400, 900]  # what is stored top left, is seen top right
+    assert pixels.shape == (1600, 1200, 3)  # orientation 6: the stored left is displayed at the top
+    green = pixels[400, 900]  # the stored top left is displayed at the top right
     assert green[1] > 100 > green[0]
     assert at(pixels, rows[11]) == LEFT
 
@@ -185,13 +185,13 @@ def test_a_turned_photo_is_drawn_on_upright(kind: str) -> None:
 def test_drawings_have_a_size_to_look_at(
     stored: tuple[int, int], drawn: tuple[int, int], kind: str
 ) -> None:
-    """Large photos are reduced, small ones enlarged, at most four times."""
+    """Large photos are scaled down, small ones up, at most four times."""
     pixels = draw(Landmarks(left_hand_landmarks=grid(21)), photo(*stored, kind))
     assert pixels.shape[1::-1] == drawn
 
 
 def test_landmarks_outside_the_photo_are_no_error() -> None:
-    """MediaPipe guesses legs below the picture: only what is inside is drawn."""
+    """MediaPipe guesses legs below the picture; only what is inside is drawn."""
     rows = pose()
     rows[25:, 1] += 5
     rows[0, :2] = -3
@@ -200,7 +200,7 @@ def test_landmarks_outside_the_photo_are_no_error() -> None:
 
 
 def test_sixteen_bits_of_grey_stay_grey() -> None:
-    """A 16-bit picture is as dark in the overlay as it is."""
+    """A 16-bit picture has the same brightness in the overlay."""
     file = BytesIO()
     Image.fromarray(np.full((1300, 1300), 90 * 256, np.uint16)).save(file, "PNG")
     pixels = draw(Landmarks(), file.getvalue())
@@ -229,7 +229,7 @@ HOSTILE_KEYS = (
 
 
 def test_no_key_leads_out_of_the_folder(tmp_path: Path) -> None:
-    """Every key gives a short ASCII name of a PNG right in the folder, which can be written."""
+    """Each key gives a short, writable ASCII name of a PNG directly in the folder."""
     names = overlay_names(HOSTILE_KEYS)
     assert set(names) == set(HOSTILE_KEYS)
     for key, name in names.items():
@@ -241,7 +241,7 @@ def test_no_key_leads_out_of_the_folder(tmp_path: Path) -> None:
 
 
 def test_no_two_keys_share_a_name() -> None:
-    """Keys that differ in case, accent, folder or suffix only have different names."""
+    """Keys that differ only in case, accents, folder or suffix have different names."""
     keys = ["a/b.jpg", "a-b.jpg", "A-B.jpg", "a b.png", "ü.jpg", "u.jpg", "u\u0308.jpg", "c.jpg"]
     keys += [f"{'x' * 1000}{number}" for number in range(20)]
     names = overlay_names(keys)
@@ -251,13 +251,13 @@ def test_no_two_keys_share_a_name() -> None:
 
 
 def test_a_key_that_imitates_a_number_does_not_collide() -> None:
-    """A key that is named like another one's overlay leaves that one another name."""
+    """A key that looks like another key's overlay gets a different name."""
     names = overlay_names(["a/b.jpg", "a b.jpg", "A-B-2.jpg"])
     assert len({name.casefold() for name in names.values()}) == 3
 
 
 def test_only_the_demos_own_files_are_removed(tmp_path: Path) -> None:
-    """An earlier run's, but no other pictures."""
+    """Only an earlier run's overlays are removed, not other pictures."""
     files = prepared_files(tmp_path / "out")
     overlays = files["overlays"]
     save_overlay(Image.new("RGB", (1, 1)), overlays / "old.png", key="old.jpg", software=SOFTWARE)
