@@ -29,7 +29,7 @@ def sqs_event(
 
     Args:
         bodies: one per message; mappings become JSON. The n-th message's id ends in n, from 0.
-        receive_count: how often each message was received, this time included.
+        receive_count: how often each message was received, including this time.
         sent_at_ms: when each message was first sent, milliseconds since 1970.
     """
     texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
@@ -68,12 +68,12 @@ def s3_notification(
     """Return an S3 event notification with one record per key, with form-encoded keys.
 
     Args:
-        keys: literal object keys.
-        bucket: the bucket of all of them.
-        etag: the ETag of all of them.
-        sequencer: the sequencer of all of them.
+        keys: object keys, unencoded.
+        bucket: their bucket.
+        etag: their ETag.
+        sequencer: their sequencer.
         version_id: the object version; left out, as by S3, in a bucket without versioning.
-        event_name: what happened to all of them.
+        event_name: the event's name.
     """
     version = {} if version_id is None else {"versionId": version_id}
     return {
@@ -133,12 +133,12 @@ def eventbridge_created(
     """Return an EventBridge event from S3, with the key unencoded.
 
     Args:
-        key: literal object key.
+        key: object key, unencoded.
         bucket: its bucket.
         etag: its ETag.
         sequencer: its sequencer.
-        version_id: left out where the bucket keeps no versions.
-        detail_type: what happened to the object.
+        version_id: its version; left out in a bucket without versioning.
+        detail_type: the event's detail type.
     """
     version = {} if version_id is None else {"version-id": version_id}
     return {

@@ -382,7 +382,7 @@ def seen_nobody(_content: bytes = b"", _deadline: float = 0) -> Detection:
 
 
 def never(_content: bytes, _deadline: float) -> Detection:
-    """Fail: for jobs that need no detection."""
+    """Fail, for jobs that need no detection."""
     raise AssertionError("a detector was called")
 
 

@@ -1,8 +1,8 @@
 """Smoke test of the lowest versions that pyproject.toml allows: `python tests/lowest.py cli-local`.
 
-`make check-lowest` runs it by the Python of an environment that has those versions of the base
-dependencies and of the extras named. It imports what these should be enough for, asks every
-command for its help, and with all that `landmarks demo` needs it runs that.
+`make check-lowest` runs it in an environment with those versions of the base dependencies and the
+given extras. It imports all modules that need nothing more, runs every command with `--help`, and,
+if the extras are sufficient, runs what `landmarks demo` needs.
 """
 
 import os
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Final
 
-# The packages that each extra brings: a module that needs one of an extra not installed is skipped.
+# The packages of each extra. Modules that need an extra that is not installed are skipped.
 _BROUGHT_BY: Final = {
     "cli": {"click", "PIL", "rich"},
     "local": {"moto", "PIL", "skimage", "werkzeug"},
@@ -22,11 +22,11 @@ _BROUGHT_BY: Final = {
     "worker": {"aws_lambda_powertools", "cv2", "mediapipe"},
 }
 _DEMO: Final = {"cli", "local", "worker"}
-_PROGRAMS: Final = ("__main__", "lambda_function")  # run when they are imported
+_PROGRAMS: Final = ("__main__", "lambda_function")  # these run on import
 
 
 def import_everything(extras: set[str]) -> int:
-    """Import every module of both packages; returns how many there were."""
+    """Import all modules of both packages, and return their number."""
     absent = set[str]().union(*_BROUGHT_BY.values())
     absent -= {package for extra in extras for package in _BROUGHT_BY[extra]}
     imported = 0
@@ -52,11 +52,11 @@ def _modules(*, without_command: bool) -> Iterator[str]:
 
 
 def ask_for_help() -> None:
-    """Run every command and subcommand with `--help`; one that needs an extra has to name it."""
-    from click import Command, Context, Group  # noqa: PLC0415, it comes with an extra
+    """Run all commands with `--help`; a command that needs an extra must say which."""
+    from click import Command, Context, Group  # noqa: PLC0415, an extra
     from click.testing import CliRunner  # noqa: PLC0415
 
-    from landmarks.cli.main import landmarks  # noqa: PLC0415, it ends without click
+    from landmarks.cli.main import landmarks  # noqa: PLC0415, exits without click
 
     def walk(command: Command, *path: str) -> Iterator[tuple[str, ...]]:
         yield path
@@ -87,7 +87,7 @@ def run_the_demo() -> None:
 
 
 def main() -> None:
-    """Try this environment."""
+    """Test this environment."""
     extras = {extra for extra in sys.argv[1].split("-") if extra != "base"}
     imported = import_everything(extras)
     if "cli" in extras:

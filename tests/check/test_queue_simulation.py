@@ -101,7 +101,7 @@ def test_same_seed_gives_the_same_run() -> None:
 
 
 def test_hopeless_images_become_dead_letters() -> None:
-    """After 8 receives and the delays between them: half to all of 4 h 21 min."""
+    """After 8 receives with their delays: half to all of 4 h 21 min."""
     worker = Worker(service=STEADY, failure_share=1)
     simulation = simulate(burst(50), worker, at_once(10), sample_seconds=60)
     longest = 60 + 240 + 960 + 4 * 3600
@@ -116,7 +116,7 @@ def test_hopeless_images_become_dead_letters() -> None:
 def test_retries_are_those_of_the_worker(attempts: int) -> None:
     """The shortest and the longest delay are those of worker/queue.py."""
     random.seed(1)
-    sqs = boto3.client("sqs", region_name="us-east-1")  # never asked
+    sqs = boto3.client("sqs", region_name="us-east-1")  # never called
     retries = Retries(sqs, None, base_seconds=60)
     chance = np.random.default_rng(1)
 

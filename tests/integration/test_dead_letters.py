@@ -118,7 +118,7 @@ def test_attributes_that_do_not_fit_are_named(cloud: Cloud, handler: Handler) ->
 
 
 def test_message_too_large_with_its_attributes_goes_without_them() -> None:
-    """Without room for the attributes, the reason is sent and says what is missing."""
+    """If the attributes make the message too large, the reason is sent without them."""
     sqs = boto3.client("sqs", region_name="us-east-1")
     message = ReceivedMessage("id-1", "receipt", "?", attempts=2, attributes={"note": TEXT})
     reason = {

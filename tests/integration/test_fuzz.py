@@ -21,7 +21,7 @@ def pool() -> Iterator[DetectorPool]:
 
 
 def test_damaged_messages_are_jobs_or_one_named_error() -> None:
-    """Of twenty thousand damaged messages."""
+    """Tries 20,000 damaged messages."""
     answers = messages.count(messages.mutants(seed=1), 20_000)
 
     assert answers.total() == 20_000
@@ -29,7 +29,7 @@ def test_damaged_messages_are_jobs_or_one_named_error() -> None:
 
 
 def test_damaged_images_kill_no_detector(pool: DetectorPool) -> None:
-    """The same process answers a thousand of them."""
+    """One process answers 1,000 damaged images."""
     pids, findings = pool.pids, images.Findings()
 
     images.try_images(pool, mutants(seed=1, count=1000), findings)

@@ -10,7 +10,7 @@ from landmarks.local.services import one_at_a_time
 
 
 def test_no_two_requests_are_answered_at_once_and_a_long_poll_holds_none_up() -> None:
-    """Two requests at once would cost moto messages."""
+    """With two requests at once, moto would lose messages."""
     inside, polling, sent = threading.Lock(), threading.Event(), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:

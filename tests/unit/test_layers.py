@@ -1,4 +1,4 @@
-"""The direction of imports: `worker` imports the contract from `landmarks`, never the reverse."""
+"""Imports go one way: `worker` imports the contract from `landmarks`, never the reverse."""
 
 from collections import Counter
 from functools import cache
@@ -9,7 +9,7 @@ from grimp import ImportGraph, build_graph
 
 ROOT = Path(__file__).parents[2]
 
-# `reprocess` compares stored options with the worker's, the local stack starts a worker.
+# `reprocess` compares stored options with the worker's, and the local stack starts a worker.
 RUN_A_WORKER = ("landmarks.cli.demo", "landmarks.cli.retry", "landmarks.local.")
 OF_THE_WORKER = {"worker.model", "worker.settings"}
 # `detect` runs the worker's detectors itself.
@@ -18,29 +18,29 @@ IS_A_WORKER = "landmarks.local.detection"
 
 @cache
 def graph() -> ImportGraph:
-    """Every import of both packages, those inside of functions too."""
+    """All imports of both packages, including those inside functions."""
     return build_graph("landmarks", "worker", include_external_packages=True)
 
 
 def imported_by(importer: str) -> set[str]:
-    """What a module itself imports."""
+    """Return what a module itself imports."""
     return graph().find_modules_directly_imported_by(importer)
 
 
 def modules(package: str) -> set[str]:
-    """A package's modules, itself included."""
+    """Return a package's modules, including itself."""
     return {package, *graph().find_descendants(package)}
 
 
 def contract() -> set[str]:
-    """The modules of `landmarks` that .dockerignore lets into the image."""
+    """Return the modules of `landmarks` that .dockerignore lets into the image."""
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     paths = [Path(line[1:]) for line in lines if line.startswith("!landmarks/")]
     return {".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths}
 
 
 def test_landmarks_does_not_import_the_worker() -> None:
-    """Only what runs a worker reads the worker's settings."""
+    """Only modules that run a worker read the worker's settings."""
     upwards = {
         (importer, imported)
         for importer in modules("landmarks")
@@ -66,7 +66,7 @@ def test_the_image_has_what_the_worker_imports() -> None:
 
 
 def test_only_the_detector_imports_mediapipe_and_opencv() -> None:
-    """They are loaded in the processes that may die of an image."""
+    """They only run in processes that may be killed by an image."""
     importers = {
         importer
         for library in {"cv2", "mediapipe"} & graph().modules
@@ -79,7 +79,7 @@ def test_only_the_detector_imports_mediapipe_and_opencv() -> None:
 
 @pytest.mark.parametrize("package", ["landmarks", "worker"])
 def test_a_file_name_is_used_once(package: str) -> None:
-    """In a package tree a name leads to one file."""
+    """Within a package, each file name is unique."""
     files = Counter(path.name for path in (ROOT / package).rglob("*.py"))
 
     del files["__init__.py"]
