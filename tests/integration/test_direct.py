@@ -251,7 +251,7 @@ def test_unexpected_error_is_500(cloud: Cloud, make_handler: MakeHandler) -> Non
 
     answer = ask(make_handler(RiggedDetectors(never)), {"key": "photo.png"})
 
-    assert answer == (500, "AssertionError: a detector was asked", None)
+    assert answer == (500, "AssertionError: a detector was called", None)
 
 
 def test_version_older_than_the_stored_one_is_500(cloud: Cloud, handler: Handler) -> None:
