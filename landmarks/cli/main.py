@@ -35,7 +35,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
     "Send photographs": {
         "enqueue": (
-            "landmarks.cli.enqueue.command:enqueue",
+            "landmarks.cli.enqueue:enqueue",
             "Send jobs for existing objects to the queue.",
         ),
     },
@@ -62,7 +62,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
             "Write results and photos to one HTML page.",
         ),
         "export": (
-            "landmarks.cli.export.command:export",
+            "landmarks.cli.export:export",
             "Write results to a Parquet or JSON Lines file.",
         ),
         "overlay": ("landmarks.cli.overlay:overlay", "Draw a photograph's landmarks on it."),
