@@ -14,17 +14,17 @@ ObjectName = tuple[str, str]  # bucket and key, which identify a result
 
 DIRECT_FIELDS: Final = frozenset({"key", "bucket", "version_id", "job_id", "force"})
 
-# The message attributes that say why a message became a dead letter. A producer's own
-# attributes of these names are lost.
+# Message attributes that say why a message became a dead letter. They replace a producer's own
+# attributes of the same name.
 REASON_ATTRIBUTES: Final = ("error_code", "error_message", "receive_count", "original_message_id")
 
 _MAX_TEXT_BYTES: Final = 1024  # S3's limit for keys and version ids, in UTF-8
 _MAX_JOB_ID_CHARACTERS: Final = 256
 _MAX_EXCERPT_CHARACTERS: Final = 100  # error messages travel as SQS message attributes
 
-# Everything that S3's API takes as a bucket, reserved prefixes and suffixes included: access point
-# aliases have them. Buckets made in us-east-1 before March 2018 may have upper case, underscores
-# and up to 255 characters.
+# Everything that S3's API accepts as a bucket, including the reserved prefixes and suffixes of
+# access point aliases. Buckets created in us-east-1 before March 2018 may have upper case,
+# underscores and up to 255 characters.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_NAME: Final = re.compile(
     r"(?!.*\.\.)"  # no two dots in a row
@@ -82,7 +82,7 @@ class Job:
 
 
 def refuse(error: MessageError) -> NoReturn:
-    """Raise what is wrong with an optional field."""
+    """Raise the error about an optional field."""
     raise error
 
 
@@ -92,18 +92,19 @@ def decode_direct(
     default_bucket: str | None,
     malformed: Callable[[MessageError], None] = refuse,
 ) -> Job:
-    """Return the job of the direct form, `{"key": ..., "bucket": ...}`.
+    """Decode a job in the direct form, `{"key": ..., "bucket": ...}`.
 
     Null fields count as missing, and unknown fields are ignored.
 
     Args:
         fields: the message.
-        default_bucket: the bucket of messages that name none.
-        malformed: is told what is wrong with an optional field. If it returns, the field is left
-            out. A wrong bucket is always refused: in another bucket is another object.
+        default_bucket: bucket for messages without one.
+        malformed: called with the error if an optional field is invalid. If it returns, the field
+            is ignored. An invalid bucket is always an error, because another bucket has another
+            object.
 
     Raises:
-        MessageError: the key is missing, or the bucket is missing or wrong.
+        MessageError: the key is missing, or the bucket is missing or invalid.
     """
     key = required_text(fields, "key")
     bucket = default_bucket if fields.get("bucket") is None else bucket_name(fields, "bucket")
@@ -124,7 +125,7 @@ def optional(
     name: str,
     malformed: Callable[[MessageError], None],
 ) -> T | None:
-    """Return a field that need not be there; None if it is absent or malformed."""
+    """Return an optional field; None if it is missing or malformed."""
     try:
         return read(fields, name)
     except MessageError as error:
@@ -154,10 +155,10 @@ def _boolean(fields: Fields, name: str) -> bool | None:
 
 
 def bucket_name(fields: Fields, name: str) -> str:
-    """Return a field that names a bucket, or an access point of one."""
+    """Return a field that must be the name of a bucket or access point."""
     bucket = required_text(fields, name)
     if not (_BUCKET_NAME.fullmatch(bucket) or _ACCESS_POINT_ARN.fullmatch(bucket)):
-        raise MessageError(f"{name}: no S3 bucket name: {excerpt(bucket)}")
+        raise MessageError(f"{name}: not a valid S3 bucket name: {excerpt(bucket)}")
     return bucket
 
 

@@ -1,4 +1,4 @@
-"""S3 Batch Operations: tasks in, one for each object, and a result for each out.
+"""Handles S3 Batch Operations: takes one task per object, and returns a result for each.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
 """
@@ -15,7 +15,7 @@ from worker.result import Result
 from worker.telemetry import Telemetry
 from worker.verdict import Verdict
 
-_MAX_WORDS: Final = 300  # they are a cell of the job's report
+_MAX_WORDS: Final = 300  # for a cell of the job's report
 
 
 class _TaskResult(NamedTuple):
@@ -24,12 +24,12 @@ class _TaskResult(NamedTuple):
 
 
 class BatchOperationsHandler:
-    """Does the tasks of S3 Batch Operations, and tells which of them to try again.
+    """Runs the tasks of S3 Batch Operations, and reports which of them to retry.
 
     Args:
-        pipeline: does the jobs.
-        telemetry: is told about tasks that can't be read.
-        buckets: which ones tasks may name.
+        pipeline: runs the jobs.
+        telemetry: records tasks that can't be decoded.
+        buckets: the buckets that tasks may use.
     """
 
     def __init__(self, pipeline: Pipeline, telemetry: Telemetry, *, buckets: Buckets) -> None:
@@ -38,10 +38,10 @@ class BatchOperationsHandler:
         self._buckets = buckets
 
     def handle(self, event: Fields, deadline: float) -> Mapping[str, Any]:
-        """Answer with a result for each task.
+        """Return a result for each task.
 
         Raises:
-            MessageError: the event is not as S3 writes it.
+            MessageError: the event is not in S3's format.
         """
         try:
             version = required_text(event, "invocationSchemaVersion")
@@ -64,7 +64,7 @@ class BatchOperationsHandler:
         }
 
     def _decode(self, event: Fields, task: Fields) -> Job | _TaskResult:
-        """The job of a task, or its result if it asks for none."""
+        """Return the job of a task, or the task's result if it is not a valid job."""
         try:
             job = self._buckets.check(_job(event, task))
         except MessageError as error:
@@ -76,7 +76,7 @@ class BatchOperationsHandler:
 
 
 def is_batch_operation(event: object) -> TypeGuard[Fields]:
-    """Whether an event is S3 Batch Operations'."""
+    """Return whether an event is from S3 Batch Operations."""
     return isinstance(event, Mapping) and "invocationSchemaVersion" in event
 
 
@@ -88,7 +88,7 @@ def _tasks(event: Fields) -> Iterator[Fields]:
 
 
 def _job(event: Fields, task: Fields) -> Job:
-    """Read a task; schema 1.0 gives the bucket's ARN, 2.0 its name and the user's arguments."""
+    """Decode a task. Schema 1.0 has the bucket's ARN, 2.0 its name and the user's arguments."""
     if "s3BucketArn" in task:
         arn = required_text(task, "s3BucketArn")
         name = arn if ":accesspoint" in arn else arn.rpartition(":")[2]

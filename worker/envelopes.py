@@ -1,9 +1,9 @@
-"""What a message or an event is wrapped in, opened one layer at a time.
+"""Unwraps messages and events, one envelope at a time.
 
-Nothing here knows what a job is: `jobs.py` reads what comes out.
+`jobs.py` decodes the contents; nothing here knows what a job is.
 
-Powertools' data classes can't do this: their EventBridge class form-decodes a key that is literal,
-and a shape that AWS would not send raises anything from KeyError to AttributeError.
+Powertools' data classes can't do this: their EventBridge class form-decodes keys that are not
+encoded, and unexpected shapes raise anything from KeyError to AttributeError.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Final, NoReturn
 from landmarks.errors import MessageError
 from landmarks.job import Fields, excerpt, kind, required_text
 
-# Bucket and key of a message body that its producer left in S3 → the body.
+# Maps bucket and key to a message body that its producer stored in S3.
 ReadPayload = Callable[[str, str], str]
 
 _MAX_DEPTH: Final = 4
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
-# The SQS extended client's libraries: today's, and the first one.
+# The SQS extended client libraries: the current one and the first one.
 _POINTERS: Final = (
     "software.amazon.payloadoffloading.PayloadS3Pointer",
     "com.amazon.sqs.javamessaging.MessageS3Pointer",
@@ -27,15 +27,15 @@ _POINTERS: Final = (
 
 
 def unwrap(value: object, name: str, read_payload: ReadPayload) -> Iterator[Fields]:
-    """Yield the forms in a JSON value, each out of all of its envelopes.
+    """Yield the contents of a JSON value, without their envelopes.
 
     Args:
-        value: a message or an event; itself, if it is in no envelope.
-        name: what error messages call it.
-        read_payload: reads a body that was left in S3; called once at most.
+        value: a message or an event. Without an envelope, it is yielded itself.
+        name: its name in error messages.
+        read_payload: reads a body that was stored in S3; called at most once.
 
     Raises:
-        MessageError: an envelope holds something else than it should, or there are too many.
+        MessageError: an envelope has invalid contents, or there are too many envelopes.
         TransientError: the body could not be read.
     """
     return _Unwrapping(read_payload).forms(value, name, _MAX_DEPTH)
@@ -56,14 +56,14 @@ class _Unwrapping:
             yield from self.forms(inner, inner_name, envelopes_left - 1)
 
     def _contents(self, value: object, name: str) -> Sequence[tuple[str, object]] | None:
-        """What an envelope holds, with names; None if it is no envelope."""
+        """Return an envelope's contents with names; None if it is not an envelope."""
         match value:
             case str():
                 return [(name, parse(value, name))]
             case [pointer, place] if pointer in _POINTERS:
                 return [("payload", parse(self._payload(as_object(place, "pointer")), "payload"))]
             case {"key": _}:
-                pass  # the direct form, whatever else its producer wrote into it
+                pass  # the direct form, whatever other fields it has
             case {"Type": "Notification", **fields}:
                 return [("Message", parse(fields.get("Message"), "Message"))]
             case {"detail-type": _, "source": source, **fields} if source != "aws.s3":
@@ -73,7 +73,7 @@ class _Unwrapping:
         return None
 
     def _payload(self, place: Fields) -> str:
-        # Otherwise one message of pointers could have the worker read without end.
+        # Otherwise, one message with many pointers could keep the worker reading forever.
         if self._read_payload is None:
             raise MessageError("pointer: more than one in a message")
         read, self._read_payload = self._read_payload, None
@@ -81,7 +81,7 @@ class _Unwrapping:
 
 
 def _is_envelope(record: object) -> bool:
-    """Tell SNS's and SQS's records, as Lambda gets them, from S3's."""
+    """Return whether a record is from SNS or SQS, as Lambda receives it, rather than from S3."""
     return isinstance(record, dict) and ("Sns" in record or record.get("eventSource") == "aws:sqs")
 
 
@@ -94,10 +94,10 @@ def _record_contents(record: Fields) -> tuple[str, object]:
 
 
 def parse(value: object, name: str) -> object:
-    """Read text as JSON.
+    """Parse a JSON string.
 
     Raises:
-        MessageError: it is no text, or not JSON.
+        MessageError: it is not a string, or not JSON.
     """
     if not isinstance(value, str):
         raise MessageError(f"{name}: expected a string of JSON, got {kind(value)}")
@@ -108,10 +108,10 @@ def parse(value: object, name: str) -> object:
 
 
 def as_object(value: object, name: str) -> Fields:
-    """Return a JSON value that has to be an object.
+    """Return a JSON value that must be an object.
 
     Raises:
-        MessageError: it is none.
+        MessageError: it is not an object.
     """
     if not isinstance(value, dict):
         raise MessageError(f"{name}: expected an object, got {kind(value)}")
@@ -119,7 +119,7 @@ def as_object(value: object, name: str) -> Fields:
 
 
 def _unique_fields(pairs: list[tuple[str, object]]) -> Fields:
-    """Refuse what JSON leaves open: of two equal keys in one object, one would be lost."""
+    """Reject duplicate keys in an object, one of which would be lost."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         raise ValueError("a field stands twice in one object")
@@ -127,7 +127,7 @@ def _unique_fields(pairs: list[tuple[str, object]]) -> Fields:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 _JSON: Final = json.JSONDecoder(object_pairs_hook=_unique_fields, parse_constant=_refuse_constant)

@@ -1,7 +1,7 @@
-"""Events of S3, SNS or EventBridge that come straight to the function, with no queue between.
+"""Handles events that S3, SNS or EventBridge send directly to the function, without a queue.
 
-Their sender does not read the answer: it counts as success. So whatever has to be tried again, or
-can't be read, ends in an exception, and Lambda's own retries and failure destination take over.
+Their sender ignores the answer and counts it as success. Jobs to retry and undecodable events
+therefore raise an exception, so that Lambda's own retries and failure destination take over.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ from worker.telemetry import Telemetry
 
 
 class EventHandler:
-    """Does the jobs of an event.
+    """Runs the jobs of an event.
 
     Args:
-        pipeline: does the jobs.
-        telemetry: is told about events that can't be read.
-        payloads: reads message bodies that producers left in S3.
-        buckets: which ones jobs may name.
+        pipeline: runs the jobs.
+        telemetry: records events that can't be decoded.
+        payloads: reads message bodies that producers stored in S3.
+        buckets: the buckets that jobs may use.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class EventHandler:
         self._buckets = buckets
 
     def handle(self, event: object, deadline: float) -> Mapping[str, Any]:
-        """Do every job of an event, and return how many there were.
+        """Run all jobs of an event, and return their number.
 
         Raises:
-            MessageError: the event is in no known form.
-            Exception: why a job has to be tried again; the others are done.
+            MessageError: the event has no known format.
+            Exception: the error of a job that must be retried; the others are done.
         """
         jobs = self._decode(event, deadline)
         for outcome in list(self._pipeline.run(jobs, deadline)):

@@ -1,4 +1,4 @@
-"""Message bodies that the SQS extended client's producers leave in S3."""
+"""Reads message bodies that producers with the SQS extended client store in S3."""
 
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
@@ -15,27 +15,27 @@ class PayloadReader:
     """Reads bodies from S3.
 
     Args:
-        objects: reads them, `MAX_PAYLOAD_BYTES` at most.
-        buckets: which ones pointers may name.
+        objects: reads at most `MAX_PAYLOAD_BYTES`.
+        buckets: the buckets that pointers may use.
     """
 
     def __init__(self, objects: ObjectReader, buckets: Buckets) -> None:
         self._objects = objects
         self._buckets = buckets
-        # S3 may hang for longer than there is time.
+        # S3 may hang for longer than the time left.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="payload")
 
     def read(self, bucket: str, key: str, deadline: float) -> str:
-        """The body that a pointer names.
+        """Return the body that a pointer refers to.
 
         Args:
-            bucket: any text.
-            key: any text.
-            deadline: by the monotonic clock, in seconds.
+            bucket: any string.
+            key: any string.
+            deadline: on the monotonic clock, in seconds.
 
         Raises:
-            MessageError: the bucket is not allowed, or the body will never be readable.
-            TransientError: there is no such body, access is denied, S3 fails or is too slow.
+            MessageError: the bucket is not allowed, or the body can never be read.
+            TransientError: the body does not exist, access is denied, or S3 fails or is too slow.
         """
         place = Job(bucket_name({"s3BucketName": bucket}, "s3BucketName"), key)
         self._buckets.check(place)
@@ -44,11 +44,11 @@ class PayloadReader:
             content = future.result(timeout=max(0, deadline - monotonic()))
             return content.decode()
         except TimeoutError as error:
-            raise DeadlineError("the time ran out while reading the payload") from error
+            raise DeadlineError("time ran out while reading the payload") from error
         except (ImageError, UnicodeError) as error:
             raise MessageError(f"payload: {error}") from error
 
     def _read(self, place: Job, deadline: float) -> bytes:
         with self._objects.open(place) as body:
-            # None would be content whose ETag was named, and none is.
+            # Never None, because no ETag is given.
             return body.read(deadline) if body else b""

@@ -53,7 +53,7 @@ _BY_CODE: Final = {
 _DENIED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 _UPLOADS: Final = frozenset({"PutObject", "CreateMultipartUpload", "UploadPart"})
 
-# The extra that a missing package is in, where it is not among the usual ones.
+# The extra that contains a missing package, if not one of the usual ones.
 _EXTRAS: Final = {"pyarrow": "parquet", "mediapipe": "worker", "cv2": "worker"}
 
 

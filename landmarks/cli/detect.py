@@ -1,4 +1,4 @@
-"""`landmarks detect`: photographs on this machine, without a queue, a bucket or a table."""
+"""`landmarks detect`: find landmarks in local photos, without AWS."""
 
 import os
 import stat
@@ -46,26 +46,25 @@ _STDIN: Final = "-"
 def detect(files: tuple[str, ...], kind: str | None, overlay: Path | None, *, every: bool) -> None:
     """Find landmarks in photos on this machine.
 
-    FILE is a photo, or - for standard input. Neither a queue nor an AWS account is needed. The
-    detector is the worker's, with its limits; its settings, such as MODEL_COMPLEXITY and
-    DETECTORS, are read from the environment.
+    FILE is a photo, or - for standard input. Needs neither a queue nor an AWS account. The
+    detector is the worker's, with the same limits and settings, such as MODEL_COMPLEXITY and
+    DETECTORS, from the environment.
 
-    One photo is listed in detail, several get a row each. --json, --csv and --npz are for
-    programs: they print what `landmarks get` prints, with `file` instead of bucket and key.
+    One photo is listed in detail, several get one row each. --json, --csv and --npz print what
+    `landmarks get` prints, with `file` instead of bucket and key.
 
     \b
       landmarks detect photo.jpg --overlay drawn.png
       landmarks detect photos/*.jpg --json > results.jsonl
       curl -s https://example.com/photo.jpg | landmarks detect -
 
-    The exit status is 1 if a photo could not be read or drawn on. Finding nobody is not an
-    error.
+    Exits with 1 if a photo could not be read or drawn on. Finding no person is not an error.
     """  # noqa: D301, \b is click's
     files = tuple(dict.fromkeys(files))
     _check(files, kind)
     drawings = _Drawings(_drawing_paths(files, overlay) if overlay else {})
     began_at = time.monotonic()
-    # What reads a pipe may write to this terminal.
+    # The program that reads the pipe may write to this terminal.
     console = Console(stderr=True, quiet=bool(kind) and not _stdout_is_a_file())
     with closing(_results(files, drawings, console)) as results:
         failed = _write(results, kind) if kind else _show(results, every=every)
@@ -82,7 +81,7 @@ def detect(files: tuple[str, ...], kind: str | None, overlay: Path | None, *, ev
 
 
 def _check(files: Sequence[str], kind: str | None) -> None:
-    """Refuse a call that can't work.
+    """Check for a call that can't work.
 
     Raises:
         UsageError: the options contradict each other or standard output.
@@ -98,12 +97,12 @@ def _check(files: Sequence[str], kind: str | None) -> None:
 
 
 def _drawing_paths(files: Sequence[str], overlay: Path) -> dict[str, Path]:
-    """Return where to draw each file: at `overlay`, or in this folder as `photo.jpg.png`.
+    """Return the drawing's path for each file: `overlay`, or `photo.jpg.png` in that folder.
 
-    Photos of several folders keep those folders.
+    Photos from several folders keep their folders.
 
     Raises:
-        WrongCallError: `overlay` is no PNG, one PNG for several photos, or a photo itself.
+        WrongCallError: `overlay` is not a PNG, one PNG for several photos, or a photo itself.
     """
     if overlay.is_dir() or not overlay.suffix:
         photos = {
@@ -115,20 +114,22 @@ def _drawing_paths(files: Sequence[str], overlay: Path) -> dict[str, Path]:
             file: Path(f"{overlay / photo.relative_to(root)}.png") for file, photo in photos.items()
         }
     elif overlay.suffix.lower() != ".png":
-        raise WrongCallError(f"{overlay}: name a file that ends in .png, or a folder")
+        raise WrongCallError(f"{overlay}: use a name that ends in .png, or a folder")
     elif len(files) > 1:
-        raise WrongCallError(f"{overlay} holds one drawing: name a folder for several photos")
+        raise WrongCallError(
+            f"{overlay} can hold only one drawing; use a folder for several photos"
+        )
     else:
         drawings = {files[0]: overlay}
     inodes = set(filter(None, map(_inode, files)))
     for drawing in drawings.values():
         if _inode(drawing) in inodes:
-            raise WrongCallError(f"{drawing} is a photo itself: use another name")
+            raise WrongCallError(f"{drawing} is a photo itself; use another name")
     return drawings
 
 
 def _inode(file: str | Path) -> tuple[int, int] | None:
-    """Return what identifies a file whatever its name; None if there is none."""
+    """Return a file's device and inode number; None if it does not exist."""
     with suppress(OSError):
         found = os.fstat(sys.stdin.fileno()) if file == _STDIN else Path(file).stat()
         return found.st_dev, found.st_ino
@@ -142,10 +143,10 @@ def _stdout_is_a_file() -> bool:
 
 
 class _Drawings:
-    """Draws on photos, from any thread.
+    """Draws on photos. Thread-safe.
 
     Args:
-        paths: the drawing of each file that is to have one.
+        paths: where to write each file's drawing.
 
     Attributes:
         problems: a line for each photo that can't be drawn on.
@@ -158,11 +159,11 @@ class _Drawings:
 
     @property
     def drawn(self) -> int:
-        """How many there are."""
+        """The number of drawings."""
         return len(self._written)
 
     def draw(self, file: str, result: LandmarkResult, content: bytes) -> None:
-        """Draw what was found, if anything was."""
+        """Draw the landmarks, if any were found."""
         path = self._paths.get(file)
         if path is None or not result.landmarks.person_found:
             return
@@ -181,7 +182,7 @@ def _results(
     files: Sequence[str], drawings: _Drawings, console: Console
 ) -> Generator[LandmarkResult, None, None]:
     """Detect files in parallel; yield the results in the files' order."""
-    from landmarks.local.detection import PhotoDetector  # noqa: PLC0415, only to run the worker
+    from landmarks.local.detection import PhotoDetector  # noqa: PLC0415, an extra
 
     with (
         PhotoDetector(len(files)) as detector,
@@ -207,7 +208,7 @@ def _results(
 
 
 def _write(results: Iterable[LandmarkResult], kind: str) -> int:
-    """Write results for programs, one after the other; return how many photos failed."""
+    """Write results in a file format; return how many photos failed."""
     failed = 0
     for number, result in enumerate(results):
         csv = kind == "csv"
@@ -222,7 +223,7 @@ def _write(results: Iterable[LandmarkResult], kind: str) -> int:
 
 
 def _show(results: Iterable[LandmarkResult], *, every: bool) -> int:
-    """Print results for people: one as a listing, several as a table."""
+    """Print one result as a listing, or several as a table."""
     found, console = list(results), Console(highlight=False)
     failed = [result for result in found if result.status == FAILED]
     if every or len(found) == 1:

@@ -106,9 +106,9 @@ def _show(result: LandmarkResult, output: Path | None, *, every: bool) -> None:
 
 
 def listing(result: LandmarkResult, *, every: bool) -> Iterator[Text]:
-    """List a result for people: the outcome and the pose, or every group of landmarks.
+    """Return a result as text: the outcome and the pose, or all groups of landmarks.
 
-    A result without a bucket is of a file on this machine, which was processed just now.
+    A result without a bucket is from a local file that was just processed.
     """
     title = Text(one_line(result.key), "bold")
     yield title.append(f"  {one_line(result.bucket)}", "not bold dim") if result.bucket else title

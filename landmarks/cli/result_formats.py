@@ -1,7 +1,7 @@
 """File formats of one result: JSON, CSV and NPZ.
 
-CSV and NPZ hold landmarks; they have none if nobody was found. A result without a bucket is of a
-file on this machine: its key is the path, which JSON and CSV call `file`.
+CSV and NPZ contain no landmarks if no person was found. A result without a bucket is from a local
+file: its key is the path, which is `file` in JSON and CSV.
 """
 
 import csv
@@ -44,7 +44,7 @@ _PIXEL_DECIMALS: Final = 3
 
 
 def as_json(result: LandmarkResult) -> bytes:
-    """Return everything that is stored, as one JSON object on one line."""
+    """Return all stored attributes as one JSON object on one line."""
     values = result.to_json()
     if not result.bucket:
         others = {name: value for name, value in values.items() if name not in KEYS}
@@ -53,10 +53,10 @@ def as_json(result: LandmarkResult) -> bytes:
 
 
 def as_csv(result: LandmarkResult, *, header: bool = True) -> bytes:
-    """Return a row per landmark of all groups that were found; x, y and z exactly as stored.
+    """Return one row per landmark that was found, with x, y and z exactly as stored.
 
-    Empty fields: name and visibility of the face, visibility of hands, pixels of world landmarks.
-    Rows of a file on this machine begin with its path.
+    Face landmarks have no name, face and hand landmarks no visibility, and world landmarks no
+    pixels: these fields are empty. Rows of a local file start with its path.
     """
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Results as a table for people, a row each."""
+"""Results as a table in the terminal."""
 
 from typing import Final
 
@@ -13,11 +13,11 @@ _NOTHING: Final = "-"
 
 
 def result_table(heading: str) -> Table:
-    """Return a table without rows.
+    """Return an empty table.
 
     Args:
-        heading: of the first column, which says whose result it is; the others are for
-            `result_cells`.
+        heading: heading of the first column, which identifies the result. The other columns are
+            for `result_cells`.
     """
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     table.add_column(heading, overflow="fold")

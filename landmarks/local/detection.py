@@ -116,7 +116,7 @@ class PhotoDetector:
     def _outcome(self, content: bytes, size: int) -> Detection | ImageError:
         try:
             if size > self._max_bytes:
-                raise TooManyBytesError(f"{size} bytes, and at most {self._max_bytes} are allowed")
+                raise TooManyBytesError(f"{size} bytes, more than the {self._max_bytes} allowed")
             return self._detectors.detect(content, time.monotonic() + _DEADLINE_SECONDS)
         except ImageError as error:
             return error

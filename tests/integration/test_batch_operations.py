@@ -90,7 +90,7 @@ def test_access_point_is_a_bucket(make_handler: MakeHandler) -> None:
     assert results(handler, event) == [
         ("PermanentFailure", f"INVALID_MESSAGE: bucket: {point} is not allowed here"),
         ("PermanentFailure", "INVALID_MESSAGE: bucket: elsewhere is not allowed here"),
-        ("PermanentFailure", "INVALID_MESSAGE: s3BucketArn: no S3 bucket name: 'a/b'"),
+        ("PermanentFailure", "INVALID_MESSAGE: s3BucketArn: not a valid S3 bucket name: 'a/b'"),
     ]
 
 

@@ -32,7 +32,7 @@ from worker.result import Detection
 ROOT: Final = Path(__file__).parents[2]
 KEY: Final = "fotos/été 1+1.jpg"
 MILK: Final = b"Milk, bread, two rolls of film\n"
-NO_IMAGE: Final = "NOT_AN_IMAGE: no image: 31 bytes that start with b'Milk, bread, two'"
+NO_IMAGE: Final = "NOT_AN_IMAGE: not an image: 31 bytes starting with b'Milk, bread, two'"
 
 # What the table also knows: which object it was, which message asked for it, and when.
 NOT_OF_FILES: Final = {
@@ -204,7 +204,7 @@ class TestOnePhoto:
         result = run(file, stdin=MILK, MAX_IMAGE_BYTES="30")
 
         assert result.exit_code == 1
-        assert "TOO_MANY_BYTES: 31 bytes, and at most 30 are allowed" in result.stdout
+        assert "TOO_MANY_BYTES: 31 bytes, more than the 30 allowed" in result.stdout
 
     def test_a_name_that_is_no_text_is_shown_with_replacements(self, album: Path) -> None:
         """Every form can be written."""
@@ -346,7 +346,7 @@ class TestOverlay:
         ):
             refused = run(*arguments)
             assert (refused.exit_code, refused.stdout) == (2, "")
-            assert "is a photo itself: use another name" in refused.stderr
+            assert "is a photo itself; use another name" in refused.stderr
         with photo.open("rb") as stdin:
             process = start("-", "--overlay", "photo.png", stdin=stdin)
             _, words = process.communicate()
@@ -357,7 +357,7 @@ class TestOverlay:
         ("arguments", "words"),
         [
             (("person.jpg", "--overlay", "a.jpg"), "ends in .png, or a folder"),
-            (("person.jpg", "wall.png", "--overlay", "a.png"), "name a folder for several photos"),
+            (("person.jpg", "wall.png", "--overlay", "a.png"), "use a folder for several photos"),
         ],
     )
     def test_other_names_are_wrong_usage(

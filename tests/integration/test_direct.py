@@ -142,7 +142,10 @@ def test_bucket_and_job_id_may_be_named(cloud: Cloud, handler: Handler) -> None:
         ({"bucket": "photos"}, "key: missing"),
         ({"key": ""}, "key: empty"),
         ({"key": 7}, "key: expected a string, got a number"),
-        ({"key": "a.jpg", "bucket": "No Bucket"}, "bucket: no S3 bucket name: 'No Bucket'"),
+        (
+            {"key": "a.jpg", "bucket": "No Bucket"},
+            "bucket: not a valid S3 bucket name: 'No Bucket'",
+        ),
         ({"key": "a.jpg", "job_id": 7}, "job_id: expected a string, got a number"),
     ],
 )

@@ -201,7 +201,7 @@ class TestEveryEnvelope:
     ) -> None:
         """A name that no bucket can have is refused with the name in the message."""
         body = json.dumps(envelope("k")).replace(BUCKET, bucket)
-        assert f"no S3 bucket name: '{bucket}'"[:100] in refusal(body)
+        assert f"not a valid S3 bucket name: '{bucket}'"[:100] in refusal(body)
 
 
 class TestDirect:
@@ -576,7 +576,10 @@ class TestEnvelopesInEnvelopes:
             (custom_event(None), "detail: expected an object, got nothing"),
             (custom_event("photo.jpg"), "detail: not JSON"),
             (sns_event("alarm"), "Message: not JSON"),
-            (sns_event(eventbridge_created("k", bucket="a/b")), "name: no S3 bucket name: 'a/b'"),
+            (
+                sns_event(eventbridge_created("k", bucket="a/b")),
+                "name: not a valid S3 bucket name: 'a/b'",
+            ),
             ({"Records": [{"EventSource": "aws:sns", "Sns": None}]}, "Sns: expected an object"),
             ({"Records": [{"eventSource": "aws:sqs"}]}, "body: expected a string of JSON"),
         ],
@@ -664,8 +667,8 @@ class TestNoEnvelope:
             ('{"Key": "k"}', "got fields 'Key'"),
             ('{"key": "a", "key": "b"}', "a field stands twice"),
             ('{"key": "a", "x": [{"y": 1, "y": 1}]}', "a field stands twice"),
-            ('{"key": "k", "n": NaN}', "NaN is no JSON number"),
-            ('{"key": "k", "n": -Infinity}', "-Infinity is no JSON number"),
+            ('{"key": "k", "n": NaN}', "NaN is not a JSON number"),
+            ('{"key": "k", "n": -Infinity}', "-Infinity is not a JSON number"),
             ('{"key": "k", "n": ' + "9" * 5000 + "}", "body: not JSON (Exceeds the limit"),
             ("[" * 100_000, "body: not JSON (maximum recursion"),
             ('{"key":' * 100_000, "body: not JSON (maximum recursion"),

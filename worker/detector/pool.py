@@ -64,14 +64,14 @@ class Detector:
         return self._try(content, deadline)
 
     def wait_until_ready(self, deadline: float) -> None:
-        """Wait for a process that is ready; one that died before the image costs it no try.
+        """Wait for a process to be ready. Failed starts don't count as tries for an image.
 
         Args:
-            deadline: by the monotonic clock, in seconds.
+            deadline: on the monotonic clock, in seconds.
 
         Raises:
-            DeadlineError: it was not ready in time.
-            DetectorStartError: no process would start.
+            DeadlineError: the process was not ready in time.
+            DetectorStartError: no process could be started.
         """
         for _ in range(_START_ATTEMPTS):
             if not self._process.alive:
@@ -84,7 +84,7 @@ class Detector:
                     raise DeadlineError("the detector was not ready in time") from error
                 reason = error
             self._replace()
-        raise DetectorStartError(f"no detector starts: {reason}") from reason
+        raise DetectorStartError(f"no detector started: {reason}") from reason
 
     def close(self) -> None:
         """End the process."""
@@ -171,7 +171,7 @@ class DetectorPool:
         return detection
 
     def wait_until_ready(self, deadline: float = math.inf) -> None:
-        """Wait for all processes; raises what `Detector.wait_until_ready` raises."""
+        """Wait for all processes. See `Detector.wait_until_ready` for errors."""
         for detector in self._detectors:
             detector.wait_until_ready(deadline)
 
