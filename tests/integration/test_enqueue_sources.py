@@ -111,7 +111,9 @@ def test_a_data_file_of_another_content_is_refused(cloud: Cloud) -> None:
     assert keys(cloud) == []
 
 
-@pytest.mark.parametrize("content", [GZIPPED[:-9], GZIPPED[:10] + b"\xff" * 20])
+@pytest.mark.parametrize(
+    "content", [GZIPPED[:-9], GZIPPED[:10] + b"\xff" * 20], ids=["cut short", "garbled"]
+)
 def test_a_damaged_data_file_is_one_line(cloud: Cloud, content: bytes) -> None:
     """Damage is detected even without a checksum."""
     cloud.put("inventory/damaged.gz", content)
