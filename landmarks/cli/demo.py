@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _FOOTNOTE: Final = (
     "score: how sure the person detector is, 0 to 1\n"
-    "ms: from the worker taking up the job to its landmarks, all waiting included"
+    "ms: from the start of the job to its landmarks, including waits"
 )
 _LABEL_CHARACTERS: Final = 14
 _MAX_REMARKS: Final = 10  # of one kind; results.json has them all
