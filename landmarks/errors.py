@@ -4,6 +4,7 @@
     ├── SettingsError                an environment variable is wrong; the worker does not start
     ├── PermanentError               a retry would fail the same way
     │   ├── MessageError             INVALID_MESSAGE: goes to the dead-letter queue
+    │   ├── ObjectDeletedError       OBJECT_DELETED: goes to the dead-letter queue
     │   └── ImageError               stored with the status `failed`
     │       ├── ObjectArchivedError        OBJECT_ARCHIVED
     │       ├── KeyUnavailableError        KEY_UNAVAILABLE
@@ -54,6 +55,12 @@ class MessageError(PermanentError):
     """Raised when a queue message does not describe a job."""
 
     code = "INVALID_MESSAGE"
+
+
+class ObjectDeletedError(PermanentError):
+    """Raised when S3 has only a delete marker where the object or the version was."""
+
+    code = "OBJECT_DELETED"
 
 
 class ImageError(PermanentError):

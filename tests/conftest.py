@@ -4,18 +4,22 @@ import functools
 import itertools
 import signal
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import boto3
 import pytest
 from botocore.loaders import create_loader
 
+from landmarks.errors import ObjectDeletedError
+from landmarks.job import Job
 from landmarks.local.stack import create_stack, embedded_services
 from tests.fakes import Cloud, start_detectors
 from worker.composition import build_handler
 from worker.detector.pool import DetectorPool
 from worker.handler import Handler
 from worker.model import ModelOptions
+from worker.s3 import ObjectReader, OpenObject
 from worker.settings import Settings
 
 _NUMBERS = itertools.count(1)
@@ -77,6 +81,22 @@ def make_handler(cloud: Cloud, detectors: DetectorPool) -> Iterator[MakeHandler]
     yield make
     for handler in handlers:
         handler._pipeline.close()  # not `handler.close`: the detectors are shared
+
+
+@pytest.fixture
+def deleted(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The key of an object with a delete marker, which the embedded S3 does not tell."""
+    open_object = ObjectReader.open
+
+    def opened(
+        reader: ObjectReader, job: Job, *, unless_etag: str | None = None
+    ) -> AbstractContextManager[OpenObject | None]:
+        if job.key == "gone.png":
+            raise ObjectDeletedError("gone")
+        return open_object(reader, job, unless_etag=unless_etag)
+
+    monkeypatch.setattr(ObjectReader, "open", opened)
+    return "gone.png"
 
 
 @pytest.fixture

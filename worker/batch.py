@@ -6,7 +6,13 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from landmarks.errors import LandmarkError, MessageError, ServiceError, TransientError
+from landmarks.errors import (
+    LandmarkError,
+    MessageError,
+    PermanentError,
+    ServiceError,
+    TransientError,
+)
 from landmarks.job import Job
 from worker.jobs import Buckets, decode_message
 from worker.payloads import PayloadReader
@@ -75,6 +81,8 @@ class BatchHandler:
         stopped: dict[str | None, Exception] = {}
         for message, (jobs, error) in zip(messages, decoded, strict=True):
             errors = [each for each in islice(outcomes, len(jobs)) if isinstance(each, Exception)]
+            # A job that can't be done must not end the retries of the message's other jobs.
+            errors.sort(key=lambda each: isinstance(each, PermanentError))
             reason = stopped.get(message.group)
             if reason is None:
                 reason = self._finish(message, error or next(iter(errors), None), deadline)
@@ -127,4 +135,4 @@ class BatchHandler:
 
     def _is_hopeless(self, message: ReceivedMessage, error: Exception) -> bool:
         last = self._max_receive_count
-        return isinstance(error, MessageError) or (last is not None and message.attempts >= last)
+        return isinstance(error, PermanentError) or (last is not None and message.attempts >= last)

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.ht
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from landmarks.errors import ImageError, MessageError, error_code
+from landmarks.errors import ImageError, MessageError, PermanentError, error_code
 from landmarks.job import Fields, Job, bucket_name, required_text, text
 from worker.envelopes import as_object
 from worker.jobs import Buckets
@@ -52,7 +52,7 @@ class BatchOperationsHandler:
             raise
         decoded = [self._decode(event, task) for _, task in tasks]
         outcomes = self._pipeline.run([job for job in decoded if isinstance(job, Job)], deadline)
-        results = [_result(next(outcomes)) if isinstance(job, Job) else job for job in decoded]
+        results = [self._result(next(outcomes)) if isinstance(job, Job) else job for job in decoded]
         return {
             "invocationSchemaVersion": version,
             "treatMissingKeysAs": "TemporaryFailure",
@@ -66,13 +66,24 @@ class BatchOperationsHandler:
     def _decode(self, event: Fields, task: Fields) -> Job | _TaskResult:
         """Return the job of a task, or the task's result if it is not a valid job."""
         try:
-            job = self._buckets.check(_job(event, task))
+            return self._buckets.check(_job(event, task))
         except MessageError as error:
             self._telemetry.refused(error)
             return _TaskResult("PermanentFailure", f"{error.code}: {error}")
-        if job.key.endswith("/"):
-            return _TaskResult("Succeeded", "ignored: a folder marker")
-        return job
+
+    def _result(self, outcome: Result | Verdict | Exception) -> _TaskResult:
+        if isinstance(outcome, PermanentError):
+            self._telemetry.refused(outcome)
+            return _TaskResult("PermanentFailure", f"{outcome.code}: {outcome}")
+        if isinstance(outcome, Exception):
+            return _TaskResult("TemporaryFailure", f"{error_code(outcome)}: {outcome}")
+        if isinstance(outcome, Verdict):
+            return _TaskResult("Succeeded", outcome.value)
+        if outcome.superseded:
+            return _TaskResult("Succeeded", Verdict.SUPERSEDED.value)
+        if isinstance(outcome.outcome, ImageError):
+            return _TaskResult("PermanentFailure", f"{outcome.outcome.code}: {outcome.outcome}")
+        return _TaskResult("Succeeded", outcome.status)
 
 
 def is_batch_operation(event: object) -> TypeGuard[Fields]:
@@ -104,15 +115,3 @@ def _job(event: Fields, task: Fields) -> Job:
         job_id=text(batch, "id"),
         force=arguments.get("force") == "true",
     )
-
-
-def _result(outcome: Result | Verdict | Exception) -> _TaskResult:
-    if isinstance(outcome, Exception):
-        return _TaskResult("TemporaryFailure", f"{error_code(outcome)}: {outcome}")
-    if isinstance(outcome, Verdict):
-        return _TaskResult("Succeeded", outcome.value)
-    if outcome.superseded:
-        return _TaskResult("Succeeded", Verdict.SUPERSEDED.value)
-    if isinstance(outcome.outcome, ImageError):
-        return _TaskResult("PermanentFailure", f"{outcome.outcome.code}: {outcome.outcome}")
-    return _TaskResult("Succeeded", outcome.status)

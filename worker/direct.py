@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypeGuard
 
-from landmarks.errors import LandmarkError, MessageError, ObjectNotFoundError, error_code
+from landmarks.errors import (
+    LandmarkError,
+    MessageError,
+    ObjectDeletedError,
+    ObjectNotFoundError,
+    PermanentError,
+    error_code,
+)
 from landmarks.groups import Landmarks
 from landmarks.item import landmarks_as_json, landmarks_of
 from landmarks.job import DIRECT_FIELDS, Fields, Job, decode_direct
@@ -56,8 +63,12 @@ class DirectHandler:
             return _answer_error(error)
 
     def _answer_outcome(self, job: Job, outcome: Result | Verdict | Exception) -> Answer:
+        if isinstance(outcome, PermanentError):
+            self._telemetry.refused(outcome)
         if isinstance(outcome, Exception):
             return _answer_error(outcome)
+        if outcome is Verdict.IGNORED:
+            return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "a folder marker, not an image")
         if outcome is Verdict.DUPLICATE:
             return _answer_landmarks(landmarks_of(self._results.get(job)))
         if not isinstance(outcome, Result) or outcome.superseded:
@@ -81,8 +92,11 @@ def _answer_landmarks(landmarks: Landmarks) -> Answer:
 
 
 def _answer_error(error: Exception) -> Answer:
-    missing = isinstance(error, ObjectNotFoundError)
-    status = HTTPStatus.NOT_FOUND if missing else HTTPStatus.INTERNAL_SERVER_ERROR
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    if isinstance(error, ObjectNotFoundError | ObjectDeletedError):
+        status = HTTPStatus.NOT_FOUND
+    elif isinstance(error, MessageError):
+        status = HTTPStatus.BAD_REQUEST
     return _answer(status, f"{error_code(error)}: {error}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from landmarks.errors import MessageError, TransientError
+from landmarks.errors import MessageError, PermanentError, TransientError
 from landmarks.job import Job
 from worker.jobs import Buckets, decode_event
 from worker.payloads import PayloadReader
@@ -48,6 +48,8 @@ class EventHandler:
         """
         jobs = self._decode(event, deadline)
         for outcome in list(self._pipeline.run(jobs, deadline)):
+            if isinstance(outcome, PermanentError):
+                self._telemetry.refused(outcome)
             if isinstance(outcome, Exception):
                 raise outcome
         return {"jobs": len(jobs)}

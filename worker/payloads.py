@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
-from landmarks.errors import DeadlineError, ImageError, MessageError
+from landmarks.errors import DeadlineError, MessageError, PermanentError
 from landmarks.job import Job, bucket_name
 from worker.jobs import Buckets
 from worker.s3 import ObjectReader
@@ -45,7 +45,7 @@ class PayloadReader:
             return content.decode()
         except TimeoutError as error:
             raise DeadlineError("time ran out while reading the payload") from error
-        except (ImageError, UnicodeError) as error:
+        except (PermanentError, UnicodeError) as error:
             raise MessageError(f"payload: {error}") from error
 
     def _read(self, place: Job, deadline: float) -> bytes:

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, Protocol
 
-from landmarks.errors import DeadlineError, ImageError
+from landmarks.errors import DeadlineError, ImageError, PermanentError
 from landmarks.job import Job, ObjectName
 from worker.deadline import Forecast, Stopwatch
 from worker.result import Detection, Result
@@ -74,6 +74,7 @@ class Pipeline:
 
         Raises:
             TransientError: the job must be retried.
+            PermanentError: the job can't be done, and there is nothing to store.
         """
         clock = Stopwatch()
         stored = self._look_up(job, known)
@@ -82,6 +83,8 @@ class Pipeline:
         with self._objects.open(job, unless_etag=done_etag(job, stored)) as source:
             if source is None:
                 return Verdict.DUPLICATE
+            if source.is_folder_marker:
+                return Verdict.IGNORED
             verdict = judge(job, stored, source.identity)
             if verdict is not Verdict.NEW:
                 return verdict
@@ -101,7 +104,8 @@ class Pipeline:
                 started, and the iterator waits no longer.
 
         Returns:
-            the outcome of each job, in order; an exception if the job must be retried.
+            the outcome of each job, in order; a PermanentError if the job can't be done, any other
+            exception if it must be retried.
         """
         known = self._results.stored_together(jobs) if len(jobs) > 1 else {}
         futures: list[Future[Result | Verdict]] = [Future() for _ in jobs]
@@ -140,6 +144,8 @@ class Pipeline:
             outcome = future.result(timeout=max(0, deadline - time.monotonic()))
         except TimeoutError:
             error: Exception = DeadlineError("time ran out")
+        except PermanentError as reason:
+            return reason
         except Exception as reason:  # noqa: BLE001, the job is retried
             error = reason
         else:

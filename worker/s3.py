@@ -17,16 +17,13 @@ from landmarks.errors import (
     AccessDeniedError,
     DeadlineError,
     ImageError,
-    KeyUnavailableError,
-    ObjectArchivedError,
-    ObjectNotFoundError,
     ServiceError,
     TooManyBytesError,
-    TransientError,
 )
 from landmarks.groups import MaskPlace
 from landmarks.job import Job
 from worker.result import ObjectIdentity
+from worker.s3_errors import meaning, refusal, status
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,13 +42,7 @@ CLIENT_CONFIG: Final = Config(
 _CHUNK_BYTES: Final = 32 * 1024
 _MAX_KEY_BYTES: Final = 1024  # S3's limit, in UTF-8
 
-_GONE_CODES: Final = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "MethodNotAllowed"}
-_KMS_KEY_CODES: Final = {
-    "KMS.DisabledException",
-    "KMS.KMSInvalidStateException",
-    "KMS.NotFoundException",
-}
-_DENIED_STATUSES: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_FOLDER_TYPE: Final = "application/x-directory"
 
 # Date of a version that S3 reveals nothing about: older than any other.
 _UNKNOWN_DATE: Final = datetime.fromtimestamp(0, UTC)
@@ -74,12 +65,19 @@ class OpenObject:
         identity: identity of the content.
         body: the content, or the permanent error for which S3 won't return it.
         max_bytes: larger objects are not read.
+        is_folder_marker: whether it is empty and only there to make a folder visible.
     """
 
     def __init__(
-        self, identity: ObjectIdentity, body: StreamingBody | ImageError, max_bytes: int
+        self,
+        identity: ObjectIdentity,
+        body: StreamingBody | ImageError,
+        max_bytes: int,
+        *,
+        is_folder_marker: bool = False,
     ) -> None:
         self.identity = identity
+        self.is_folder_marker = is_folder_marker
         self._body = body
         self._max_bytes = max_bytes
 
@@ -125,6 +123,8 @@ class ObjectReader:
         """Open a job's object; yields None if its ETag is still `unless_etag`.
 
         Raises:
+            ObjectDeletedError: the object or the version was deleted.
+            MessageError: S3 does not accept the bucket's, key's or version's name.
             TransientError: the object does not exist, access is denied, or S3 fails.
         """
         opened = self._open(job, unless_etag)
@@ -144,13 +144,18 @@ class ObjectReader:
             with _service_errors():
                 answer = self._client.get_object(**version, **condition)
         except ClientError as error:
-            if _status(error) == HTTPStatus.NOT_MODIFIED:
+            if status(error) == HTTPStatus.NOT_MODIFIED:
                 return None
-            refusal = _permanent_refusal(error, job)
-            if refusal is None:
-                raise _transient(error, job) from error
-            return OpenObject(self._look_at(job, version, now), refusal, self._max_bytes)
-        return OpenObject(_identity(job, answer), answer["Body"], self._max_bytes)
+            reason = refusal(error, meaning(error), _name(job))
+            if not isinstance(reason, ImageError):
+                raise reason from error
+            return OpenObject(self._look_at(job, version, now), reason, self._max_bytes)
+        return OpenObject(
+            _identity(job, answer),
+            answer["Body"],
+            self._max_bytes,
+            is_folder_marker=_is_folder_marker(job, answer),
+        )
 
     def _look_at(self, job: Job, version: _Version, now: datetime) -> ObjectIdentity:
         """Return the identity of an object whose content S3 does not return.
@@ -162,8 +167,8 @@ class ObjectReader:
             with _service_errors():
                 return _identity(job, self._client.head_object(**version))
         except ClientError as error:
-            if _status(error) != HTTPStatus.BAD_REQUEST:
-                raise _transient(error, job) from error
+            if status(error) != HTTPStatus.BAD_REQUEST:
+                raise refusal(error, meaning(error), _name(job)) from error
         return ObjectIdentity(
             etag=job.etag or "",
             last_modified=now if job.version_id is None else _UNKNOWN_DATE,
@@ -193,8 +198,10 @@ class MaskStore:
                     Bucket=place.bucket, Key=place.key, Body=png, ContentType="image/png"
                 )
         except ClientError as error:
-            words = f"the mask {place.key!r} in bucket {place.bucket!r}"
-            raise _transient_refusal(error, words) from error
+            denied = meaning(error) is AccessDeniedError
+            kind = AccessDeniedError if denied else ServiceError
+            name = f"the mask {place.key!r} in bucket {place.bucket!r}"
+            raise refusal(error, kind, name) from error
         return place
 
 
@@ -222,6 +229,12 @@ def _identity(job: Job, answer: Mapping[str, Any]) -> ObjectIdentity:
     )
 
 
+def _is_folder_marker(job: Job, answer: Mapping[str, Any]) -> bool:
+    content_type: str = answer.get("ContentType", "")
+    named = job.key.endswith("/") or content_type.startswith(_FOLDER_TYPE)
+    return named and not answer["ContentLength"]
+
+
 @contextmanager
 def _service_errors() -> Iterator[None]:
     """Translate time-outs and connection errors.
@@ -234,34 +247,5 @@ def _service_errors() -> Iterator[None]:
         raise ServiceError(f"S3: {error}") from error
 
 
-def _permanent_refusal(error: ClientError, job: Job) -> ImageError | None:
-    """Return the error if S3 will never return this object; None if it may later."""
-    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    if code == "InvalidObjectState":
-        return ObjectArchivedError(f"{_name(job)} is archived and must be restored first")
-    # S3 has no specific code for objects that need a customer-provided key.
-    if code in _KMS_KEY_CODES or (code == "InvalidRequest" and "Encryption" in message):
-        return KeyUnavailableError(f"S3 can't decrypt {_name(job)} ({code}: {message})")
-    return None
-
-
-def _transient(error: ClientError, job: Job) -> TransientError:
-    code = error.response["Error"]["Code"]
-    if code in _GONE_CODES:
-        return ObjectNotFoundError(f"S3 has no {_name(job)} ({code})")
-    return _transient_refusal(error, _name(job))
-
-
-def _transient_refusal(error: ClientError, place: str) -> TransientError:
-    code = error.response["Error"]["Code"]
-    if _status(error) in _DENIED_STATUSES:
-        return AccessDeniedError(f"S3 denied access to {place} ({code})")
-    return ServiceError(f"S3 answered {_status(error)} {code} for {place}")
-
-
 def _name(job: Job) -> str:
     return f"{job.key!r} in bucket {job.bucket!r}"
-
-
-def _status(error: ClientError) -> int:
-    return error.response["ResponseMetadata"]["HTTPStatusCode"]

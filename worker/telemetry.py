@@ -12,7 +12,7 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
-from landmarks.errors import ImageError, MessageError, ServiceError, TransientError, error_code
+from landmarks.errors import ImageError, PermanentError, ServiceError, TransientError, error_code
 from landmarks.job import Job
 from worker.result import Result
 from worker.verdict import Verdict
@@ -69,7 +69,8 @@ class Telemetry:
                 level = logging.WARNING
                 fields |= _error_fields(outcome.outcome)
         word = _word(outcome)
-        self._count(_METRIC_NAMES[word])
+        if word in _METRIC_NAMES:
+            self._count(_METRIC_NAMES[word])
         _LOG.log(level, "job finished", extra=fields | {"outcome": word})
 
     def retried(self, job: Job, error: Exception) -> None:
@@ -87,7 +88,7 @@ class Telemetry:
 
     def given_up(self, message_id: str, error: Exception) -> None:
         """A message that went to the dead-letter queue."""
-        self._count("Rejected" if isinstance(error, MessageError) else "GivenUp")
+        self._count("Rejected" if isinstance(error, PermanentError) else "GivenUp")
         _LOG.warning("message given up", extra={"message_id": message_id, **_error_fields(error)})
 
     def stranded(self, message_id: str, error: Exception, reason: ServiceError) -> None:
@@ -100,8 +101,8 @@ class Telemetry:
         """A message that is retried only because an earlier one of its group is."""
         _LOG.info("message held back", extra={"message_id": message_id})
 
-    def refused(self, error: MessageError) -> None:
-        """An event straight to the function that asks for no job."""
+    def refused(self, error: PermanentError) -> None:
+        """An event straight to the function that asks for no job, or one that can't be done."""
         self._count("Rejected")
         _LOG.warning("event refused", extra=_error_fields(error))
 

@@ -15,11 +15,12 @@ _SEQUENCER_DIGITS: Final = 32
 
 
 class Verdict(StrEnum):
-    """The verdict on a job, given what is stored for its object."""
+    """The verdict on a job, given its object and what is stored for it."""
 
     NEW = "new"
     DUPLICATE = "duplicate"
     SUPERSEDED = "superseded"
+    IGNORED = "ignored"
 
 
 @dataclass(frozen=True, slots=True)

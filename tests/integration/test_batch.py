@@ -256,6 +256,29 @@ def test_events_of_folders_and_old_buckets(cloud: Cloud, handler: Handler) -> No
     assert "sequencer" not in cloud.item("odd.png")
 
 
+def test_folder_marker_in_a_message_is_ignored(cloud: Cloud, handler: Handler) -> None:
+    """Its size is known only when it is opened; nothing is stored, and nothing is retried."""
+    cloud.put("folder/", b"")
+    event = s3_notification("folder/", bucket=cloud.stack.bucket)
+
+    assert deliver(handler, {"key": "folder/"}, {"key": "folder/", "force": True}, event) == []
+
+    assert cloud.statuses() == {}
+
+
+def test_job_that_can_never_be_done_waits_for_the_others(
+    cloud: Cloud, handler: Handler, deleted: str
+) -> None:
+    """A deleted object is a dead letter at once, unless its message has a job to be retried."""
+    both = s3_notification(deleted, "missing.png", bucket=cloud.stack.bucket)
+
+    assert deliver(handler, {"key": deleted}, both) == [1]
+
+    (letter,) = cloud.dead_letters()
+    assert letter["MessageAttributes"]["error_code"]["StringValue"] == "OBJECT_DELETED"
+    assert cloud.statuses() == {}
+
+
 def test_too_little_time_starts_nothing(cloud: Cloud, handler: Handler) -> None:
     """An invocation that is about to end reports all its messages, and the next one does them."""
     cloud.put("nobody.png", nobody())

@@ -28,6 +28,7 @@ def test_each_task_has_its_own_result(schema: str, cloud: Cloud, handler: Handle
     cloud.put("a b+ü.jpg", person())
     cloud.put("100%.png", nobody())
     cloud.put("notes.txt", b"words")
+    cloud.put("folder/", b"")
     keys = ["a b+ü.jpg", "100%.png", "notes.txt", "missing.jpg", "folder/"]
 
     found = results(handler, batch_operation(*keys, bucket=cloud.stack.bucket, schema=schema))
@@ -43,13 +44,22 @@ def test_each_task_has_its_own_result(schema: str, cloud: Cloud, handler: Handle
     assert words[:2] == ["detected", "not_detected"]
     assert words[2].startswith("NOT_AN_IMAGE: ")
     assert words[3].startswith("OBJECT_NOT_FOUND: ")
-    assert words[4] == "ignored: a folder marker"
+    assert words[4] == "ignored"
     assert cloud.statuses() == {
         "a b+ü.jpg": "detected",
         "100%.png": "not_detected",
         "notes.txt": "failed",
     }
     assert cloud.item("100%.png")["job_id"] == {"S": "f3cc4f60-61f6-4a2b-8a21-d07600c373ce"}
+
+
+def test_deleted_object_is_a_permanent_failure(
+    cloud: Cloud, handler: Handler, deleted: str
+) -> None:
+    """S3 need not try it again."""
+    event = batch_operation(deleted, bucket=cloud.stack.bucket)
+
+    assert results(handler, event) == [("PermanentFailure", "OBJECT_DELETED: gone")]
 
 
 def test_object_that_is_done_is_skipped_unless_forced(

@@ -186,6 +186,19 @@ def test_missing_object_is_404(bucket: str | None, cloud: Cloud, handler: Handle
     assert cloud.statuses() == {}
 
 
+def test_deleted_object_is_404(handler: Handler, deleted: str) -> None:
+    """The message says that it was deleted."""
+    assert ask(handler, {"key": deleted}) == (404, "OBJECT_DELETED: gone", None)
+
+
+def test_folder_marker_is_422(cloud: Cloud, handler: Handler) -> None:
+    """It is no image, and nothing is stored."""
+    cloud.put("folder/", b"")
+
+    assert ask(handler, {"key": "folder/"}) == (422, "a folder marker, not an image", None)
+    assert cloud.statuses() == {}
+
+
 def test_object_that_is_no_image_is_422(cloud: Cloud, handler: Handler) -> None:
     """The message is the stored error, and a second request gets the same answer."""
     cloud.put("notes.txt", b"words")

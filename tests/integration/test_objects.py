@@ -14,8 +14,11 @@ from landmarks.errors import (
     AccessDeniedError,
     DeadlineError,
     KeyUnavailableError,
+    MessageError,
     ObjectArchivedError,
+    ObjectDeletedError,
     ObjectNotFoundError,
+    PermanentError,
     ServiceError,
     TooManyBytesError,
     TransientError,
@@ -24,6 +27,7 @@ from landmarks.job import Job
 from tests.fakes import LONGEST_KEY, Cloud, Request, closed_port, s3_that
 from worker.result import ObjectIdentity
 from worker.s3 import CLIENT_CONFIG, ObjectReader
+from worker.s3_errors import ANSWERS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -150,16 +154,21 @@ def test_missing_object_may_come_later(
         read(reader, job)
 
 
-def test_deleted_object_is_missing(cloud: Cloud, reader: ObjectReader) -> None:
-    """A delete marker counts as missing, too."""
-    cloud.keep_versions()
-    cloud.put("photo.jpg", CONTENT)
-    marker = cloud.remove("photo.jpg").version_id
+@pytest.mark.usefixtures("services")
+def test_deleted_object_will_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 says whether a missing object has a delete marker; the embedded one does not."""
 
-    for version_id in (None, marker):
-        job = Job(cloud.stack.bucket, "photo.jpg", version_id)
-        with pytest.raises(ObjectNotFoundError, match=r"photo\.jpg"):
-            read(reader, job)
+    def answer(request: Request) -> None:
+        request.send_response(404)
+        request.send_header("x-amz-delete-marker", "true")
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    with (
+        reader_of(answer, monkeypatch) as reader,
+        pytest.raises(ObjectDeletedError, match=r"photo\.jpg.*was deleted"),
+    ):
+        read(reader, Job("photos", "photo.jpg"))
 
 
 def test_missing_bucket_may_come_later(reader: ObjectReader) -> None:
@@ -170,29 +179,126 @@ def test_missing_bucket_may_come_later(reader: ObjectReader) -> None:
         read(reader, job)
 
 
+# What each of S3's errors means, by status and code.
+NO_ENCRYPTION_KEY = "The object was stored using a form of Server Side Encryption."
+ERRORS: dict[type[PermanentError | TransientError], list[tuple[int, str, *tuple[str, ...]]]] = {
+    ObjectArchivedError: [(403, "InvalidObjectState")],
+    KeyUnavailableError: [
+        (400, "KMS.DisabledException"),
+        (400, "KMS.IncorrectKeyException"),
+        (400, "KMS.InvalidCiphertextException"),
+        (400, "KMS.InvalidKeyUsageException"),
+        (400, "KMS.KMSInvalidStateException"),
+        (400, "KMS.NotFoundException"),
+        (400, "InvalidRequest", NO_ENCRYPTION_KEY),
+    ],
+    ObjectDeletedError: [(405, "MethodNotAllowed")],
+    MessageError: [
+        (400, "InvalidAccessPoint"),
+        (400, "InvalidAccessPointAliasError"),
+        (400, "InvalidArgument", "Invalid version id specified"),
+        (400, "InvalidBucketName"),
+        (400, "InvalidURI"),
+        (400, "KeyTooLongError"),
+    ],
+    ObjectNotFoundError: [
+        (404, "NoSuchAccessPoint"),
+        (404, "NoSuchBucket"),
+        (404, "NoSuchKey"),
+        (404, "NoSuchVersion"),
+        (404, "NoSuchThing"),
+    ],
+    AccessDeniedError: [
+        (400, "ExpiredToken"),
+        (400, "InvalidSignature"),
+        (400, "InvalidToken"),
+        (400, "KMS.AccessDeniedException"),
+        (400, "TokenRefreshRequired"),
+        (401, "UnauthorizedAccess"),
+        (403, "AccessDenied"),
+        (403, "AccountProblem"),
+        (403, "AllAccessDisabled"),
+        (403, "InvalidAccessKeyId"),
+        (403, "InvalidPayer"),
+        (403, "InvalidSecurity"),
+        (403, "NotSignedUp"),
+        (403, "SignatureDoesNotMatch"),
+        (403, "SomethingNew"),
+    ],
+    ServiceError: [
+        (301, "PermanentRedirect"),
+        (307, "Redirect"),
+        (307, "TemporaryRedirect"),
+        (400, "AuthorizationHeaderMalformed"),
+        (400, "IllegalLocationConstraintException"),
+        (400, "IncorrectEndpoint"),
+        (400, "InvalidArgument"),
+        (400, "InvalidRequest"),
+        (400, "KMS.DependencyTimeoutException"),
+        (400, "KMS.KMSInternalException"),
+        (400, "KMS.KeyUnavailableException"),
+        (400, "KMS.ThrottlingException"),
+        (400, "RequestExpired"),
+        (400, "RequestTimeout"),
+        (400, "SomethingNew"),
+        (403, "RequestTimeTooSkewed"),
+        (409, "OperationAborted"),
+        (500, "InternalError"),
+        (503, "ServiceUnavailable"),
+        (503, "SlowDown"),
+    ],
+}
+
+
 @pytest.mark.usefixtures("services")
+@pytest.mark.parametrize("error", ERRORS)
+def test_errors_of_s3_are_translated(
+    error: type[PermanentError | TransientError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their codes; by their status only where the code is unknown."""
+    answers: list[tuple[int, str, str]] = []
+
+    def answer(request: Request) -> None:
+        if request.command == "HEAD":
+            request.start_object(4711)
+        else:
+            request.refuse(*answers[-1])
+
+    with reader_of(answer, monkeypatch) as reader:
+        for status, code, *words in ERRORS[error]:
+            answers.append((status, code, words[0] if words else "no"))
+            with pytest.raises(error, match=r"'photo\.jpg'") as raised:
+                read(reader, Job("photos", "photo.jpg"))
+            assert raised.type is error
+            assert code in str(raised.value) or error is ObjectArchivedError
+
+
+def test_every_error_of_s3_is_tested() -> None:
+    """No row of the table is missing above."""
+    tested = {(code, error) for error, rows in ERRORS.items() for _, code, *_ in rows}
+
+    assert {(answer.code, answer.error) for answer in ANSWERS} <= tested
+
+
 @pytest.mark.parametrize(
-    ("status", "code", "error"),
+    ("key", "content_type"),
     [
-        (403, "AccessDenied", AccessDeniedError),
-        (401, "Unauthorized", AccessDeniedError),
-        (405, "MethodNotAllowed", ObjectNotFoundError),  # a delete marker, requested as a version
-        (503, "SlowDown", ServiceError),
-        (500, "InternalError", ServiceError),
-        (400, "InvalidArgument", ServiceError),
-        (400, "InvalidRequest", ServiceError),
-        (403, "KMS.AccessDeniedException", AccessDeniedError),
+        ("photos/", "binary/octet-stream"),
+        ("photos/", "application/x-directory; charset=UTF-8"),
+        ("photos", "application/x-directory"),
     ],
 )
-def test_errors_of_s3_are_translated(
-    status: int, code: str, error: type[TransientError], monkeypatch: pytest.MonkeyPatch
+def test_folder_marker_is_recognized(
+    key: str, content_type: str, cloud: Cloud, reader: ObjectReader
 ) -> None:
-    """The message has S3's code and the object's name."""
-    with (
-        reader_of(lambda request: request.refuse(status, code), monkeypatch) as reader,
-        pytest.raises(error, match=rf"{code}.*'photo\.jpg'|'photo\.jpg'.*{code}"),
-    ):
-        read(reader, Job("photos", "photo.jpg"))
+    """By its key or its type, if it is empty."""
+    for content in (b"", b"x"):
+        cloud.clients["s3"].put_object(
+            Bucket=cloud.stack.bucket, Key=key, Body=content, ContentType=content_type
+        )
+        with reader.open(Job(cloud.stack.bucket, key)) as source:
+            assert source
+            assert source.is_folder_marker == (not content)
 
 
 def test_archived_object_has_an_identity_and_no_content(cloud: Cloud, reader: ObjectReader) -> None:
@@ -209,19 +315,14 @@ def test_archived_object_has_an_identity_and_no_content(cloud: Cloud, reader: Ob
 
 
 @pytest.mark.usefixtures("services")
-@pytest.mark.parametrize(
-    "code", ["KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"]
-)
-def test_object_whose_kms_key_is_gone_is_refused_for_good(
-    code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_object_whose_kms_key_is_gone_is_refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """S3 still returns the object's identity."""
 
     def answer(request: Request) -> None:
         if request.command == "HEAD":
             request.start_object(4711)
         else:
-            request.refuse(400, code, "the key is disabled")
+            request.refuse(400, "KMS.DisabledException", "the key is disabled")
 
     with (
         reader_of(answer, monkeypatch) as reader,
@@ -231,7 +332,7 @@ def test_object_whose_kms_key_is_gone_is_refused_for_good(
         assert source.identity == ObjectIdentity(
             "feed", datetime(2026, 1, 1, tzinfo=UTC), 4711, sequencer="0A"
         )
-        with pytest.raises(KeyUnavailableError, match=rf"'photo\.jpg'.*{code}: the key is"):
+        with pytest.raises(KeyUnavailableError, match=r"'photo\.jpg'.*Exception: the key is"):
             source.read(in_seconds(30))
 
 
