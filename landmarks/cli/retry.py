@@ -25,7 +25,7 @@ from landmarks.enums import FAILED
 from landmarks.errors import PermanentError, error_codes
 from landmarks.item import LandmarkItem, bind_item
 
-_ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code"]
+_ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code", "image"]
 # Bounds memory. A DynamoDB page has up to 1 MB, about 130 items with landmarks.
 _PAGE_ITEMS: Final = 500
 
@@ -150,7 +150,10 @@ def _present_hash(table: str) -> str:
 
 
 class StoredObjects:
-    """A source of jobs: objects selected by a scan of the table. Can be read once."""
+    """A source of jobs: objects selected by a scan of the table. Can be read once.
+
+    Folder markers, which earlier versions stored as failed, are left out.
+    """
 
     def __init__(self, table: str, condition: Condition, prefix: str) -> None:
         if prefix:
@@ -165,7 +168,7 @@ class StoredObjects:
         Raises:
             PynamoDBException: the table can't be read.
         """
-        return self._found
+        return (item for item in self._found if not _is_folder_marker(item))
 
     def entries(self, after: str) -> Iterator[Entry]:
         """Yield the objects, without cursors because a scan can't be resumed."""
@@ -178,6 +181,11 @@ class StoredObjects:
     def items_read(self) -> int:
         """How many items DynamoDB has read and charged for so far, before filtering."""
         return self._found.page_iter.total_scanned_count
+
+
+def _is_folder_marker(item: LandmarkItem) -> bool:
+    image = item.attribute_values.get("image")
+    return item.object_key.endswith("/") and not (image and image.bytes)
 
 
 def _resend(

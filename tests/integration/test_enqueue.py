@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from botocore.stub import Stubber
 
 from landmarks.cli.enqueue.messages import Jobs
 from landmarks.cli.enqueue.run import Run
+from landmarks.cli.enqueue.s3_sources import S3Source, listing_client
 from landmarks.cli.enqueue.sources import LineSource
 from landmarks.cli.enqueue.state import Totals
+from landmarks.cli.options import Place
 from landmarks.job import Job
 from tests.fakes import LONGEST_KEY, Cloud
 from tests.integration.enqueueing import attribute, jobs, keys, run
@@ -49,6 +52,55 @@ def test_a_folder_is_everything_below_it_and_nothing_beside_it(filled: Cloud) ->
         {"key": key, "bucket": filled.stack.bucket}
         for key in ("album/a.jpg", "album/b.JPEG", "album/deep/c 1+1 é.png")
     ]
+
+
+@pytest.mark.parametrize("option", [(), ("--dry-run",)])
+def test_archived_objects_are_skipped_and_counted(filled: Cloud, option: tuple[str, ...]) -> None:
+    """Even if named, because they would only be stored as failed."""
+    filled.put("album/cold.jpg", b"content", storage_class="GLACIER")
+    filled.put("album/colder.jpg", b"content", storage_class="DEEP_ARCHIVE")
+    filled.put("cold.jpg", b"content", storage_class="GLACIER")
+    bucket = f"s3://{filled.stack.bucket}"
+
+    result = run(filled, f"{bucket}/album/", f"{bucket}/cold.jpg", *option)
+
+    assert result.exit_code == 0
+    assert "3 skipped: archived\n" in result.stderr
+    sent = ["album/a.jpg", "album/b.JPEG", "album/deep/c 1+1 é.png"]
+    assert keys(filled) == ([] if option else sent)
+
+
+@pytest.mark.usefixtures("services")
+def test_restored_objects_are_not_skipped() -> None:
+    """S3 lists them under their archive class, with what the embedded S3 does not know."""
+    restored = {"IsRestoreInProgress": False, "RestoreExpiryDate": datetime(2027, 1, 1, tzinfo=UTC)}
+    archived = {"StorageClass": "GLACIER", "Size": 1, "LastModified": datetime.now(UTC)}
+    listed = [
+        archived | {"Key": "a.jpg", "RestoreStatus": restored},
+        archived | {"Key": "b.jpg", "RestoreStatus": {"IsRestoreInProgress": True}},
+        archived | {"Key": "c.jpg"},
+    ]
+    request = {"Bucket": "bucket", "Prefix": "", "OptionalObjectAttributes": ["RestoreStatus"]}
+    s3 = listing_client()
+
+    with Stubber(s3) as stub:
+        stub.add_response("list_objects_v2", {"Contents": listed}, request)
+        (batch,) = Jobs([S3Source(s3, Place("bucket", ""))]).batches()
+
+    assert [message.key for message in batch.messages] == ["a.jpg"]
+    assert batch.archived == 2
+
+
+def test_folder_markers_are_never_sent(filled: Cloud) -> None:
+    """From a listing or from lines."""
+    bucket = filled.stack.bucket
+    lines = f'album/\ns3://{bucket}/album/\n{{"key": "album/"}}\nalbum.jpg\n'
+
+    for source in (f"s3://{bucket}/album/a*", "-"):
+        result = run(filled, source, "--all-suffixes", lines=lines)
+        assert result.stderr.startswith("1 sent")
+
+    assert keys(filled) == ["album.jpg", "album/a.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,30 @@ def test_a_key_that_cannot_be_decoded_is_listed(cloud: Cloud) -> None:
     assert json.loads(Path("unsent.jsonl").read_text("utf-8"))["line"] == "b-b,%ff.jpg"
 
 
+def test_an_inventory_leaves_out_folders_and_archives(cloud: Cloud) -> None:
+    """Archived objects are counted where the inventory has the storage class."""
+    rows = [
+        [*row(key), storage_class]
+        for key, storage_class in [
+            ("a.jpg", "STANDARD"),
+            ("b.jpg", "GLACIER"),
+            ("c.jpg", "DEEP_ARCHIVE"),
+            ("d.jpg", "GLACIER_IR"),
+            ("notes.txt", "GLACIER"),
+        ]
+    ]
+    folder = [*row("folder/"), "STANDARD"]
+    folder[5] = "0"
+    url = put_inventory(cloud, [*rows, folder], columns=f"{COLUMNS}, StorageClass")
+
+    result = run(cloud, url, "--inventory")
+
+    assert "1 skipped by --suffix or --since\n2 skipped: archived\n" in result.stderr
+    assert keys(cloud) == ["a.jpg", "d.jpg"]
+    assert run(cloud, url, "--inventory", "--all-suffixes").exit_code == 0
+    assert keys(cloud) == ["a.jpg", "d.jpg"]
+
+
 # Folders
 
 

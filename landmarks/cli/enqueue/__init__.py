@@ -249,17 +249,18 @@ def _print_estimate(options: _Options) -> int:
             uploads=sum(message.file is not None for message in batch.messages),
             unsent=len(batch.unsent),
             skipped=batch.skipped,
+            archived=batch.archived,
         )
     of_objects = f", for objects of {decimal(counts['object_bytes'])}"
     click.echo(
         f"{counts['messages']:,} messages, {decimal(counts['bytes'])}"
         + (of_objects if counts["object_bytes"] else "")
     )
-    print_not_sent(counts["skipped"], counts["unsent"], reasons)
+    print_not_sent(counts["skipped"], counts["archived"], counts["unsent"], reasons)
     dollars = _dollars(counts["requests"] * _SQS_REQUEST_DOLLARS)
     click.echo(f"SQS requests: {counts['requests']:,}, {dollars}")
     if any(text.startswith("s3://") for text in options.sources) and not options.inventory:
-        entries = counts["messages"] + counts["unsent"] + counts["skipped"]
+        entries = sum(counts[name] for name in ("messages", "unsent", "skipped", "archived"))
         requests = -(-entries // _KEYS_PER_LISTING)
         click.echo(f"listing: {_dollars(requests * _S3_WRITE_OR_LIST_DOLLARS)}")
     if uploads := counts["uploads"]:  # a file of more than 8 MB takes several requests

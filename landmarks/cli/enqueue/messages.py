@@ -64,12 +64,14 @@ class Batch:
         messages: messages to send.
         unsent: entries that can't become messages.
         skipped: how many entries the filters skipped.
+        archived: how many archived objects were skipped.
     """
 
     position: Position
     messages: list[Message] = field(default_factory=list)
     unsent: list[Unsent] = field(default_factory=list)
     skipped: int = 0
+    archived: int = 0
 
     @property
     def bytes(self) -> int:
@@ -79,7 +81,7 @@ class Batch:
     @property
     def entries(self) -> int:
         """How many entries were read for this batch."""
-        return len(self.messages) + len(self.unsent) + self.skipped
+        return len(self.messages) + len(self.unsent) + self.skipped + self.archived
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,15 @@ class Jobs:
     force: bool = False
 
     def batches(self, start: Position = START) -> Iterator[Batch]:
-        """Yield batches of everything after `start`, in order.
+        """Yield batches of everything after `start`, in order, without folder markers.
 
         Raises:
             SourceError: a source can't be read.
         """
         batch = Batch(start)
         for position, entry in self._entries(start):
-            message = self._message(entry) if self._wants(entry) else None
+            wanted = self._wants(entry)
+            message = self._message(entry) if wanted and not entry.archived else None
             size = len(message.body) if message else 0
             if batch.entries >= _BATCH_ENTRIES or batch.bytes + size > BATCH_BYTES:
                 yield batch
@@ -118,6 +121,8 @@ class Jobs:
                 batch.messages.append(message)
             elif entry.error:
                 batch.unsent.append(Unsent(entry.key, entry.error))
+            elif wanted:
+                batch.archived += 1
             else:
                 batch.skipped += 1
             if len(batch.messages) == BATCH_MESSAGES:  # don't wait for one more line
@@ -131,7 +136,8 @@ class Jobs:
             if number >= start.source:
                 after = start.cursor if number == start.source else ""
                 for entry in source.entries(after):
-                    yield Position(number, entry.cursor), entry
+                    if not entry.is_folder_marker:
+                        yield Position(number, entry.cursor), entry
 
     def _wants(self, entry: Entry) -> bool:
         if entry.error or entry.named:

@@ -126,6 +126,7 @@ class Run:
         totals.sent += receipt.sent
         totals.unsent += len(unsent)
         totals.skipped += batch.skipped
+        totals.archived += batch.archived
         self._save()
         self.on_progress(totals)
 
@@ -199,7 +200,7 @@ def _print_summary(run: Run, sent_before: int, seconds: float) -> None:
     rate = f", {sent / seconds:,.0f}/s" if seconds and sent else ""
     all_runs = f", {totals.sent:,} including earlier runs" if sent_before else ""
     click.echo(f"{sent:,} sent in {seconds:,.1f} s{rate}{all_runs}", err=True)
-    print_not_sent(totals.skipped, totals.unsent, run.reasons)
+    print_not_sent(totals.skipped, totals.archived, totals.unsent, run.reasons)
     if totals.unsent:
         again = f"landmarks enqueue - < {run.state.unsent}"
         if run.upload:
@@ -208,10 +209,12 @@ def _print_summary(run: Run, sent_before: int, seconds: float) -> None:
         click.echo(f"once fixed: {again}", err=True)
 
 
-def print_not_sent(skipped: int, unsent: int, reasons: Sequence[Unsent]) -> None:
+def print_not_sent(skipped: int, archived: int, unsent: int, reasons: Sequence[Unsent]) -> None:
     """Print how much is not sent, and the first few reasons, to standard error."""
     if skipped:
         click.echo(f"{skipped:,} skipped by --suffix or --since", err=True)
+    if archived:
+        click.echo(f"{archived:,} skipped: archived", err=True)
     if unsent:
         click.echo(f"{unsent:,} not sent:", err=True)
         for text, reason in reasons:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote_plus
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TRUE: Final = "true"
+# Objects in the archive tiers of INTELLIGENT_TIERING can't be told from others here.
+_ARCHIVES: Final = {"GLACIER", "DEEP_ARCHIVE"}
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,7 @@ class S3Source:
         for objects in prefetched(self._pages(key.removesuffix("*"), after)):
             for item in objects:
                 empty = False
-                if not (item["Key"].endswith("/") and item["Size"] == 0):  # a console's "folder"
-                    yield self._entry(item)
+                yield self._entry(item)
         if empty and not after:
             raise SourceError(
                 f"s3://{self.place.bucket}/{self.place.prefix}: "
@@ -70,16 +72,23 @@ class S3Source:
 
     def _exact(self, key: str) -> Entry | None:
         """Return the object with this exact key, which S3 lists first of all with this prefix."""
-        answer = self.s3.list_objects_v2(Bucket=self.place.bucket, Prefix=key, MaxKeys=1)
+        answer = self.s3.list_objects_v2(
+            Bucket=self.place.bucket,
+            Prefix=key,
+            MaxKeys=1,
+            OptionalObjectAttributes=["RestoreStatus"],
+        )
         items = [item for item in answer.get("Contents", []) if item["Key"] == key]
         return self._entry(items[0], named=True) if items else None
 
     def _pages(self, prefix: str, after: str) -> Iterator[list["ObjectTypeDef"]]:
-        paginate = self.s3.get_paginator("list_objects_v2").paginate
-        if after:
-            pages = paginate(Bucket=self.place.bucket, Prefix=prefix, StartAfter=after)
-        else:
-            pages = paginate(Bucket=self.place.bucket, Prefix=prefix)
+        request = partial(
+            self.s3.get_paginator("list_objects_v2").paginate,
+            Bucket=self.place.bucket,
+            Prefix=prefix,
+            OptionalObjectAttributes=["RestoreStatus"],
+        )
+        pages = request(StartAfter=after) if after else request()
         return (page.get("Contents", []) for page in pages)
 
     def _entry(self, item: "ObjectTypeDef", *, named: bool = False) -> Entry:
@@ -90,7 +99,13 @@ class S3Source:
             size_bytes=item["Size"],
             modified=item["LastModified"],
             named=named,
+            archived=item.get("StorageClass") in _ARCHIVES and not _is_restored(item),
         )
+
+
+def _is_restored(item: "ObjectTypeDef") -> bool:
+    """Return whether an archived object has a copy that can be read."""
+    return "RestoreExpiryDate" in item.get("RestoreStatus", {})
 
 
 def listing_client() -> "S3Client":
@@ -199,6 +214,7 @@ def _entry(row: Mapping[str, str], cursor: str) -> Entry | None:
             version_id=row.get("VersionId") or None,
             size_bytes=int(row.get("Size") or 0),
             modified=_utc(datetime.fromisoformat(modified)) if modified else None,
+            archived=row.get("StorageClass") in _ARCHIVES,
         )
     except (KeyError, ValueError) as error:
         return Entry(",".join(row.values()), cursor, error=f"row {cursor}: {error}")

@@ -38,6 +38,7 @@ class Entry:
         modified: when the object was modified; None if unknown.
         file: file to upload first.
         named: specified by its full name, so filters don't apply.
+        archived: must be restored before it can be read.
         error: why no job can be sent.
     """
 
@@ -51,7 +52,13 @@ class Entry:
     modified: datetime | None = None
     file: Path | None = None
     named: bool = False
+    archived: bool = False
     error: str | None = None
+
+    @property
+    def is_folder_marker(self) -> bool:
+        """Whether this is an empty object that makes a folder visible; unknown sizes count as 0."""
+        return self.key.endswith("/") and not self.size_bytes and not self.error
 
 
 class Source(Protocol):

@@ -25,11 +25,13 @@ class Totals:
         sent: messages that SQS accepted.
         unsent: entries that can't be sent and are listed with their reasons.
         skipped: entries that the filters skipped.
+        archived: objects that were skipped because they are archived.
     """
 
     sent: int = 0
     unsent: int = 0
     skipped: int = 0
+    archived: int = 0
 
 
 @dataclass(slots=True)
