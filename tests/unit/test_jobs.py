@@ -105,7 +105,7 @@ def set_in(message: Event, path: str, value: object) -> Event:
 
 
 class TestEveryEnvelope:
-    """What holds whoever wrote the message."""
+    """What holds for every message, whatever its sender."""
 
     @every_envelope
     @pytest.mark.parametrize("key", AWKWARD_KEYS)
@@ -644,7 +644,7 @@ class TestPayloadInS3:
         assert reason in str(caught.value)
 
     def test_without_a_reader_a_pointer_is_refused(self) -> None:
-        """Whoever decodes a message without S3 is told where its body is."""
+        """Decoding a message without S3 names the place of its body."""
         assert "'k' in bucket 'payloads'" in refusal(payload_pointer("payloads", "k"))
 
 
