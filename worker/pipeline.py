@@ -169,7 +169,8 @@ class Pipeline:
                 fetch_ms = clock.lap_ms()
             outcome = self._detectors.detect(content, deadline)
         except ImageError as error:
-            outcome = error
+            # The traceback's frames hold the image, and this one the error: a reference cycle.
+            outcome = error.with_traceback(None)
         return Result(job, source.identity, outcome, fetch_ms=fetch_ms, detect_ms=clock.lap_ms())
 
     def _store_mask(self, result: Result) -> Result:

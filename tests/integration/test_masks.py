@@ -16,7 +16,7 @@ import pytest
 from botocore.config import Config
 from PIL import Image
 
-from landmarks.errors import AccessDeniedError, ServiceError, TransientError
+from landmarks.errors import AccessDeniedError, CorruptImageError, ServiceError, TransientError
 from landmarks.groups import MaskPlace
 from landmarks.job import Job
 from tests.conftest import MakeHandler
@@ -356,3 +356,25 @@ def test_a_job_that_is_done_holds_no_mask(cloud: Cloud, bucket: str) -> None:
     assert isinstance(result.outcome, Detection)
     assert result.outcome.mask is None
     assert result.outcome.landmarks.person_found
+
+
+def test_a_job_that_failed_holds_no_image(cloud: Cloud) -> None:
+    """The error that is stored has no traceback, whose frames would keep the image's bytes."""
+
+    def refuse(_content: bytes, _deadline: float) -> Detection:
+        raise CorruptImageError("damaged")
+
+    cloud.put(KEY, person())
+    pipeline = Pipeline(
+        ObjectReader(boto3.client("s3"), 1_000_000),
+        RiggedDetectors(refuse),
+        ResultsTable(cloud.stack.table, ModelOptions()),
+        Telemetry(),
+    )
+
+    (result,) = pipeline.run([Job(cloud.stack.bucket, KEY)], time.monotonic() + 120)
+    pipeline.close()
+
+    assert isinstance(result, Result)
+    assert isinstance(result.outcome, CorruptImageError)
+    assert result.outcome.__traceback__ is None
