@@ -32,10 +32,11 @@ from tests.pictures import (
     png_chunk,
     webp,
 )
+from worker.detector.formats import ImageHeader
 from worker.detector.formats.jpeg import MAX_SCANS, MAX_SEGMENTS
 from worker.detector.formats.png import MAX_CHUNKS, MAX_TEXTS
 from worker.detector.formats.webp import MAX_CHUNKS as MAX_WEBP_CHUNKS
-from worker.detector.header import MAX_SIDE_PIXELS, ImageHeader, read_header
+from worker.detector.header import MAX_SIDE_PIXELS, read_header
 
 MAX_PIXELS = 50_000_000
 

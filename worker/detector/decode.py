@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from landmarks.errors import CorruptImageError, TooManyPixelsError
 from landmarks.groups import FloatArray
-from worker.detector.header import ImageFormat, ImageHeader, read_header
+from worker.detector.formats import ImageFormat, ImageHeader
+from worker.detector.header import read_header
 
 # There is one detector per vCPU. This also makes OpenCV look for its parallel plugins now, before
 # the system call filter keeps it from opening files.

@@ -8,8 +8,7 @@ is not read here.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from landmarks.errors import (
     NotAnImageError,
@@ -17,9 +16,7 @@ from landmarks.errors import (
     TooSmallError,
     UnsupportedFormatError,
 )
-from worker.detector.formats import jpeg, png, webp
-
-ImageFormat = Literal["jpeg", "png", "webp"]
+from worker.detector.formats import ImageHeader, jpeg, png, webp
 
 # More than cameras produce, and WebP's maximum. Its square is 0.27 gigapixels; MediaPipe crashes
 # when height x width x 3 exceeds 2^31.
@@ -30,29 +27,12 @@ MAX_SIDE_PIXELS: Final = 16384
 MIN_LONG_SIDE_PIXELS: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class ImageHeader:
-    """An image's format and size, according to its structure.
+_Walk = Callable[[bytes], ImageHeader]
 
-    Attributes:
-        format: format according to the magic bytes; names and content types are unreliable.
-        width: width in pixels, as stored, before the orientation is applied.
-        height: height in pixels, as stored.
-        length_bytes: where the image ends; the decoder never sees what follows.
-    """
-
-    format: ImageFormat
-    width: int
-    height: int
-    length_bytes: int
-
-
-_Walk = Callable[[bytes], tuple[int, int, int]]
-
-_SUPPORTED: Final[tuple[tuple[ImageFormat, re.Pattern[bytes], _Walk], ...]] = (
-    ("jpeg", re.compile(rb"\xff\xd8\xff"), jpeg.walk),
-    ("png", re.compile(rb"\x89PNG\r\n\x1a\n"), png.walk),
-    ("webp", re.compile(rb"RIFF....WEBP", re.DOTALL), webp.walk),
+_SUPPORTED: Final[tuple[tuple[re.Pattern[bytes], _Walk], ...]] = (
+    (re.compile(rb"\xff\xd8\xff"), jpeg.walk),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), png.walk),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), webp.walk),
 )
 
 # Recognised only for better error messages.
@@ -93,9 +73,9 @@ def read_header(content: bytes, *, max_pixels: int) -> ImageHeader:
         TooManyPixelsError: it has more pixels than `max_pixels`, or a side over MAX_SIDE_PIXELS.
         TooSmallError: both sides are below MIN_LONG_SIDE_PIXELS.
     """
-    for name, magic, walk in _SUPPORTED:
+    for magic, walk in _SUPPORTED:
         if magic.match(content):
-            header = ImageHeader(name, *walk(content))
+            header = walk(content)
             _check_size(header.width, header.height, max_pixels)
             return header
     for other, magic in _UNSUPPORTED.items():

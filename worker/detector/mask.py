@@ -44,7 +44,7 @@ class MaskBounds:
             return "not a PNG"
         try:
             header = png.read_header(mask)
-            _, _, length = png.walk(mask)
+            length = png.walk(mask).length_bytes
         except ImageError as error:
             return str(error)
         if (header.depth, header.colour) != _GREY_8_BIT:

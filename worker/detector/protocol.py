@@ -10,7 +10,7 @@ The parent validates everything, because a compromised child can send any bytes.
 import math
 import struct
 from enum import IntEnum
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
@@ -24,10 +24,11 @@ from landmarks.errors import (
     UnsupportedFormatError,
 )
 from landmarks.groups import GROUPS, FloatArray, Group, Landmarks
+from worker.detector.formats import ImageFormat
 from worker.detector.mask import MaskBounds
 from worker.result import Detection
 
-FORMATS: Final = ("jpeg", "png", "webp")
+FORMATS: Final[tuple[ImageFormat, ...]] = get_args(ImageFormat)
 
 # Without a mask. A detection with all groups takes 8 kB.
 MAX_ANSWER_BYTES: Final = 64 * 1024

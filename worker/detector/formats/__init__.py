@@ -1,6 +1,34 @@
-"""One parser per supported format, which finds an image's size without decoding it.
+"""One parser per image format, which finds an image's size and orientation without decoding it.
 
-`walk` returns width and height in pixels, as stored, and the image's length in bytes, so data that
-phones and editors append never reaches a decoder. It rejects images that are dangerous to decode;
-detecting other damage is left to the decoder.
+`walk` returns an `ImageHeader`, with the image's length in bytes, so data that phones and editors
+append never reaches a decoder. It rejects images that are dangerous to decode; detecting other
+damage is left to the decoder.
 """
+
+from dataclasses import dataclass
+from typing import Literal
+
+ImageFormat = Literal["jpeg", "png", "webp", "heif", "avif", "tiff", "bmp", "gif"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What an image's structure says about it.
+
+    Attributes:
+        format: format according to the magic bytes; names and content types are unreliable.
+        width: width in pixels, as stored, before the orientation is applied.
+        height: height in pixels, as stored.
+        length_bytes: where the image ends; the decoder never sees what follows.
+        orientation: how to turn the stored pixels upright, 1 to 8, as in EXIF; 1 is upright.
+        truncated: whether the file ends before the image does.
+        bytes_per_pixel: memory that decoding may take, including the pixels and turning them.
+    """
+
+    format: ImageFormat
+    width: int
+    height: int
+    length_bytes: int
+    orientation: int = 1
+    truncated: bool = False
+    bytes_per_pixel: int = 12

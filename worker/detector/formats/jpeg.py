@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
+from worker.detector.formats import ImageHeader
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 
@@ -28,8 +29,8 @@ MAX_SCANS = 64
 MAX_SEGMENTS = 4096
 
 
-def walk(content: bytes) -> tuple[int, int, int]:
-    """Return width and height in pixels and the image's length in bytes."""
+def walk(content: bytes) -> ImageHeader:
+    """Find the size and the end of the image."""
     size = None
     scans = end = 0
     for marker, start, end in _segments(content):
@@ -43,7 +44,7 @@ def walk(content: bytes) -> tuple[int, int, int]:
         raise CorruptImageError("the JPEG file has no pixels")
     if scans > MAX_SCANS:
         raise UnsupportedFormatError(f"the JPEG file has {scans} scans, more than {MAX_SCANS}")
-    return *size, end
+    return ImageHeader("jpeg", *size, end)
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:

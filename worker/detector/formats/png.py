@@ -5,6 +5,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
+from worker.detector.formats import ImageHeader
 
 _SIGNATURE_BYTES = 8
 _HEADER = struct.Struct(">I4sIIBBBBB")
@@ -37,8 +38,8 @@ class Header(NamedTuple):
     colour: int
 
 
-def walk(content: bytes) -> tuple[int, int, int]:
-    """Return width and height in pixels and the image's length in bytes."""
+def walk(content: bytes) -> ImageHeader:
+    """Find the size and the end of the image."""
     header = read_header(content)
     kinds, length_bytes = _chunks(content)
     if kinds.keys() & _ANIMATION:
@@ -48,7 +49,7 @@ def walk(content: bytes) -> tuple[int, int, int]:
     texts = kinds[b"zTXt"] + kinds[b"iTXt"]
     if texts > MAX_TEXTS:
         raise UnsupportedFormatError(f"the PNG file has {texts} text chunks, more than {MAX_TEXTS}")
-    return header.width, header.height, length_bytes
+    return ImageHeader("png", header.width, header.height, length_bytes)
 
 
 def read_header(content: bytes) -> Header:

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
+from worker.detector.formats import ImageHeader
 
 _RIFF = struct.Struct("<4sI4s")
 _CHUNK = struct.Struct("<4sI")
@@ -15,8 +16,8 @@ _ANIMATED = 0x02  # a flag in VP8X
 MAX_CHUNKS = 1024  # ordinary files have up to 7; libwebp keeps them in a list
 
 
-def walk(content: bytes) -> tuple[int, int, int]:
-    """Return width and height in pixels and the image's length in bytes."""
+def walk(content: bytes) -> ImageHeader:
+    """Find the size and the end of the image."""
     end = _end(content)
     canvas = frame = None
     for kind, body in _chunks(content, end):
@@ -32,7 +33,7 @@ def walk(content: bytes) -> tuple[int, int, int]:
         raise CorruptImageError("the WebP file has no pixels")
     if canvas not in (None, frame):
         raise CorruptImageError(f"the WebP file's canvas is {canvas}, its frame {frame}")
-    return *frame, end
+    return ImageHeader("webp", *frame, end)
 
 
 def _end(content: bytes) -> int:
