@@ -21,6 +21,8 @@ _JOBS_IN_TRANSIT: Final = 3
 
 Lookup = dict[ObjectName, Stored | None]
 
+Outcome = Result | Verdict | Exception
+
 
 class ImageDetector(Protocol):
     """The part of `DetectorPool` that the pipeline uses."""
@@ -92,7 +94,7 @@ class Pipeline:
         result = replace(self._store_mask(result), total_ms=clock.total_ms())
         return replace(result, superseded=not self._results.save(result, over=stored))
 
-    def run(self, jobs: Sequence[Job], deadline: float) -> Iterator[Result | Verdict | Exception]:
+    def run(self, jobs: Sequence[Job], deadline: float) -> Iterator[Outcome]:
         """Start all jobs, and return an iterator that waits for each.
 
         Jobs for the same object run one after another, so that a duplicate finds the first one's
@@ -108,8 +110,8 @@ class Pipeline:
             exception if it must be retried.
         """
         known = self._results.stored_together(jobs) if len(jobs) > 1 else {}
-        futures: list[Future[Result | Verdict]] = [Future() for _ in jobs]
-        same_object = defaultdict[ObjectName, list[tuple[Job, Future[Result | Verdict]]]](list)
+        futures: list[Future[Outcome]] = [Future() for _ in jobs]
+        same_object = defaultdict[ObjectName, list[tuple[Job, Future[Outcome]]]](list)
         pairs = list(zip(jobs, futures, strict=True))
         for job, future in pairs:
             same_object[job.object_name].append((job, future))
@@ -122,37 +124,33 @@ class Pipeline:
         self._threads.shutdown(cancel_futures=True)
 
     def _process_in_turn(
-        self,
-        group: Sequence[tuple[Job, Future[Result | Verdict]]],
-        deadline: float,
-        known: Lookup,
+        self, group: list[tuple[Job, Future[Outcome]]], deadline: float, known: Lookup
     ) -> None:
-        for job, future in group:
-            try:
-                self._forecast.require_time(deadline)
-                with self._forecast.measured():
-                    outcome = self.process(job, deadline, known)
-            except Exception as error:  # noqa: BLE001, re-raised by `future.result`
-                future.set_exception(error)
-            else:
-                future.set_result(outcome)
+        while group:
+            job, future = group.pop(0)
+            future.set_result(self._attempt(job, deadline, known))
+            # An error's traceback leads to this frame. If the frame led to the future, which holds
+            # the error, the cycle would keep the image until the garbage collector runs.
+            del future
 
-    def _wait(
-        self, job: Job, future: Future[Result | Verdict], deadline: float
-    ) -> Result | Verdict | Exception:
+    def _attempt(self, job: Job, deadline: float, known: Lookup) -> Outcome:
+        try:
+            self._forecast.require_time(deadline)
+            with self._forecast.measured():
+                return self.process(job, deadline, known)
+        except Exception as error:  # noqa: BLE001, the job is retried
+            return error
+
+    def _wait(self, job: Job, future: Future[Outcome], deadline: float) -> Outcome:
         try:
             outcome = future.result(timeout=max(0, deadline - time.monotonic()))
         except TimeoutError:
-            error: Exception = DeadlineError("time ran out")
-        except PermanentError as reason:
-            return reason
-        except Exception as reason:  # noqa: BLE001, the job is retried
-            error = reason
-        else:
+            outcome = DeadlineError("time ran out")
+        if not isinstance(outcome, Exception):
             self._telemetry.finished(job, outcome)
-            return outcome
-        self._telemetry.retried(job, error)
-        return error
+        elif not isinstance(outcome, PermanentError):
+            self._telemetry.retried(job, outcome)
+        return outcome
 
     def _look_up(self, job: Job, known: Lookup) -> Stored | None:
         # Used only once per object, so that the next job for it sees the first one's result.

@@ -1,8 +1,10 @@
 """Masks: from a detector to S3, with their places in items."""
 
+import gc
 import hashlib
 import re
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -378,3 +380,32 @@ def test_a_job_that_failed_holds_no_image(cloud: Cloud) -> None:
     assert isinstance(result, Result)
     assert isinstance(result.outcome, CorruptImageError)
     assert result.outcome.__traceback__ is None
+
+
+def test_a_retried_job_frees_its_image_at_once(cloud: Cloud) -> None:
+    """No reference cycle keeps the error, whose traceback's frames hold the image's bytes."""
+
+    class BusyError(TransientError):
+        pass
+
+    def refuse(_content: bytes, _deadline: float) -> Detection:
+        raise BusyError("no detector")
+
+    cloud.put(KEY, person())
+    pipeline = Pipeline(
+        ObjectReader(boto3.client("s3"), 1_000_000),
+        RiggedDetectors(refuse),
+        ResultsTable(cloud.stack.table, ModelOptions()),
+        Telemetry(),
+    )
+    gc.collect()
+    gc.disable()
+    try:
+        (error,) = pipeline.run([Job(cloud.stack.bucket, KEY)], time.monotonic() + 120)
+        pipeline.close()
+        assert isinstance(error, BusyError)
+        kept = weakref.ref(error)
+        del error
+        assert kept() is None
+    finally:
+        gc.enable()
