@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from landmarks.cli.options import is_fifo
 from landmarks.job import REASON_ATTRIBUTES
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class DeadLetter:
         sent_at: when the copy was sent; if SQS moved it, when the original message was sent.
         attributes: the producer's message attributes.
         trace_header: the producer's X-Ray trace header (SQS's AWSTraceHeader).
+        group: the message group; None if it has none.
     """
 
     message_id: str
@@ -53,6 +55,7 @@ class DeadLetter:
     sent_at: datetime | None
     attributes: Mapping[str, "MessageAttributeValueOutputTypeDef"]
     trace_header: str | None
+    group: str | None
 
     @property
     def code(self) -> str:
@@ -131,7 +134,7 @@ class DeadLetterReader:
             QueueUrl=self._url,
             MaxNumberOfMessages=_BATCH,
             MessageAttributeNames=["All"],
-            MessageSystemAttributeNames=["SentTimestamp", "AWSTraceHeader"],
+            MessageSystemAttributeNames=["SentTimestamp", "AWSTraceHeader", "MessageGroupId"],
             VisibilityTimeout=_HIDDEN_SECONDS,
             WaitTimeSeconds=1,
         )
@@ -181,6 +184,7 @@ def send_back(
             MessageSystemAttributes=(
                 {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}} if trace else {}
             ),
+            **(_place_in_group(letter) if is_fifo(queue_url) else {}),
         )
         sent_ids.add(answer["MessageId"])
         return True
@@ -230,7 +234,21 @@ def _dead_letter(message: "MessageTypeDef") -> DeadLetter:
         sent_at=datetime.fromtimestamp(int(sent_ms) / 1000, UTC) if sent_ms else None,
         attributes=attributes,
         trace_header=system.get("AWSTraceHeader"),
+        group=system.get("MessageGroupId"),
     )
+
+
+class _Group(TypedDict, total=False):
+    MessageGroupId: str
+    MessageDeduplicationId: str
+
+
+def _place_in_group(letter: DeadLetter) -> _Group:
+    # The producer's deduplication id could still be known to SQS, which would drop the message.
+    return {
+        "MessageGroupId": letter.group or letter.message_id,
+        "MessageDeduplicationId": letter.letter_id,
+    }
 
 
 def _arn(sqs: "SQSClient", url: str) -> str:

@@ -18,8 +18,9 @@ from landmarks.cli.dead_letter_queue import (
     start_move_task,
 )
 from landmarks.cli.options import (
+    QUEUE_URL,
     REQUIRED_DEAD_LETTER_QUEUE_URL,
-    TARGET_QUEUE_URL,
+    is_fifo,
     queue_client,
     require_queue_url,
     stack_options,
@@ -47,6 +48,9 @@ def dead_letters() -> None:
 
     Reading dead letters hides them from other readers until the command ends, or for 30
     seconds if it is killed.
+
+    Of each message group in a FIFO queue, only the first few (at most ten) can be read:
+    SQS holds back the others until these are gone.
     """
 
 
@@ -102,7 +106,7 @@ def show_dead_letter(message_id: str, dead_letter_queue_url: str, *, as_json: bo
 @_IDS
 @_CODE
 @click.option("--one-by-one", is_flag=True, help="Don't use SQS's move task.")
-@stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL, TARGET_QUEUE_URL)
+@stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL, QUEUE_URL)
 def redrive_dead_letters(
     message_ids: tuple[str, ...],
     code: str | None,
@@ -118,11 +122,13 @@ def redrive_dead_letters(
     With ids, a code or --one-by-one, each message is sent as its producer sent it, then
     deleted: an interruption can duplicate a message, but never loses one. Otherwise SQS
     moves all of them in the background, with the worker's reasons still in their
-    attributes, which the worker ignores. Emulators of SQS may not support this.
+    attributes, which the worker ignores. Emulators of SQS may not support this, and SQS
+    can't move messages between a standard and a FIFO queue: they are sent one by one.
     """
     choice, target = _choice(message_ids, code), require_queue_url(queue_url)
     sqs = queue_client(dead_letter_queue_url)
-    if one_by_one or message_ids or code:
+    same_kind = is_fifo(dead_letter_queue_url) == is_fifo(target)
+    if one_by_one or message_ids or code or not same_kind:
         count, missing = send_back(sqs, dead_letter_queue_url, target, choice)
         _print_outcome(f"{count} sent back to the queue", missing)
     else:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 import boto3
 import click
 
-from landmarks.cli.advice import WrongCallError
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 
 if TYPE_CHECKING:
@@ -106,12 +105,6 @@ def _required(_: click.Context, param: click.Parameter, value: str | None) -> st
     return value
 
 
-def _standard_queue(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
-    if url and url.endswith(".fifo"):
-        raise WrongCallError(f"{url}: FIFO queues are not supported: use a standard queue")
-    return url
-
-
 def _use_endpoint(context: click.Context, _: click.Parameter, url: str | None) -> None:
     if url:  # boto3 and PynamoDB both read the variable
         context.with_resource(_environment({**os.environ, "AWS_ENDPOINT_URL": url}))
@@ -151,7 +144,6 @@ def _name(
     )
 
 
-_QUEUE: Final = ("--queue-url", "QUEUE_URL", "URL of the job queue.")
 _DEAD_LETTERS: Final = (
     "--dead-letter-queue-url",
     "DEAD_LETTER_QUEUE_URL",
@@ -159,8 +151,7 @@ _DEAD_LETTERS: Final = (
 )
 _TABLE: Final = ("--table", "RESULTS_TABLE", "Name of the results table.")
 
-QUEUE_URL: Final = _name(*_QUEUE)
-TARGET_QUEUE_URL: Final = _name(*_QUEUE, _standard_queue)
+QUEUE_URL: Final = _name("--queue-url", "QUEUE_URL", "URL of the job queue.")
 DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS)
 REQUIRED_DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS, _required)
 TABLE: Final = _name(*_TABLE)
@@ -225,3 +216,8 @@ def queue_client(url: str | None, config: "Config | None" = None) -> "SQSClient"
 def queue_name(url: str) -> str:
     """Return the last part of a queue's URL."""
     return url.rstrip("/").rpartition("/")[2]
+
+
+def is_fifo(url: str) -> bool:
+    """Return whether a URL is that of a FIFO queue, whose name always ends in `.fifo`."""
+    return queue_name(url).endswith(".fifo")

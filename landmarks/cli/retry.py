@@ -13,8 +13,8 @@ from landmarks.cli.enqueue.messages import Jobs
 from landmarks.cli.enqueue.run import Run, run_in_terminal
 from landmarks.cli.enqueue.sources import Entry
 from landmarks.cli.options import (
+    QUEUE_URL,
     REQUIRED_TABLE,
-    TARGET_QUEUE_URL,
     Place,
     S3Place,
     require_queue_url,
@@ -47,7 +47,7 @@ _DRY_RUN: Final = click.option(
     help="Only objects that failed with this error code.",
 )
 @_DRY_RUN
-@stack_options(REQUIRED_TABLE, TARGET_QUEUE_URL)
+@stack_options(REQUIRED_TABLE, QUEUE_URL)
 def retry(
     prefix: str,
     bucket: str | None,
@@ -97,7 +97,7 @@ def retry(
     help="The worker's options_hash.  [default: computed from local settings and MediaPipe]",
 )
 @_DRY_RUN
-@stack_options(REQUIRED_TABLE, TARGET_QUEUE_URL)
+@stack_options(REQUIRED_TABLE, QUEUE_URL)
 def reprocess(
     place: Place,
     options_hash: str | None,

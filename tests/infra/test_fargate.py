@@ -98,6 +98,16 @@ def test_parameters_agree_with_the_other_stack() -> None:
             assert PARAMETERS[name].get(rule) == theirs.get(rule), name
 
 
+@pytest.mark.parametrize("name", ["QueueArn", "DeadLetterQueueArn"])
+def test_queues_of_both_kinds_are_accepted(name: str) -> None:
+    """A name has up to 80 characters, with the suffix of a FIFO queue."""
+    pattern, arn = PARAMETERS[name]["AllowedPattern"], "arn:aws:sqs:eu-central-1:111122223333:"
+    for queue in ("jobs", "a" * 80, "jobs.fifo", f"{'a' * 75}.fifo"):
+        assert re.fullmatch(pattern, arn + queue), queue
+    for queue in ("", "jobs.tmp", "a" * 81, f"{'a' * 76}.fifo"):
+        assert not re.fullmatch(pattern, arn + queue), queue
+
+
 def test_tasks_have_the_permissions_of_the_function() -> None:
     """But for the log, which Fargate writes."""
     (policy,) = load_template()["Resources"]["WorkerRole"]["Properties"]["Policies"]

@@ -252,7 +252,7 @@ def test_lines_that_are_no_jobs_are_listed_and_the_rest_is_sent(cloud: Cloud) ->
         (["s3://b", "--delay", "901"], "901"),
         (["s3://b", "--suffix", "a", "--all-suffixes"], "can't be combined"),
         (["s3://b", "--queue-url", ""], "--queue-url is missing"),
-        (["s3://b", "--queue-url", "https://sqs/1/jobs.fifo"], "FIFO queues are not supported"),
+        (["s3://b", "--delay", "9", "--queue-url", "https://sqs/1/a.fifo"], "FIFO queues can't"),
         (["-", "--inventory"], "--inventory needs s3:// URLs"),
         (["s3://b", "--upload", "s3://c"], "--upload needs files or folders"),
         (["-", "--job-id", "x" * 257], "more than 256 characters"),

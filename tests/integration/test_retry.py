@@ -153,18 +153,6 @@ def test_an_unknown_code_is_wrong_usage(failures: Cloud) -> None:
     assert "'DETECTOR_TIMEOUT'" in result.stderr
 
 
-@pytest.mark.parametrize(
-    "command", [("retry", "--failed"), ("reprocess", "s3://far-away/", "--options-changed")]
-)
-def test_a_fifo_queue_is_wrong_usage(failures: Cloud, command: tuple[str, ...]) -> None:
-    """A FIFO queue would accept none of these messages."""
-    result = run(failures, *command, "--queue-url", f"{failures.stack.queue_url}.fifo")
-
-    assert result.exit_code == 2
-    assert "FIFO queues are not supported" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
 def test_no_queue_is_wrong_usage(failures: Cloud) -> None:
     """A missing queue exits with 2 before anything is read."""
     result = run(failures, "retry", "--failed", QUEUE_URL="")

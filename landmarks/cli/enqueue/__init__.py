@@ -17,9 +17,10 @@ from landmarks.cli.enqueue.s3_sources import InventorySource, S3Source, listing_
 from landmarks.cli.enqueue.sources import FileSource, LineSource, Source
 from landmarks.cli.enqueue.state import State
 from landmarks.cli.options import (
-    TARGET_QUEUE_URL,
+    QUEUE_URL,
     Duration,
     S3Place,
+    is_fifo,
     require_queue_url,
     stack_options,
 )
@@ -29,9 +30,10 @@ _MAX_DELAY_SECONDS: Final = 900
 _MAX_JOB_ID_CHARACTERS: Final = 256
 
 # US dollars in us-east-1, list prices of June 2026, without free tiers and discounts:
-# https://aws.amazon.com/sqs/pricing/ (standard queues), https://aws.amazon.com/s3/pricing/
+# https://aws.amazon.com/sqs/pricing/, https://aws.amazon.com/s3/pricing/
 _PRICES_OF: Final = "us-east-1, June 2026"
 _SQS_REQUEST_DOLLARS: Final = 0.40 / 1_000_000
+_SQS_FIFO_REQUEST_DOLLARS: Final = 0.50 / 1_000_000
 _S3_WRITE_OR_LIST_DOLLARS: Final = 0.005 / 1_000
 _SQS_REQUEST_BYTES: Final = 64 * 1024  # a larger request is billed as several
 _KEYS_PER_LISTING: Final = 1_000
@@ -82,6 +84,11 @@ class _Options:
     resume: Path | None
     unsent: Path | None
 
+    @property
+    def fifo(self) -> bool:
+        """Whether the queue is a FIFO queue."""
+        return is_fifo(self.queue_url or "")
+
     def check(self) -> None:
         """Check for options that contradict each other.
 
@@ -94,6 +101,7 @@ class _Options:
             "--inventory and --upload can't be combined": self.inventory and self.upload,
             "--suffix and --all-suffixes can't be combined": self.suffix and self.all_suffixes,
             "--dry-run and --resume can't be combined": self.dry_run and self.resume,
+            "--delay: FIFO queues can't delay single messages": self.delay and self.fifo,
             "- can be given only once": self.sources.count("-") > 1,
             "--since can't be combined with -, because lines have no dates": self.since and lines,
             "--inventory needs s3:// URLs": self.inventory and (paths or lines),
@@ -209,7 +217,7 @@ class _Options:
 @click.option(
     "--unsent", type=_FILE, metavar="FILE", help="List objects that were not sent in FILE."
 )
-@stack_options(TARGET_QUEUE_URL)
+@stack_options(QUEUE_URL)
 def enqueue(**values: object) -> None:
     """Send jobs for existing objects to the queue.
 
@@ -257,7 +265,8 @@ def _print_estimate(options: _Options) -> int:
         + (of_objects if counts["object_bytes"] else "")
     )
     print_not_sent(counts["skipped"], counts["archived"], counts["unsent"], reasons)
-    dollars = _dollars(counts["requests"] * _SQS_REQUEST_DOLLARS)
+    request_dollars = _SQS_FIFO_REQUEST_DOLLARS if options.fifo else _SQS_REQUEST_DOLLARS
+    dollars = _dollars(counts["requests"] * request_dollars)
     click.echo(f"SQS requests: {counts['requests']:,}, {dollars}")
     if any(text.startswith("s3://") for text in options.sources) and not options.inventory:
         entries = sum(counts[name] for name in ("messages", "unsent", "skipped", "archived"))

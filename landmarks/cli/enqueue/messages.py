@@ -29,6 +29,7 @@ class Message:
         key: key to upload `file` as.
         file: file to upload before the message is sent.
         size_bytes: size of the object; 0 if unknown.
+        origin: the source's index and the entry's cursor, which tell equal jobs of a run apart.
     """
 
     body: str
@@ -36,6 +37,7 @@ class Message:
     key: str = ""
     file: Path | None = None
     size_bytes: int = 0
+    origin: str = ""
 
 
 class Unsent(NamedTuple):
@@ -111,7 +113,7 @@ class Jobs:
         batch = Batch(start)
         for position, entry in self._entries(start):
             wanted = self._wants(entry)
-            message = self._message(entry) if wanted and not entry.archived else None
+            message = self._message(entry, position) if wanted and not entry.archived else None
             size = len(message.body) if message else 0
             if batch.entries >= _BATCH_ENTRIES or batch.bytes + size > BATCH_BYTES:
                 yield batch
@@ -146,7 +148,7 @@ class Jobs:
             return False
         return not (self.since and entry.modified and entry.modified < self.since)
 
-    def _message(self, entry: Entry) -> Message:
+    def _message(self, entry: Entry, position: Position) -> Message:
         fields = {
             "key": entry.key,
             "bucket": entry.bucket,
@@ -156,7 +158,8 @@ class Jobs:
         }
         given = {name: value for name, value in fields.items() if value is not None}
         body = json.dumps(given, separators=(",", ":"))
-        return Message(body, entry.bucket, entry.key, entry.file, entry.size_bytes)
+        origin = f"{position.source}:{position.cursor}"
+        return Message(body, entry.bucket, entry.key, entry.file, entry.size_bytes, origin)
 
 
 def batched(messages: Iterable[Message], position: Position = START) -> Iterator[Batch]:

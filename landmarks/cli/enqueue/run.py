@@ -97,6 +97,7 @@ class Run:
             self.interruption.stopped,
             boto3.client("s3", config=config) if self.upload else None,
             self.delay_seconds,
+            self.state.run_id,
         )
 
     def _next(self, batches: Iterator[Batch]) -> Batch | None:

@@ -1,5 +1,7 @@
 """Uploads and sends batches, retrying transient errors."""
 
+import hashlib
+import json
 import mimetypes
 import random
 import threading
@@ -12,11 +14,15 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from landmarks.cli.enqueue.messages import Message, Unsent
+from landmarks.cli.options import is_fifo
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        BatchResultErrorEntryTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
 # Waits between attempts double from 0.2 s to at most 20 s, up to 66 s in total.
 _ATTEMPTS: Final = 9
@@ -72,7 +78,8 @@ class Sender:
         queue_url: URL of the queue.
         stopped: once set, nothing is retried.
         s3: S3 client with its own retries disabled; None without uploads.
-        delay_seconds: how long SQS delays delivery.
+        delay_seconds: how long SQS delays delivery; FIFO queues can't.
+        run_id: tells jobs of this run from equal jobs of other runs, in FIFO queues.
     """
 
     sqs: "SQSClient" = field(repr=False)
@@ -80,6 +87,7 @@ class Sender:
     stopped: threading.Event
     s3: "S3Client | None" = field(default=None, repr=False)
     delay_seconds: int = 0
+    run_id: str = ""
 
     def send(self, messages: list[Message]) -> Receipt:
         """Send a batch. Errors of S3, SQS and the network are returned in the receipt."""
@@ -135,10 +143,7 @@ class Sender:
         by_id = {str(number): message for number, message in enumerate(receipt.pending)}
         answer = self.sqs.send_message_batch(
             QueueUrl=self.queue_url,
-            Entries=[
-                {"Id": name, "MessageBody": message.body, "DelaySeconds": self.delay_seconds}
-                for name, message in by_id.items()
-            ],
+            Entries=[self._entry(name, message) for name, message in by_id.items()],
         )
         failures = answer.get("Failed", [])
         receipt.sent += len(by_id) - len(failures)
@@ -154,6 +159,24 @@ class Sender:
         if receipt.error:
             raise receipt.error
 
+    def _entry(self, name: str, message: Message) -> "SendMessageBatchRequestEntryTypeDef":
+        if not is_fifo(self.queue_url):
+            return {"Id": name, "MessageBody": message.body, "DelaySeconds": self.delay_seconds}
+        # A group of its own for each object: SQS delivers different objects in parallel, and one
+        # that is retried holds up nothing else.
+        #
+        # SQS drops what has the same deduplication id as a message of the last five minutes and
+        # reports it as sent. So only the same entry of the same run has the same id: it is sent
+        # again after a lost answer or a crash. A second run has other ids, because a photograph
+        # that was replaced or a failure that was fixed since the first must not be lost. Behind
+        # the first one's message in its group, the worker skips what is done.
+        return {
+            "Id": name,
+            "MessageBody": message.body,
+            "MessageGroupId": _digest(message.bucket, message.key),
+            "MessageDeduplicationId": _digest(self.run_id, message.origin, message.body),
+        }
+
 
 def client_config(concurrency: int) -> Config:
     """Return a config for clients shared by this many threads. `Sender` handles retries."""
@@ -163,6 +186,11 @@ def client_config(concurrency: int) -> Config:
         max_pool_connections=concurrency,
         retries={"total_max_attempts": 1},
     )
+
+
+def _digest(*parts: str | None) -> str:
+    """Return a hash that SQS accepts as an id: keys have other characters and are longer."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _waits() -> list[float]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Self
+from uuid import uuid4
 
 from landmarks.cli.advice import WrongCallError
 from landmarks.cli.enqueue.messages import START, Message, Position
@@ -46,6 +47,7 @@ class State:
         pending: messages that were read, but neither sent nor rejected.
         totals: counts of the entries so far.
         finished: whether everything is done.
+        run_id: tells runs apart, but not a run and its resumption.
     """
 
     arguments: Mapping[str, object] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class State:
     pending: list[Message] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
     finished: bool = False
+    run_id: str = field(default_factory=lambda: uuid4().hex)
 
     def save(self, path: Path) -> None:
         """Write the state to a file, which is replaced atomically."""
