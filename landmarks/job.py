@@ -14,6 +14,12 @@ ObjectName = tuple[str, str]  # bucket and key, which identify a result
 
 DIRECT_FIELDS: Final = frozenset({"key", "bucket", "version_id", "job_id", "force"})
 
+# Endings of the keys of images, in lower case. template.yaml repeats them for S3's notifications.
+IMAGE_SUFFIXES: Final = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    *(".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif"),
+)
+
 # Message attributes that say why a message became a dead letter. They replace a producer's own
 # attributes of the same name.
 REASON_ATTRIBUTES: Final = ("error_code", "error_message", "receive_count", "original_message_id")

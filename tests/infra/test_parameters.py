@@ -163,6 +163,7 @@ def test_detectors_beyond_the_vcpus_are_refused() -> None:
         {"NotificationPrefix": "photos/"},
         {"NotificationSuffix": ".jpg"},
         {**BUCKET, "BucketNotifications": "true", "NotificationSuffix": ".jpg"},
+        {"BucketNotifications": "images", "NotificationSuffix": ".jpg"},
         {"BucketNotifications": "true", "NotificationPrefix": "p" * 1025},
         {"BucketNotifications": "yes"},
         {"AlarmTopicArn": "landmark-alarms"},
@@ -186,6 +187,8 @@ def test_names_that_would_fail_or_be_ignored_are_refused(values: dict[str, str])
         {**BUCKET, "SegmentationBucket": "masks"},
         {"BucketNotifications": "true", "NotificationPrefix": "photos/"},
         {"BucketNotifications": "true", "NotificationSuffix": ".jpg"},
+        {"BucketNotifications": "images", "NotificationPrefix": "photos/"},
+        {**BUCKET, "BucketNotifications": "images"},
         {"AlarmTopicArn": "arn:aws:sns:eu-central-1:111122223333:landmark-alarms"},
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 from pynamodb.attributes import TTLAttribute
 
 from landmarks.item import LandmarkItem, bind_item
+from landmarks.job import IMAGE_SUFFIXES
 from tests.infra.cloudformation import Node, render
 
 # The function and its queue
@@ -151,6 +152,29 @@ def test_new_objects_become_jobs(values: dict[str, str], rules: list[Node]) -> N
     ]
     assert notification.pop("Filter", {"S3Key": {"Rules": []}}) == {"S3Key": {"Rules": rules}}
     assert notification == {"Event": "s3:ObjectCreated:*", "Queue": "Queue.Arn"}
+
+
+@pytest.mark.parametrize("prefix", ["", "photos/"])
+def test_new_images_become_jobs(prefix: str) -> None:
+    """Those that `landmarks enqueue` would send, with a suffix in any usual case."""
+    stack = render(BucketNotifications="images", NotificationPrefix=prefix)
+    notifications = stack.properties("ImageBucket")["NotificationConfiguration"]
+    suffixes = []
+    for notification in notifications["QueueConfigurations"]:
+        *prefixes, suffix = notification.pop("Filter")["S3Key"]["Rules"]
+        assert notification == {"Event": "s3:ObjectCreated:*", "Queue": "Queue.Arn"}
+        assert prefixes == ([PREFIX] if prefix else [])
+        assert suffix.keys() == {"Name", "Value"}
+        assert suffix["Name"] == "suffix"
+        suffixes.append(suffix["Value"])
+    assert suffixes == [
+        case
+        for suffix in IMAGE_SUFFIXES
+        for case in (suffix, f".{suffix[1:].capitalize()}", suffix.upper())
+    ]
+    assert len(suffixes) <= 100, "S3's limit"
+    assert not any(a != b and a.endswith(b) for a in suffixes for b in suffixes), "S3 refuses"
+    assert len(stack.properties("QueuePolicy")["PolicyDocument"]["Statement"]) == 2
 
 
 # Outputs

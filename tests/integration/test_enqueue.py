@@ -122,6 +122,33 @@ def test_what_an_s3_url_names(filled: Cloud, path: str, expected: list[str]) -> 
     assert [key for key in keys(filled) if "deep" not in key] == expected
 
 
+def test_images_are_known_by_their_suffix(cloud: Cloud) -> None:
+    """Of every format that the worker reads, in upper or lower case."""
+    suffixes = [
+        "jpg",
+        "jpeg",
+        "jpe",
+        "jfif",
+        "mpo",
+        "png",
+        "webp",
+        "heic",
+        "heif",
+        "avif",
+        "tif",
+        "tiff",
+        "bmp",
+        "gif",
+    ]
+    images = {f"{case}.{case}" for name in suffixes for case in (name, name.upper())}
+    strangers = ["heic", "a.jp2", "a.jpg.txt", "a.svg", "a.jpgs", "a"]
+
+    result = run(cloud, "-", lines="\n".join([*images, *strangers]))
+
+    assert result.exit_code == 0
+    assert set(keys(cloud)) == images
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -24,8 +24,8 @@ from landmarks.cli.options import (
     require_queue_url,
     stack_options,
 )
+from landmarks.job import IMAGE_SUFFIXES
 
-_IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
 _MAX_DELAY_SECONDS: Final = 900
 _MAX_JOB_ID_CHARACTERS: Final = 256
 
@@ -125,7 +125,7 @@ class _Options:
         )
         return Jobs(
             self._sources(),
-            suffixes=() if self.all_suffixes else suffixes or _IMAGE_SUFFIXES,
+            suffixes=() if self.all_suffixes else suffixes or IMAGE_SUFFIXES,
             since=since,
             job_id=self.job_id,
             force=self.force,
@@ -186,7 +186,9 @@ class _Options:
 @click.option(
     "--suffix", multiple=True, metavar="SUFFIX", help="Only keys with this ending; repeatable."
 )
-@click.option("--all-suffixes", is_flag=True, help="All keys, not only .jpg .jpeg .png .webp.")
+@click.option(
+    "--all-suffixes", is_flag=True, help=f"All keys, not only {' '.join(IMAGE_SUFFIXES)}."
+)
 @click.option(
     "--since",
     type=_SinceType(),
