@@ -65,8 +65,8 @@ def prefix_of(bucket: str, key: str) -> str:
     """Return bucket and folder, each followed by a slash: `b/photos/2026/`.
 
     The folder is the key up to its last slash; S3 gives `//` and `..` no special meaning. Bucket
-    names contain no slash, so no two buckets share a prefix. The result has up to
-    63 + 1 + 1,024 bytes; DynamoDB allows 2,048.
+    names contain no slash, and all ARNs of access points end behind their only slash, so no two
+    buckets share a prefix. The result has up to 255 + 1 + 1,024 bytes; DynamoDB allows 2,048.
     """
     return f"{bucket}/{key[: key.rfind('/') + 1]}"
 

@@ -87,6 +87,14 @@ class Job:
         return self.bucket, self.key
 
 
+def split_address(address: str) -> ObjectName:
+    """Return the bucket and key in `s3://bucket/key`. An access point's ARN contains a slash."""
+    text = address.removeprefix("s3://")
+    arn = re.match(rf"({_ACCESS_POINT_ARN.pattern})(/|\Z)", text)
+    bucket = arn[1] if arn else text.partition("/")[0]
+    return bucket, text[len(bucket) + 1 :]
+
+
 def refuse(error: MessageError) -> NoReturn:
     """Raise the error about an optional field."""
     raise error

@@ -12,6 +12,7 @@ import boto3
 import click
 
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
+from landmarks.job import split_address
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -77,7 +78,7 @@ class S3Place(click.ParamType[Place]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Place:
         """Parse an address."""
-        bucket, _, prefix = str(value).removeprefix("s3://").partition("/")
+        bucket, prefix = split_address(str(value))
         if not str(value).startswith("s3://") or not bucket:
             self.fail(f"{value!r} is not an address such as s3://bucket/prefix", param, ctx)
         return Place(bucket, prefix)

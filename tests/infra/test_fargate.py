@@ -98,6 +98,13 @@ def test_parameters_agree_with_the_other_stack() -> None:
             assert PARAMETERS[name].get(rule) == theirs.get(rule), name
 
 
+def test_the_bucket_has_the_pattern_of_the_other_stack() -> None:
+    """There it may also be empty."""
+    theirs = load_template()["Parameters"]["ExistingImageBucket"]["AllowedPattern"]
+    ours = PARAMETERS["ImageBucket"]["AllowedPattern"]
+    assert theirs == f"^({ours.removeprefix('^').removesuffix('$')})?$"
+
+
 @pytest.mark.parametrize("name", ["QueueArn", "DeadLetterQueueArn"])
 def test_queues_of_both_kinds_are_accepted(name: str) -> None:
     """A name has up to 80 characters, with the suffix of a FIFO queue."""

@@ -5,6 +5,8 @@ from itertools import product
 
 import pytest
 
+from landmarks.errors import MessageError
+from landmarks.job import decode_direct
 from tests.infra.cloudformation import (
     ROOT,
     Node,
@@ -153,10 +155,10 @@ def test_detectors_beyond_the_vcpus_are_refused() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"ExistingImageBucket": "Camera-Roll"},
         {"ExistingImageBucket": "ab"},
-        {"ExistingImageBucket": "a" * 64},
+        {"ExistingImageBucket": "a" * 256},
         {"ExistingImageBucket": "s3://camera-roll"},
+        {"ExistingImageBucket": "arn:aws:s3:eu-central-1:111122223333:accesspoint/camera-roll"},
         {"ExistingImageBucketKeyArn": KEY_ARN},
         {**BUCKET, "ExistingImageBucketKeyArn": "alias/photographs"},
         {"SegmentationBucket": "s3://masks"},
@@ -195,6 +197,35 @@ def test_names_that_would_fail_or_be_ignored_are_refused(values: dict[str, str])
 def test_names_that_work_are_accepted(values: dict[str, str]) -> None:
     """Buckets, keys, filters and topics as AWS names them."""
     assert refusals(**values) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "exists"),
+    [
+        ("abc", True),
+        ("camera.roll-1", True),
+        ("MyCompany_Photos", True),
+        ("_a_", True),
+        ("a" * 255, True),
+        ("1.2.3.4.5", True),
+        ("a" * 256, False),
+        ("a..b", False),
+        ("-ab", False),
+        ("ab.", False),
+        ("10.0.0.1", False),
+        ("camera roll", False),
+        ("s3://camera-roll", False),
+    ],
+)
+@pytest.mark.parametrize("parameter", ["ExistingImageBucket", "SegmentationBucket"])
+def test_buckets_have_names_that_jobs_may_have(parameter: str, name: str, exists: bool) -> None:  # noqa: FBT001, a case
+    """Those of us-east-1 before March 2018, too."""
+    assert (refusals(**{parameter: name}) == []) == exists
+    if exists:
+        assert decode_direct({"key": "k", "bucket": name}, default_bucket=None).bucket == name
+    else:
+        with pytest.raises(MessageError):
+            decode_direct({"key": "k", "bucket": name}, default_bucket=None)
 
 
 @pytest.mark.parametrize("megabytes", allowed("FunctionMemoryMegabytes"))

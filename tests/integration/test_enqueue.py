@@ -235,6 +235,19 @@ left-out.gif"""
     ]
 
 
+def test_lines_may_name_access_points_and_old_buckets(cloud: Cloud) -> None:
+    """An access point's ARN has a slash of its own."""
+    arns = [f"arn:aws:s3:eu-west-1:123456789012:accesspoint{mark}photos" for mark in "/:"]
+    buckets = [*arns, "MyCompany_Photos", "photos-abcdef123456-s3alias"]
+
+    result = run(cloud, "-", lines="".join(f"s3://{bucket}/a/b.jpg\n" for bucket in buckets))
+
+    assert result.exit_code == 0
+    assert {(job["bucket"], job["key"]) for job in jobs(cloud)} == {
+        (bucket, "a/b.jpg") for bucket in buckets
+    }
+
+
 def test_the_longest_keys_pass(cloud: Cloud) -> None:
     """Ten keys of S3's maximum length fit into one batch of SQS."""
     result = run(cloud, "-", "--all-suffixes", lines=f"{LONGEST_KEY}\n" * 10)

@@ -9,6 +9,7 @@ from landmarks.errors import SettingsError
 from worker.model import ModelOptions
 from worker.settings import Settings
 
+POINT = "arn:aws:s3:eu-central-1:111122223333:accesspoint/photos"
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/111122223333/jobs"
 
 
@@ -63,7 +64,10 @@ def test_defaults() -> None:
         ("RESULTS_TABLE", "other", "other"),
         ("ALLOWED_BUCKETS", "photos", frozenset({"photos"})),
         ("ALLOWED_BUCKETS", "photos, uploads", frozenset({"photos", "uploads"})),
+        ("ALLOWED_BUCKETS", f"My_Photos,{POINT}", frozenset({"My_Photos", POINT})),
         ("IMAGE_BUCKET", "photos", "photos"),
+        ("IMAGE_BUCKET", "My_Photos", "My_Photos"),
+        ("IMAGE_BUCKET", POINT, POINT),
         ("SEGMENTATION_BUCKET", "masks", "masks"),
         ("DEAD_LETTER_QUEUE_URL", QUEUE, QUEUE),
         ("QUEUE_URL", "http://127.0.0.1:5000/1/jobs", "http://127.0.0.1:5000/1/jobs"),

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from landmarks.cli.options import Place
 from landmarks.errors import LandmarkError, MessageError
-from landmarks.job import decode_direct
+from landmarks.job import decode_direct, split_address
 
 # `decode_direct` requires a bucket. This one is not sent.
 _NO_BUCKET: Final = "worker-decides"
@@ -110,7 +110,7 @@ class LineSource:
 
 def _job_fields(text: str) -> dict[str, object]:
     if text.startswith("s3://"):
-        bucket, _, key = text.removeprefix("s3://").partition("/")
+        bucket, key = split_address(text)
         return {"bucket": bucket, "key": key}
     if not text.startswith("{"):
         return {"key": text}
