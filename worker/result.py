@@ -36,9 +36,12 @@ class Detection:
         landmarks: the person's landmarks; without any group if no person was found.
         width: width of the upright image, in pixels.
         height: height of the upright image, in pixels.
-        format: "jpeg", "png" or "webp".
+        format: "jpeg", "png", "webp", "heif", "avif", "tiff", "bmp" or "gif".
         mask: segmentation mask, an 8-bit greyscale PNG; None if no person was found or
             segmentation is off.
+        orientation: EXIF's number, 1 to 8, of how the stored pixels were turned to be upright; 1
+            if they were not.
+        truncated: whether the file is cut off, so that a part of the image is missing.
     """
 
     landmarks: Landmarks = field(compare=False)
@@ -46,6 +49,8 @@ class Detection:
     height: int
     format: str
     mask: bytes | None = field(default=None, repr=False)
+    orientation: int = 1
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,9 @@ SUBSETS = [
     for count in range(len(OTHERS) + 1)
     for others in itertools.combinations(OTHERS, count)
 ]
-# Width, height, format, groups, score; repeated here so that it isn't changed by accident.
-HEAD = struct.Struct("<IIBBf")
+# Width, height, format, orientation, truncated, groups, score; repeated here so that it isn't
+# changed by accident.
+HEAD = struct.Struct("<IIBBBBf")
 
 # Examples may take long on a busy machine.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -96,7 +97,14 @@ def detections(draw: st.DrawFn, face_points: int) -> Detection:
     }
     score = draw(scores) if names else None
     landmarks = Landmarks(**found, pose_score=score)
-    return Detection(landmarks, draw(sides), draw(sides), draw(st.sampled_from(FORMATS)))
+    return Detection(
+        landmarks,
+        draw(sides),
+        draw(sides),
+        draw(st.sampled_from(FORMATS)),
+        orientation=draw(st.integers(1, 8)),
+        truncated=draw(st.booleans()),
+    )
 
 
 def facts(found: Detection) -> dict[str, object]:
@@ -104,8 +112,9 @@ def facts(found: Detection) -> dict[str, object]:
     groups = {
         group.name: (array.shape, array.tobytes()) for group, array in found.landmarks.found()
     }
-    score = found.landmarks.pose_score
-    return {"size": (found.width, found.height), "is": found.format, "score": score, **groups}
+    fields = ("width", "height", "format", "orientation", "truncated")
+    image = {name: getattr(found, name) for name in fields}
+    return {**image, "score": found.landmarks.pose_score, **groups}
 
 
 def assert_is_sound(found: Detection, face_points: int) -> None:
@@ -113,6 +122,8 @@ def assert_is_sound(found: Detection, face_points: int) -> None:
     assert found.width > 0
     assert found.height > 0
     assert found.format in FORMATS
+    assert found.orientation in range(1, 9)
+    assert type(found.truncated) is bool
     for group, array in found.landmarks.found():
         assert array.shape == shape(group.name, face_points)
         assert array.dtype == np.float32
@@ -140,9 +151,10 @@ class TestDetection:
     def test_layout(self) -> None:
         """Fixed fields are followed by little-endian float32, row by row, in the groups' order."""
         names = ("pose_landmarks", "left_hand_landmarks")
-        head = HEAD.pack(640, 480, FORMATS.index("png"), 0b01001, 0.75)
+        head = HEAD.pack(640, 480, FORMATS.index("png"), 6, 1, 0b01001, 0.75)
         values = struct.pack("<195f", *range(1, 196))
-        assert encode_detection(detection(names)) == head + values
+        sent = replace(detection(names), orientation=6, truncated=True)
+        assert encode_detection(sent) == head + values
 
     @pytest.mark.parametrize("face_points", [468, 478])
     def test_the_largest_is_within_the_limit(self, face_points: int) -> None:
@@ -187,7 +199,7 @@ class TestDetection:
     def test_with_a_pose_and_an_impossible_score_is_refused(self, score: float) -> None:
         """Scores are 0 to 1."""
         payload = encode_detection(detection(("pose_landmarks",)))
-        head = HEAD.pack(640, 480, 0, 1, score)
+        head = HEAD.pack(640, 480, 0, 1, 0, 1, score)
         with pytest.raises(ProtocolError, match="score"):
             decode_detection(head + payload[HEAD.size :], face_points=468)
 
@@ -200,16 +212,25 @@ class TestDetection:
     @pytest.mark.parametrize(
         "head",
         [
-            pytest.param((0, 480, 0, 0, 0.5), id="no width"),
-            pytest.param((640, 0, 0, 0, 0.5), id="no height"),
-            pytest.param((640, 480, len(FORMATS), 0, 0.5), id="unknown format"),
-            pytest.param((640, 480, 0, 0b100000, 0.5), id="unknown group"),
+            pytest.param((0, 480, 0, 1, 0, 0, 0.5), id="no width"),
+            pytest.param((640, 0, 0, 1, 0, 0, 0.5), id="no height"),
+            pytest.param((640, 480, len(FORMATS), 1, 0, 0, 0.5), id="unknown format"),
+            pytest.param((640, 480, 0, 1, 0, 0b100000, 0.5), id="unknown group"),
         ],
     )
-    def test_without_an_image_is_refused(self, head: tuple[int, int, int, int, float]) -> None:
+    def test_without_an_image_is_refused(self, head: tuple[float, ...]) -> None:
         """The image must have a size and a supported format."""
         with pytest.raises(ProtocolError, match="without an image"):
             decode_detection(HEAD.pack(*head), face_points=468)
+
+    @pytest.mark.parametrize(
+        ("orientation", "truncated"), [(0, 0), (9, 0), (255, 1), (1, 2), (8, 255)]
+    )
+    def test_of_an_impossible_image_is_refused(self, orientation: int, truncated: int) -> None:
+        """EXIF has eight orientations, and a file is truncated or not."""
+        head = HEAD.pack(640, 480, 0, orientation, truncated, 0, math.nan)
+        with pytest.raises(ProtocolError, match="impossible"):
+            decode_detection(head, face_points=468)
 
     @unhurried
     @given(payload=st.binary(max_size=10_000), face_points=st.sampled_from([468, 478]))

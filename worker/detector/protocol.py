@@ -38,8 +38,10 @@ _MAX_MESSAGE_CHARACTERS: Final = 500
 # Length, kind.
 HEADER: Final = struct.Struct("<IB")
 
-# Width, height, index in FORMATS, bit set of GROUPS, pose score.
-_DETECTION: Final = struct.Struct("<IIBBf")
+# Width, height, index in FORMATS, orientation, whether truncated, bit set of GROUPS, pose score.
+_DETECTION: Final = struct.Struct("<IIBBBBf")
+
+_LAST_ORIENTATION: Final = 8
 
 # The errors that a child may report, by code.
 _ERRORS: Final[dict[str, type[ImageError]]] = {
@@ -100,6 +102,8 @@ def encode_detection(detection: Detection) -> bytes:
         detection.width,
         detection.height,
         FORMATS.index(detection.format),
+        detection.orientation,
+        detection.truncated,
         groups,
         math.nan if score is None else score,
     )
@@ -118,14 +122,18 @@ def decode_detection(
         masks: limits for the mask; None without segmentation.
 
     Raises:
-        ProtocolError: the payload has the wrong size, a value that is not finite, a group without
-            a pose, or a mask that doesn't fit the image.
+        ProtocolError: the payload has the wrong size, an impossible orientation, a value that is
+            not finite, a group without a pose, or a mask that doesn't fit the image.
     """
     if len(payload) < _DETECTION.size:
         raise ProtocolError("a truncated detection")
-    width, height, format_index, bits, score = _DETECTION.unpack_from(payload)
+    width, height, format_index, orientation, truncated, bits, score = _DETECTION.unpack_from(
+        payload
+    )
     if format_index >= len(FORMATS) or bits >> len(GROUPS) or not (width and height):
         raise ProtocolError("a detection without an image")
+    if not 1 <= orientation <= _LAST_ORIENTATION or truncated > 1:
+        raise ProtocolError("an image that is turned or truncated in an impossible way")
     groups = [group for bit, group in enumerate(GROUPS) if bits & 1 << bit]
     arrays, end = _decode_groups(payload, groups, face_points)
     mask = payload[end:] if masks and groups else None
@@ -141,6 +149,8 @@ def decode_detection(
         height=height,
         format=FORMATS[format_index],
         mask=mask,
+        orientation=orientation,
+        truncated=bool(truncated),
     )
 
 
