@@ -61,6 +61,28 @@ def exif(orientation: int) -> Image.Exif:
     return data
 
 
+def tiff(
+    orientation: int, *, tag: int = ORIENTATION, kind: int = 3, count: int = 1, order: str = ">"
+) -> bytes:
+    """Return EXIF data without its prefix, of one entry with any tag, type and number of values."""
+    value = struct.pack(order + ("I" if kind in (4, 9) else "H2x"), orientation)
+    start = struct.pack(order + "IHHHI", 8, 1, tag, kind, count)
+    return (b"MM\0*" if order == ">" else b"II*\0") + start + value + bytes(4)
+
+
+def xmp(orientation: object, *, as_element: bool = False) -> bytes:
+    """Return an XMP packet that contains only an orientation."""
+    attribute = f'tiff:Orientation="{orientation}"'
+    element = f"<tiff:Orientation>{orientation}</tiff:Orientation>"
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"'
+        f"{'' if as_element else ' ' + attribute}>{element if as_element else ''}"
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    ).encode()
+
+
 def png_16_bit(samples: npt.NDArray[np.uint16]) -> bytes:
     """Return a PNG with 16 bits per sample, grey or BGR(A)."""
     return bytes(cv2.imencode(".png", samples)[1])

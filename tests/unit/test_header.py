@@ -155,25 +155,6 @@ def test_names_other_formats(name: str, content: bytes) -> None:
         header(content)
 
 
-ANIMATED = [corners(), corners().rotate(180)]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        encode(ANIMATED[0], "PNG", save_all=True, append_images=ANIMATED[1:]),
-        encode(ANIMATED[0], "WEBP", save_all=True, append_images=ANIMATED[1:]),
-        png(png_chunk(b"fcTL")),
-        webp(pictures.webp_canvas(WIDTH, HEIGHT, flags=2), FRAME),
-        webp(pictures.webp_canvas(WIDTH, HEIGHT), (b"ANIM", bytes(6)), FRAME),
-    ],
-)
-def test_refuses_animations(content: bytes) -> None:
-    """Animations are rejected even if the header doesn't declare them."""
-    with pytest.raises(UnsupportedFormatError, match="animated"):
-        header(content)
-
-
 @pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCF, 0xF7])
 def test_refuses_rare_jpeg(marker: int) -> None:
     """Lossless, hierarchical and arithmetic JPEG never reach a decoder."""

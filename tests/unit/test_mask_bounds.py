@@ -83,6 +83,7 @@ def of_claimed_length() -> bytes:
         pytest.param(lambda: with_pixels(png_header(96, 64, depth=1, colour=0)), id="1 bit"),
         pytest.param(lambda: with_pixels(png_header(96, 64, colour=2)), id="colours"),
         pytest.param(lambda: with_pixels(png_header(96, 64, colour=3)), id="a palette"),
+        pytest.param(lambda: mask()[:33] + png_chunk(b"fcTL") + mask()[33:], id="an animation"),
         pytest.param(lambda: mask()[:-1], id="truncated"),
         pytest.param(lambda: mask() + b"\0", id="trailing byte"),
         pytest.param(of_claimed_length, id="a chunk that lies"),

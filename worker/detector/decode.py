@@ -29,6 +29,13 @@ _REDUCTIONS: Final = {
     1: 0,
 }
 
+_FLAGS: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+
+# By orientation: whether rows become columns, and OpenCV's code for flipping after that (0 for
+# upside down, 1 for left to right, -1 for both).
+_SIDEWAYS: Final = frozenset({5, 6, 7, 8})
+_FLIPS: Final = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
+
 # Above this factor, bilinear interpolation skips pixels.
 _MAX_LINEAR_FACTOR: Final = 2
 
@@ -42,12 +49,16 @@ class DecodedImage:
         width: width of the upright image before scaling, in pixels.
         height: height of the upright image before scaling, in pixels.
         format: the file's format.
+        orientation: how the file says it is stored, 1 to 8; `pixels` are turned accordingly.
+        truncated: whether the file ends before the image does; the rest is grey.
     """
 
     pixels: npt.NDArray[np.uint8]
     width: int
     height: int
     format: ImageFormat
+    orientation: int = 1
+    truncated: bool = False
 
 
 def decode_image(content: bytes, *, max_pixels: int, max_side: int | None = None) -> DecodedImage:
@@ -64,19 +75,40 @@ def decode_image(content: bytes, *, max_pixels: int, max_side: int | None = None
     """
     header = read_header(content, max_pixels=max_pixels)
     divisor = _divisor(header, max_side)
-    encoded = np.frombuffer(content, np.uint8, count=header.length_bytes)
-    pixels = _decode(encoded, header, cv2.IMREAD_COLOR_RGB | _REDUCTIONS[divisor])
+    encoded = header.decodable or memoryview(content)[: header.length_bytes]
+    pixels = _decode(np.frombuffer(encoded, np.uint8), header, _FLAGS | _REDUCTIONS[divisor])
     # libjpeg rounds scaled sides up.
     height, width = -(-header.height // divisor), -(-header.width // divisor)
-    if pixels.shape == (height, width, 3):
-        upright = header.width, header.height
-    elif pixels.shape == (width, height, 3):
-        upright = header.height, header.width
-    else:
+    if pixels.shape != (height, width, 3):
         raise CorruptImageError(
             f"the header says {height} x {width}, the decoder found {pixels.shape}"
         )
-    return DecodedImage(_within(pixels, max_side), *upright, header.format)
+    is_sideways = header.orientation in _SIDEWAYS
+    return DecodedImage(
+        # Turned first, because scaling rounds differently in the other direction.
+        pixels=_within(upright(pixels, header.orientation), max_side),
+        width=header.height if is_sideways else header.width,
+        height=header.width if is_sideways else header.height,
+        format=header.format,
+        orientation=header.orientation,
+        truncated=header.truncated,
+    )
+
+
+def upright(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    """Turn stored pixels upright.
+
+    Args:
+        pixels: shape (rows, columns, channels); may be overwritten.
+        orientation: 1 to 8, as in EXIF.
+
+    Returns:
+        The same array or, if rows become columns, a new one.
+    """
+    if orientation in _SIDEWAYS:
+        pixels = np.asarray(cv2.transpose(pixels), np.uint8)
+    flip = _FLIPS.get(orientation)
+    return pixels if flip is None else np.asarray(cv2.flip(pixels, flip, dst=pixels), np.uint8)
 
 
 def _divisor(header: ImageHeader, max_side: int | None) -> int:

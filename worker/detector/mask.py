@@ -44,13 +44,14 @@ class MaskBounds:
             return "not a PNG"
         try:
             header = png.read_header(mask)
-            length = png.walk(mask).length_bytes
+            walked = png.walk(mask)
         except ImageError as error:
             return str(error)
-        if (header.depth, header.colour) != _GREY_8_BIT:
-            return "not 8-bit greyscale"
+        if (header.depth, header.colour) != _GREY_8_BIT or walked.decodable:
+            return "not a still 8-bit greyscale image"
         if not self._fits((header.width, header.height), (width, height)):
             return f"{header.width} x {header.height} pixels for an image of {width} x {height}"
+        length = walked.length_bytes
         if length != len(mask) or length > _file_bytes((header.width + 1) * header.height):
             return f"{len(mask)} bytes for {header.width} x {header.height} pixels"
         return None

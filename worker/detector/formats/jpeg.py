@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
 from worker.detector.formats import ImageHeader
+from worker.detector.formats.orientation import read_orientation
 
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"  # what an APP1 segment starts with
 
 # All "start of frame" markers: C0 to CF without DHT (C4) and DAC (CC), and JPEG-LS's F7.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xCC} | {0xF7}
@@ -30,9 +32,10 @@ MAX_SEGMENTS = 4096
 
 
 def walk(content: bytes) -> ImageHeader:
-    """Find the size and the end of the image."""
+    """Find the size, orientation and end of the image."""
     size = None
     scans = end = 0
+    metadata: list[bytes] = []
     for marker, start, end in _segments(content):
         if marker in _FRAMES:
             if size:
@@ -40,11 +43,17 @@ def walk(content: bytes) -> ImageHeader:
             size = _frame_size(marker, content[start:end])
         elif marker == _SOS:
             scans += 1
+        elif marker == _APP1 and not scans:  # like other decoders, which need it before the pixels
+            metadata.append(content[start:end])
     if size is None or not scans:
         raise CorruptImageError("the JPEG file has no pixels")
     if scans > MAX_SCANS:
         raise UnsupportedFormatError(f"the JPEG file has {scans} scans, more than {MAX_SCANS}")
-    return ImageHeader("jpeg", *size, end)
+    orientation = read_orientation(
+        exif=(body for body in metadata if body.startswith(_EXIF)),
+        xmp=(body for body in metadata if body.startswith(_XMP)),
+    )
+    return ImageHeader("jpeg", *size, end, orientation)
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:

@@ -1,39 +1,55 @@
-"""WebP: walks over the RIFF chunks to the sizes of the canvas and the only frame."""
+"""WebP: walks over the RIFF chunks to the canvas and the first frame."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
 from worker.detector.formats import ImageHeader
+from worker.detector.formats.orientation import read_orientation
+
+_Chunk: TypeAlias = tuple[bytes, memoryview]  # type and body
+_Size: TypeAlias = tuple[int, int]  # width and height in pixels
 
 _RIFF = struct.Struct("<4sI4s")
 _CHUNK = struct.Struct("<4sI")
 _SIDE_BITS = 14
 
-_ANIMATION = frozenset({b"ANIM", b"ANMF"})
-_ANIMATED = 0x02  # a flag in VP8X
+_ANIMATED, _XMP, _EXIF, _ALPHA = 0x02, 0x04, 0x08, 0x10  # flags in VP8X
+_PLACE_BYTES = 16  # ANMF: the frame's place on the canvas, duration and flags, before its chunks
 
-MAX_CHUNKS = 1024  # ordinary files have up to 7; libwebp keeps them in a list
+# Ordinary files have up to 7, an animation of two minutes 3,600. libwebp keeps them in a list.
+MAX_CHUNKS = 8192
+
+# A canvas of 4 bytes per pixel, which the decoder keeps twice.
+_ANIMATION_BYTES_PER_PIXEL = 20
 
 
 def walk(content: bytes) -> ImageHeader:
-    """Find the size and the end of the image."""
+    """Find the size, orientation and end of the image."""
     end = _end(content)
-    canvas = frame = None
-    for kind, body in _chunks(content, end):
-        if kind in _ANIMATION:
-            raise UnsupportedFormatError("animated WebP is not supported")
-        if kind == b"VP8X":
-            canvas = _canvas_size(body)
-        elif kind in (b"VP8 ", b"VP8L"):
-            if frame:
-                raise CorruptImageError("the WebP file has two frames")
-            frame = _lossy_size(body) if kind == b"VP8 " else _lossless_size(body)
-    if frame is None:
-        raise CorruptImageError("the WebP file has no pixels")
-    if canvas not in (None, frame):
-        raise CorruptImageError(f"the WebP file's canvas is {canvas}, its frame {frame}")
-    return ImageHeader("webp", *frame, end)
+    chunks = list(_chunks(memoryview(content)[_RIFF.size : end]))
+    extended = next((body for kind, body in chunks if kind == b"VP8X"), None)
+    flags = extended[0] if extended else 0
+    orientation = read_orientation(  # decoders need the flags, too
+        exif=(body for kind, body in chunks if kind == b"EXIF" and flags & _EXIF),
+        xmp=(body for kind, body in chunks if kind == b"XMP " and flags & _XMP),
+    )
+    canvas = _canvas_size(extended) if extended else None
+    if canvas and flags & _ANIMATED:
+        still = _first_frame(chunks, canvas, flags)
+        return ImageHeader(
+            "webp",
+            *canvas,
+            end,
+            orientation,
+            bytes_per_pixel=_ANIMATION_BYTES_PER_PIXEL,
+            decodable=still,
+        )
+    size = _frame_size(chunks)
+    if canvas not in (None, size):
+        raise CorruptImageError(f"the WebP file's canvas is {canvas}, its frame {size}")
+    return ImageHeader("webp", *size, end, orientation)
 
 
 def _end(content: bytes) -> int:
@@ -44,31 +60,67 @@ def _end(content: bytes) -> int:
     return end
 
 
-def _chunks(content: bytes, end: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the type and the first 10 bytes of each chunk."""
-    start = _RIFF.size
+def _chunks(content: memoryview) -> Iterator[_Chunk]:
+    start = 0
     for _ in range(MAX_CHUNKS):
-        if start >= end:
+        if start >= len(content):
             return
-        if start + _CHUNK.size > end:
+        if start + _CHUNK.size > len(content):
             raise CorruptImageError("the WebP file ends within a chunk's header")
         kind, length = _CHUNK.unpack_from(content, start)
         body = start + _CHUNK.size
-        if body + length > end:
-            raise CorruptImageError(f"the WebP chunk at byte {start} extends beyond the file")
-        yield kind, content[body : body + min(length, 10)]
+        if body + length > len(content):
+            raise CorruptImageError(f"the WebP chunk {kind!r} extends beyond the file")
+        yield kind, content[body : body + length]
         start = body + length + length % 2  # chunks start at even offsets
     raise UnsupportedFormatError(f"the WebP file has more than {MAX_CHUNKS} chunks")
 
 
-def _canvas_size(body: bytes) -> tuple[int, int]:
+def _canvas_size(body: memoryview) -> _Size:
     """Read VP8X: flags (1 byte), reserved (3), width - 1 (3), height - 1 (3)."""
-    if int.from_bytes(body[:1]) & _ANIMATED:
-        raise UnsupportedFormatError("animated WebP is not supported")
     return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
 
 
-def _lossy_size(body: bytes) -> tuple[int, int]:
+def _first_frame(chunks: Iterable[_Chunk], canvas: _Size, flags: int) -> bytes:
+    """Return an animation of the first frame alone, which the decoder draws onto the canvas.
+
+    It starts with a transparent black canvas, as in Pillow and browsers, whatever the background
+    colour is.
+    """
+    parts = dict(reversed([*chunks]))  # the first of each type
+    if not {b"ANIM", b"ANMF"} <= parts.keys():
+        raise CorruptImageError("the animated WebP file has no frame")
+    frame = parts[b"ANMF"]
+    left, top, width, height = (int.from_bytes(frame[at : at + 3], "little") for at in (0, 3, 6, 9))
+    size = width + 1, height + 1
+    if 2 * left + size[0] > canvas[0] or 2 * top + size[1] > canvas[1]:
+        raise CorruptImageError("the WebP file's first frame is not within its canvas")
+    if _frame_size(_chunks(frame[_PLACE_BYTES:])) != size:
+        raise CorruptImageError("the WebP file's first frame has another size than its pixels")
+    extended = bytes((flags & (_ANIMATED | _ALPHA),)) + parts[b"VP8X"][1:]
+    return _file((b"VP8X", extended), (b"ANIM", parts[b"ANIM"]), (b"ANMF", frame))
+
+
+def _file(*chunks: tuple[bytes, bytes | memoryview]) -> bytes:
+    body = b"".join(
+        _CHUNK.pack(kind, len(data)) + data + bytes(len(data) % 2) for kind, data in chunks
+    )
+    return _RIFF.pack(b"RIFF", len(b"WEBP") + len(body), b"WEBP") + body
+
+
+def _frame_size(chunks: Iterable[_Chunk]) -> _Size:
+    """Read the size of the only frame."""
+    sizes = [
+        _lossy_size(bytes(body[:10])) if kind == b"VP8 " else _lossless_size(bytes(body[:5]))
+        for kind, body in chunks
+        if kind in (b"VP8 ", b"VP8L")
+    ]
+    if len(sizes) != 1:
+        raise CorruptImageError(f"the WebP file has {len(sizes)} frames instead of one")
+    return sizes[0]
+
+
+def _lossy_size(body: bytes) -> _Size:
     """Read VP8: frame tag (3 bytes), start code (3), width (14 bits, then 2 of scale), height."""
     if body[3:6] != b"\x9d\x01\x2a" or body[0] & 1:
         raise CorruptImageError("the WebP file's frame is not a VP8 key frame")
@@ -77,7 +129,7 @@ def _lossy_size(body: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _lossless_size(body: bytes) -> tuple[int, int]:
+def _lossless_size(body: bytes) -> _Size:
     """Read VP8L: signature (1 byte), width - 1 (14 bits), height - 1 (14 bits)."""
     if body[:1] != b"\x2f":
         raise CorruptImageError("the WebP file's frame is not a VP8L frame")
