@@ -32,6 +32,8 @@ _UNUSED = (
     "numpy/distutils",
     "numpy/f2py",
     "numpy/random/lib",
+    # pi-heif: its Python modules; the worker calls libheif itself.
+    "pi_heif",
     # boto3: the resource API's documentation.
     "boto3/examples",
     # All packages: commands, tests, type stubs, what pip compiled.

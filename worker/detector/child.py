@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from landmarks.errors import DetectorMemoryError, ImageError
+from landmarks.errors import DetectorMemoryError, ImageError, UnsupportedFormatError
 from worker.detector.confinement import limit_resources, refuse_system_calls
 from worker.detector.launch import ChildOptions
 from worker.detector.protocol import HEADER, Kind, encode_detection, encode_failure, frame
@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> None:
     # Imported after the limits are set, so that they apply to these libraries' allocations.
     from worker.detector.decode import decode_image, encode_mask  # noqa: PLC0415
     from worker.detector.graph import HolisticGraph  # noqa: PLC0415
+    from worker.detector.heif import load_library  # noqa: PLC0415
 
     def detect(content: bytes) -> Detection:
         image = decode_image(
@@ -50,6 +51,9 @@ def main(arguments: list[str]) -> None:
     with closing(HolisticGraph(options.model)) as graph:
         with suppress(ImageError):  # if the settings reject even this photo
             detect(_WARM_UP_PHOTO.read_bytes())
+        if options.heif:
+            with suppress(UnsupportedFormatError):  # reported with the image
+                load_library()
         _confine()
         _write(sink, Kind.READY)
         while (content := _read_image(source)) is not None:

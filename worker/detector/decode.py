@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from landmarks.errors import CorruptImageError, TooManyPixelsError
 from landmarks.groups import FloatArray
+from worker.detector import heif
 from worker.detector.formats import ImageFormat, ImageHeader
+from worker.detector.formats.isobmff import only_primary
 from worker.detector.header import read_header
 
 # There is one detector per vCPU. This also makes OpenCV look for its parallel plugins now, before
@@ -74,6 +76,12 @@ def decode_image(content: bytes, *, max_pixels: int, max_side: int | None = None
         MemoryError: decoding needs more memory than the process may use.
     """
     header = read_header(content, max_pixels=max_pixels)
+    if header.format == "heif":
+        pixels = _decode_heif(content, header)
+        height, width, _ = pixels.shape
+        return DecodedImage(_within(pixels, max_side), width, height, header.format)
+    if header.format == "avif":
+        content = only_primary(content)
     divisor = _divisor(header, max_side)
     encoded = header.decodable or memoryview(content)[: header.length_bytes]
     pixels = _decode(np.frombuffer(encoded, np.uint8), header, _FLAGS | _REDUCTIONS[divisor])
@@ -147,6 +155,17 @@ def _decode(
         _check_memory(header)
         raise CorruptImageError(f"the {header.format} data is too damaged to decode")
     return np.ascontiguousarray(pixels, dtype=np.uint8)
+
+
+def _decode_heif(content: bytes, header: ImageHeader) -> npt.NDArray[np.uint8]:
+    """Decode with libheif, which crops and turns the image itself."""
+    try:
+        return heif.decode(
+            only_primary(content), max_pixels=(header.width + 64) * (header.height + 64)
+        )
+    except CorruptImageError:
+        _check_memory(header)
+        raise
 
 
 def _check_memory(header: ImageHeader) -> None:

@@ -15,7 +15,7 @@ from landmarks.errors import (
     TooSmallError,
     UnsupportedFormatError,
 )
-from worker.detector.formats import ImageHeader, jpeg, png, webp
+from worker.detector.formats import ImageHeader, isobmff, jpeg, png, webp
 
 # More than cameras produce, and WebP's maximum. Its square is 0.27 gigapixels; MediaPipe crashes
 # when height x width x 3 exceeds 2^31.
@@ -32,6 +32,7 @@ _SUPPORTED: Final[tuple[tuple[re.Pattern[bytes], _Walk], ...]] = (
     (re.compile(rb"\xff\xd8\xff"), jpeg.walk),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), png.walk),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), webp.walk),
+    (isobmff.MAGIC, isobmff.walk),
 )
 
 # Recognised only for better error messages.
@@ -41,8 +42,6 @@ _UNSUPPORTED: Final = {
         "GIF": rb"GIF8[79]a",
         "BMP": rb"BM....\0\0\0\0",
         "TIFF": rb"II[*+]\0|MM\0[*+]",
-        "HEIF": rb"....ftyp(?:hei[cmsx]|hev[cmsx]|mif1|msf1)",
-        "AVIF": rb"....ftypavi[fs]",
         "JPEG 2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
         "JPEG XL": rb"\0\0\0\x0cJXL |\xff\x0a",
         "JPEG XR": rb"II\xbc\x01",

@@ -70,12 +70,14 @@ class ChildOptions:
         max_image_pixels: larger images are rejected before decoding.
         timeout_seconds: how long the parent waits for an answer.
         memory_bytes: limit of the process's address space.
+        heif: whether the process can decode HEIF; loading the decoder takes time and memory.
     """
 
     model: ModelOptions
     max_image_pixels: int
     timeout_seconds: float
     memory_bytes: int
+    heif: bool = False
 
     def to_json(self) -> str:
         """Return the options as one command-line argument."""

@@ -9,9 +9,11 @@ import math
 import queue
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from landmarks.errors import DeadlineError, DetectorError, DetectorStartError, DetectorTimeoutError
+from worker.detector.formats.isobmff import HEIF_MAGIC
 from worker.detector.launch import Child, ChildOptions
 from worker.detector.process import DetectorProcess
 from worker.result import Detection
@@ -25,14 +27,14 @@ _START_ATTEMPTS: Final = 3
 
 
 class Detector:
-    """One detector process, which is replaced if an image breaks it.
+    """One detector process, which is replaced if an image breaks it, or needs the HEIF decoder.
 
     Args:
         options: the process's options.
         launched: a process already started with these options; None to start one.
 
     Attributes:
-        restarts: how many processes have been replaced.
+        restarts: how many processes have been replaced because of an image or a failed start.
     """
 
     def __init__(self, options: ChildOptions, launched: Child | None = None) -> None:
@@ -57,6 +59,10 @@ class Detector:
             DeadlineError: there was not enough time.
             DetectorStartError: no process could be started.
         """
+        if not self._options.heif and HEIF_MAGIC.match(content):
+            # A running process can't load the decoder any more. Its successors have it, too.
+            self._options = replace(self._options, heif=True)
+            self._start()
         try:
             return self._try(content, deadline)
         except DetectorError as error:
@@ -107,12 +113,15 @@ class Detector:
             raise
 
     def _replace(self) -> None:
+        self._start()
+        self.restarts += 1
+
+    def _start(self) -> None:
         self._process.kill()
         try:
             self._process = DetectorProcess(self._options)
         except OSError as error:  # the system is out of processes or memory
             raise DetectorStartError(f"can't start a detector: {error}") from error
-        self.restarts += 1
 
 
 class DetectorPool:
