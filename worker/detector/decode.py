@@ -11,7 +11,6 @@ from landmarks.errors import CorruptImageError, TooManyPixelsError
 from landmarks.groups import FloatArray
 from worker.detector import heif
 from worker.detector.formats import ImageFormat, ImageHeader
-from worker.detector.formats.isobmff import only_primary
 from worker.detector.header import read_header
 
 # There is one detector per vCPU. This also makes OpenCV look for its parallel plugins now, before
@@ -77,11 +76,7 @@ def decode_image(content: bytes, *, max_pixels: int, max_side: int | None = None
     """
     header = read_header(content, max_pixels=max_pixels)
     if header.format == "heif":
-        pixels = _decode_heif(content, header)
-        height, width, _ = pixels.shape
-        return DecodedImage(_within(pixels, max_side), width, height, header.format)
-    if header.format == "avif":
-        content = only_primary(content)
+        return _decode_heif(header, max_side)
     divisor = _divisor(header, max_side)
     encoded = header.decodable or memoryview(content)[: header.length_bytes]
     pixels = _decode(np.frombuffer(encoded, np.uint8), header, _FLAGS | _REDUCTIONS[divisor])
@@ -157,15 +152,16 @@ def _decode(
     return np.ascontiguousarray(pixels, dtype=np.uint8)
 
 
-def _decode_heif(content: bytes, header: ImageHeader) -> npt.NDArray[np.uint8]:
-    """Decode with libheif, which crops and turns the image itself."""
+def _decode_heif(header: ImageHeader, max_side: int | None) -> DecodedImage:
+    """Decode with libheif, which also crops and turns the image."""
     try:
-        return heif.decode(
-            only_primary(content), max_pixels=(header.width + 64) * (header.height + 64)
-        )
+        pixels = heif.decode(header.decodable or b"", header.width, header.height)
     except CorruptImageError:
         _check_memory(header)
         raise
+    height, width, _ = pixels.shape
+    scaled = _within(pixels, max_side)
+    return DecodedImage(scaled, width, height, header.format, header.orientation)
 
 
 def _check_memory(header: ImageHeader) -> None:

@@ -24,6 +24,9 @@ _RGB: Final = 1
 _INTERLEAVED_RGB: Final = 10
 _INTERLEAVED: Final = 10
 
+# HEVC pads images to whole blocks.
+_BLOCK: Final = 64
+
 # libheif/heif_error.h
 _UNSUPPORTED: Final = (3, 4, 11)  # file type, feature, no plugin for the codec
 _OUT_OF_MEMORY: Final = 6
@@ -91,12 +94,13 @@ def load_library() -> ctypes.CDLL:
     return library
 
 
-def decode(content: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
+def decode(content: bytes, width: int, height: int) -> npt.NDArray[np.uint8]:
     """Decode the primary image, cropped and upright.
 
     Args:
         content: the file; its structure has been checked.
-        max_pixels: the image's size; libheif rejects more, whatever the codec's data say.
+        width: the image's width according to the file, in pixels, before cropping and turning.
+        height: the same for its height. libheif rejects more, whatever the codec's data say.
 
     Returns:
         shape (rows, columns, 3), 8-bit RGB, C-contiguous.
@@ -110,7 +114,9 @@ def decode(content: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
     with ExitStack() as cleanup:
         context = heif.heif_context_alloc()
         cleanup.callback(heif.heif_context_free, context)
-        heif.heif_context_get_security_limits(context)[0].max_image_size_pixels = max_pixels
+        heif.heif_context_get_security_limits(context)[0].max_image_size_pixels = (
+            width + _BLOCK
+        ) * (height + _BLOCK)
         # Tiles are decoded in this thread: there is one detector per vCPU.
         heif.heif_context_set_max_decoding_threads(context, 0)
         read = heif.heif_context_read_from_memory_without_copy

@@ -23,8 +23,8 @@ class ImageHeader:
         orientation: how to turn the stored pixels upright, 1 to 8, as in EXIF; 1 is upright.
         truncated: whether the file ends before the image does.
         bytes_per_pixel: memory that decoding may take, including the pixels and turning them.
-        decodable: what to decode instead of the file: a truncated JPEG with an end marker, or an
-            animation's first frame; None for the file itself.
+        decodable: what to decode instead of the file: a truncated JPEG with an end marker, or the
+            one image of an animation or a container; None for the file itself.
     """
 
     format: ImageFormat

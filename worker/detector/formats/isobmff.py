@@ -102,7 +102,7 @@ class _Photo:
 
 
 def walk(content: bytes) -> ImageHeader:
-    """Find the size, the orientation and the end of the primary image."""
+    """Find the size, the orientation and the data of the primary image."""
     photo = _read(content)
     width, height = _size(content, photo.primary)
     file_format, _ = _FORMATS[photo.tiles[0].kind]
@@ -113,20 +113,17 @@ def walk(content: bytes) -> ImageHeader:
         photo.end,
         orientation=_orientation(content, photo.primary),
         bytes_per_pixel=max(_bytes_per_pixel(content, tile) for tile in photo.tiles),
+        decodable=_only_primary(content, photo),
     )
 
 
-def only_primary(content: bytes) -> bytes:
+def _only_primary(content: bytes, photo: _Photo) -> bytes:
     """Return the file in a form in which decoders find only the primary image.
 
-    They would otherwise apply the Exif orientation (OpenCV), decode an alpha channel for nothing,
-    or prefer the sequence of an animated AVIF. And OpenCV returns the luma of a monochrome AVIF
-    unchanged even if its range is 16 to 235: told that there is chroma, it lets libavif convert it.
-
-    Raises:
-        ImageError: see `walk`.
+    They would otherwise decode an alpha channel for nothing, or prefer the sequence of an animated
+    AVIF. And OpenCV returns the luma of a monochrome AVIF unchanged even if its range is 16 to 235:
+    told that there is chroma, it lets libavif convert it.
     """
-    photo = _read(content)
     changed = bytearray(content[: photo.end])
     for at in photo.unused:
         changed[at : at + 4] = b"free"
