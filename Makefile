@@ -88,7 +88,8 @@ test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) ## run every test that needs no Docker 
 .PHONY: image
 image: $(ENVIRONMENT) ## build the container image; print its size and cold start (BASE_IMAGE= for another base)
 	$(BIN)/python image/build_image.py --complexity $(or $(MODEL_COMPLEXITY),2) \
-		$(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)")
+		$(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") \
+		$(if $(SEGMENTATION_BUCKET),--segmentation-bucket "$(SEGMENTATION_BUCKET)")
 	$(BIN)/python image/cold_start.py
 
 .PHONY: e2e

@@ -85,10 +85,17 @@ def _add(model: Model) -> None:
     write_atomically(MODEL_CACHE / f"{digest[:16]}-{model.file}", content)
 
 
-def build(tag: str, *, base_image: str | None = None, complexity: int = 2) -> None:
-    """Build the image."""
+def build(
+    tag: str,
+    *,
+    base_image: str | None = None,
+    complexity: int = 2,
+    segmentation_bucket: str = "",
+) -> None:
+    """Build the image; with a bucket for masks, the model keeps its mask branch."""
     arguments = {
         "MODEL_COMPLEXITY": str(complexity),
+        "SEGMENTATION_BUCKET": segmentation_bucket,
         "VERSION": git("describe", "--tags", "--always", "--dirty"),
         "REVISION": git("rev-parse", "HEAD"),
     }
@@ -151,6 +158,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
     parser.add_argument("--base-image", default=default_base(), help="default: %(default)s")
     parser.add_argument("--complexity", type=int, choices=_COMPLEXITIES, default=2)
+    parser.add_argument(
+        "--segmentation-bucket",
+        default="",
+        metavar="BUCKET",
+        help="build an image that can make masks, with the whole model; any value will do",
+    )
     parser.add_argument("--tag", default=DEFAULT_TAG, help="default: %(default)s")
     parser.add_argument("--models-only", action="store_true", help="build nothing")
     return parser.parse_args(argv)
@@ -162,7 +175,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         add_models(_COMPLEXITIES if options.models_only else [options.complexity])
         if not options.models_only:
-            build(options.tag, base_image=options.base_image, complexity=options.complexity)
+            build(
+                options.tag,
+                base_image=options.base_image,
+                complexity=options.complexity,
+                segmentation_bucket=options.segmentation_bucket,
+            )
             found = sizes(options.tag, options.base_image)
             sys.stdout.write(report(options.tag, options.base_image, found))
     except (DockerError, OSError) as error:

@@ -2,8 +2,10 @@
 """Download the pose models that MediaPipe's wheel lacks into its package folder.
 
 A valid model in place is kept. Otherwise the cache is tried, then the sources in the manifest's
-order: npm package, MediaPipe's published address. Standard library only: this runs in the image's
-build stage and on developers' machines, never in the worker, which downloads nothing.
+order: npm package, MediaPipe's published address. Next to each model goes a copy without its mask
+branch (`model_cut.py`), which a worker that makes no masks prefers. Standard library only: this
+runs in the image's build stage and on developers' machines, never in the worker, which downloads
+nothing.
 
 The order of sources matters only for `pose_landmark_lite.tflite`, which has two official builds
 whose landmarks differ a little: the line printed for a model has the checksum of its build.
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from model_cut import without_mask_branch
 from model_files import SourceError, check, holds, read_file, say, write_atomically
 from model_manifest import Model, Source, read_manifest
 from model_sources import Tarball, download, is_safe
@@ -59,6 +62,26 @@ class Installer:
             self._remember(model, source, content)
             return f"{model.file}: installed from {label} ({build(source)}) to {final}"
         raise MissingModelError(explain(model, tried))
+
+    def cut(self, model: Model) -> str:
+        """Make the copy without mask branch unless it is there; returns the line to print.
+
+        Raises:
+            SourceError: the copy does not have the checksum in the manifest.
+        """
+        whole = self.target / model.destination
+        final = without_mask(whole)
+        source = next(source for source in model.sources if holds(whole, source))
+        expected = source.cut()
+        if expected is None:
+            final.unlink(missing_ok=True)  # of another build
+            return f"{model.file}: keeps its mask branch: there is no checksum without it"
+        if holds(final, expected):
+            return f"{final.name}: in place ({build(expected)})"
+        content = without_mask_branch(whole.read_bytes())
+        check(content, expected)
+        write_atomically(final, content)
+        return f"{final.name}: made from {model.file} ({build(expected)})"
 
     def _ways(self, model: Model) -> Iterator[tuple[str, Source, Callable[[], bytes]]]:
         for source in {source.sha256: source for source in model.sources}.values():
@@ -103,6 +126,11 @@ def package_folder() -> Path | None:
     return Path(places[0]) if places else None
 
 
+def without_mask(model: Path) -> Path:
+    """Name the copy without mask branch."""
+    return model.with_stem(f"{model.stem}_without_mask")
+
+
 def build(source: Source) -> str:
     """Name a build by its checksum."""
     return f"sha256 {source.sha256[:12]}"
@@ -144,7 +172,13 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="MODEL_COMPLEXITY of the worker, one or several (default: 2)",
     )
     parser.add_argument(
-        "--only", action="store_true", help="remove the models of other complexities"
+        "--only",
+        action="store_true",
+        help="remove the models of other complexities, and the whole model if there is a copy "
+        "without its mask branch",
+    )
+    parser.add_argument(
+        "--masks", action="store_true", help="with --only, keep the whole model instead of the copy"
     )
     parser.add_argument("--target", type=Path, help="default: the installed mediapipe package")
     parser.add_argument("--cache", type=Path, help="default: below $XDG_CACHE_HOME or ~/.cache")
@@ -171,12 +205,24 @@ def install_all(options: argparse.Namespace, work_folder: Path) -> list[str]:
     for model in manifest.models:
         if model.complexity in options.complexity:
             try:
-                sys.stdout.write(installer.install(model) + "\n")
-            except MissingModelError as error:
+                sys.stdout.write(f"{installer.install(model)}\n{installer.cut(model)}\n")
+            except (MissingModelError, SourceError) as error:
                 missing.append(str(error))
-        elif options.only:
-            (options.target / model.destination).unlink(missing_ok=True)
+        if options.only:
+            remove_unused(options, model)
     return missing
+
+
+def remove_unused(options: argparse.Namespace, model: Model) -> None:
+    """Leave one file of a requested complexity, and none of another."""
+    whole = options.target / model.destination
+    copy = without_mask(whole)
+    if model.complexity not in options.complexity:
+        unused = [whole, copy]
+    else:
+        unused = [whole] if copy.exists() and not options.masks else [copy]
+    for path in unused:
+        path.unlink(missing_ok=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,9 +1,9 @@
 """models.json: the model files, their sources and checksums."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class Source:
 
     kind: Literal["wheel", "npm", "url"]
     sha256: str
+    without_mask: str = ""  # sha256 of the same model without mask branch, where known
     size: int | None = None
     at_most: int = 0  # maximum size in bytes, where the exact one is unknown
     member: str = ""  # name in the npm package's tarball
@@ -20,6 +21,10 @@ class Source:
     def limit_bytes(self) -> int:
         """Where reading stops."""
         return self.at_most if self.size is None else self.size
+
+    def cut(self) -> Self | None:
+        """What is expected of the model without mask branch; None if that is not known."""
+        return replace(self, sha256=self.without_mask) if self.without_mask else None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ POSE_MODELS: Final = {
     2: "pose_landmark_heavy.tflite",
 }
 
+# Added to a model's name if its mask branch was removed (image/model_cut.py).
+WITHOUT_MASK: Final = "_without_mask"
+
 # Increase this when a change in worker/detector changes landmarks, so that earlier results no
 # longer count as done.
 _DETECTOR_REVISION: Final = 1
@@ -74,6 +77,9 @@ def options_hash(options: ModelOptions) -> str:
 def require_model(options: ModelOptions) -> Path:
     """Return the path of the pose model's file.
 
+    Without segmentation this is the file without mask branch, which gives the same landmarks in
+    less time, or else the whole one.
+
     Raises:
         SettingsError: MediaPipe or the model is not installed. The worker downloads nothing.
     """
@@ -81,11 +87,20 @@ def require_model(options: ModelOptions) -> Path:
     if spec is None or spec.origin is None:
         raise SettingsError("MediaPipe is not installed: install landmark-worker[worker]")
     name = POSE_MODELS[options.model_complexity]
-    path = Path(spec.origin).parent / "modules" / "pose_landmark" / name
-    if not path.is_file():
+    whole = Path(spec.origin).parent / "modules" / "pose_landmark" / name
+    cut = whole.with_stem(whole.stem + WITHOUT_MASK)
+    if cut.is_file() and not options.segmentation:
+        return cut
+    if whole.is_file():
+        return whole
+    if cut.is_file():
         raise SettingsError(
-            f"MODEL_COMPLEXITY={options.model_complexity} needs {name}, which is not installed: "
-            f"run image/fetch_models.py --complexity {options.model_complexity}, "
-            "or set MODEL_COMPLEXITY=1, whose model comes with MediaPipe"
+            f"SEGMENTATION_BUCKET needs {name}, but this image has {cut.name}, which makes no "
+            "masks: build an image with `make image SEGMENTATION_BUCKET=…`, or `sam build` with "
+            "the parameter SegmentationBucket"
         )
-    return path
+    raise SettingsError(
+        f"MODEL_COMPLEXITY={options.model_complexity} needs {name}, which is not installed: "
+        f"run image/fetch_models.py --complexity {options.model_complexity}, "
+        "or set MODEL_COMPLEXITY=1, whose model comes with MediaPipe"
+    )

@@ -9,7 +9,7 @@ import pytest
 import build_image
 from docker_cli import docker
 from tests.e2e.sam import ROOT
-from worker.model import POSE_MODELS
+from worker.model import POSE_MODELS, WITHOUT_MASK
 
 # Everything in /var/task.
 LISTING = """
@@ -101,13 +101,26 @@ def test_code_is_that_of_this_checkout(image: str) -> None:
 
 
 def test_each_image_has_the_model_it_was_built_for(images: dict[int, str]) -> None:
-    """Only the pose model of its complexity, which is its default."""
+    """Only the pose model of its complexity, which is its default, without mask branch."""
     for complexity, image in images.items():
         models = {path.rpartition("/")[2] for path in ask(image, LISTING) if "pose_lan" in path}
         variables = docker("inspect", "--format={{json .Config.Env}}", image)
 
-        assert {name for name in models if name.endswith(".tflite")} == {POSE_MODELS[complexity]}
+        stem = POSE_MODELS[complexity].removesuffix(".tflite")
+        assert {name for name in models if name.endswith(".tflite")} == {
+            f"{stem}{WITHOUT_MASK}.tflite"
+        }
         assert f"MODEL_COMPLEXITY={complexity}" in json.loads(variables)
+
+
+def test_an_image_for_masks_has_the_whole_model(base: str, images: dict[int, str]) -> None:
+    """And no other."""
+    tag = f"{images[1]}-masks"
+    build_image.build(tag, base_image=base, complexity=1, segmentation_bucket="my-masks")
+
+    models = {path.rpartition("/")[2] for path in ask(tag, LISTING) if path.endswith(".tflite")}
+
+    assert {name for name in models if name.startswith("pose_lan")} == {POSE_MODELS[1]}
 
 
 def test_code_is_compiled(image: str) -> None:
@@ -148,4 +161,4 @@ def test_report_adds_up(image: str, base: str) -> None:
 
     assert 0 < sum(found.parts.values()) <= found.total - found.base
     assert report.splitlines()[0].startswith(f"image        {image}, ")
-    assert "pose_landmark_heavy.tflite" in report
+    assert "pose_landmark_heavy_without_mask.tflite" in report

@@ -215,3 +215,12 @@ def test_a_missing_model_stops_the_start(images: dict[int, str], module_cloud: C
 
     assert "statusCode" not in answer
     assert "MODEL_COMPLEXITY=2 needs pose_landmark_heavy.tflite" in answer["errorMessage"]
+
+
+def test_an_image_that_makes_no_masks_says_so(images: dict[int, str], module_cloud: Cloud) -> None:
+    """The error tells how to build another."""
+    with running(images[1], module_cloud, SEGMENTATION_BUCKET="masks") as wrong:
+        answer = wrong.emulator.first_answer({})
+
+    assert "statusCode" not in answer
+    assert "SEGMENTATION_BUCKET needs pose_landmark_full.tflite" in answer["errorMessage"]

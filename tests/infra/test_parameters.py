@@ -279,5 +279,6 @@ def test_build_arguments_are_those_of_the_dockerfile() -> None:
         argument: parameter_values()[reference["Ref"]]
         for argument, reference in metadata["DockerBuildArgs"].items()
     }
-    assert passed.keys() == {"BASE_IMAGE", "MODEL_COMPLEXITY"}
-    assert passed == {argument: defaults[argument] for argument in passed}
+    assert passed.keys() == {"BASE_IMAGE", "MODEL_COMPLEXITY", "SEGMENTATION_BUCKET"}
+    assert passed == {argument: defaults.get(argument, "") for argument in passed}
+    assert "\nARG SEGMENTATION_BUCKET\n" in dockerfile

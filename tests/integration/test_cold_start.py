@@ -145,3 +145,23 @@ def test_missing_model_stops_it_with_what_to_do(cloud: Cloud, tmp_path: Path) ->
         "is not installed: run image/fetch_models.py --complexity 0, or set MODEL_COMPLEXITY=1, "
         "whose model comes with MediaPipe"
     )
+
+
+def test_a_model_without_mask_branch_stops_it_if_masks_are_wanted(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    """The image was built without SEGMENTATION_BUCKET: the message says how to build another."""
+    models = tmp_path / "mediapipe" / "modules" / "pose_landmark"
+    models.mkdir(parents=True)
+    (tmp_path / "mediapipe" / "__init__.py").touch()
+    (models / "pose_landmark_lite_without_mask.tflite").touch()
+    settings = {"MODEL_COMPLEXITY": "0", "SEGMENTATION_BUCKET": "masks"}
+
+    said = complaint(cloud, **settings, PYTHONPATH=str(tmp_path))
+
+    assert said == (
+        "landmarks.errors.SettingsError: SEGMENTATION_BUCKET needs pose_landmark_lite.tflite, but "
+        "this image has pose_landmark_lite_without_mask.tflite, which makes no masks: build an "
+        "image with `make image SEGMENTATION_BUCKET=…`, or `sam build` with the parameter "
+        "SegmentationBucket"
+    )

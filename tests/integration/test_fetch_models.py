@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import fetch_models
+import model_cut
 import model_manifest
 import model_sources
 
@@ -296,3 +297,73 @@ def test_the_manifest_describes_the_model_in_the_wheel() -> None:
     assert {(source.size, source.sha256) for source in models[1].sources} == {
         (len(content), hashlib.sha256(content).hexdigest())
     }
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Callable[..., set[str]]:
+    """Run the program with the real manifest for the wheel's model; returns the files it leaves."""
+
+    def run(*arguments: str) -> set[str]:
+        places = ["--target", str(tmp_path), "--cache", str(tmp_path / "cache")]
+        assert fetch_models.main(["--complexity", "1", *places, *arguments]) == 0
+        return {path.name for path in tmp_path.rglob("*.tflite")}
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        ([], {"pose_landmark_full.tflite", "pose_landmark_full_without_mask.tflite"}),
+        (["--only"], {"pose_landmark_full_without_mask.tflite"}),
+        (["--only", "--masks"], {"pose_landmark_full.tflite"}),
+    ],
+    ids=["default", "only", "masks"],
+)
+def test_a_copy_without_mask_branch_is_made(
+    real: Callable[..., set[str]], arguments: list[str], kept: set[str]
+) -> None:
+    """An image keeps one of the two."""
+    assert real() == {"pose_landmark_full.tflite", "pose_landmark_full_without_mask.tflite"}
+    assert real(*arguments) == kept
+
+
+def test_a_damaged_copy_is_made_again(
+    real: Callable[..., set[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its checksum is in the manifest, too."""
+    real()
+    copy = next(tmp_path.rglob("*_without_mask.tflite"))
+    content = copy.read_bytes()
+    copy.write_bytes(content[::-1])
+    capsys.readouterr()
+
+    real()
+
+    assert copy.read_bytes() == content
+    assert "pose_landmark_full_without_mask.tflite: made from" in capsys.readouterr().out
+
+
+def test_a_build_without_a_known_copy_stays_whole(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A copy of another build is removed, so that the worker does not use it."""
+    copy = machine.model.with_stem(f"{machine.model.stem}_without_mask")
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"of another build")
+
+    assert machine.run("--only") == 0
+
+    assert machine.model.read_bytes() == MODEL
+    assert not copy.exists()
+    assert "keeps its mask branch" in capsys.readouterr().out
+
+
+def test_a_model_with_other_outputs_is_not_cut() -> None:
+    """A face model has no mask branch."""
+    folder = fetch_models.package_folder()
+    assert folder
+    with pytest.raises(ValueError, match="a pose model has 5 outputs, not 2"):
+        model_cut.without_mask_branch(
+            (folder / "modules/face_landmark/face_landmark.tflite").read_bytes()
+        )

@@ -23,7 +23,7 @@ from tests.photos import Photo
 from worker.detector.decode import decode_image
 from worker.detector.launch import ChildOptions
 from worker.detector.pool import DetectorPool
-from worker.model import ModelOptions, require_model
+from worker.model import WITHOUT_MASK, ModelOptions, require_model
 
 MAX_PIXELS = 50_000_000
 
@@ -158,11 +158,12 @@ def test_landmarks_are_those_of_a_fresh_stock_holistic(
     """All groups are the same to the last bit, or missing on both sides."""
     options = ModelOptions(model_complexity, refine_face_landmarks=refine_face_landmarks)
     try:
-        require_model(options)
+        model = require_model(options)
     except SettingsError as error:
         if model_complexity == 0:  # no default needs this model
             pytest.skip(str(error))
         raise
+    assert model.stem.endswith(WITHOUT_MASK), "run image/fetch_models.py"
     different, found = compare(options, photos.every())
     assert different == {}
     assert {"astronaut.png", "camera.png"} <= found

@@ -106,13 +106,15 @@ def test_masks_and_landmarks_are_those_of_a_fresh_stock_holistic(model_complexit
     assert {"astronaut.png", "camera.png"} <= masked
 
 
-@pytest.mark.parametrize("model_complexity", [1, 2])
+@pytest.mark.parametrize("model_complexity", [0, 1, 2])
 def test_landmarks_do_not_depend_on_masks(model_complexity: int) -> None:
-    """Segmentation doesn't change a bit of any group."""
+    """The whole model's groups are those of the model without mask branch, bit for bit."""
     images = photos.every()
-    with warm_detector(ModelOptions(model_complexity)) as detect:
+    plain, masking = (ModelOptions(model_complexity, segmentation=on) for on in (False, True))
+    assert require_model(plain) != require_model(masking)
+    with warm_detector(plain) as detect:
         without = [detect(photo) for photo in images]
-    with detector(ModelOptions(model_complexity, segmentation=True)) as look:
+    with detector(masking) as look:
         found = [look(photo).landmarks for photo in images]
     for photo, ours, other in zip(images, found, without, strict=True):
         groups: Groups = {group.name: getattr(other, group.name) for group in GROUPS}

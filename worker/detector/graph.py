@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landmarks.groups import FloatArray, Landmarks
-from worker.model import ModelOptions
+from worker.model import ModelOptions, require_model
 
 _GRAPH = Path(__file__).with_name("holistic.pbtxt")
 
@@ -24,6 +24,11 @@ _DETECTION_THRESHOLD = f"{_POSE}posedetectioncpu__TensorsToDetectionsCalculator.
 _LANDMARK_THRESHOLD = (
     f"{_POSE}poselandmarkbyroicpu__tensorstoposelandmarksandsegmentation__"
     "ThresholdingCalculator.threshold"
+)
+# The path of the pose model: one node for each complexity, numbered from 1.
+_MODEL_PATH = (
+    f"{_POSE}poselandmarkbyroicpu__poselandmarkmodelloader__switchcontainer__"
+    "ConstantSidePacketCalculator_{}.packet"
 )
 
 # Packages of which we only need submodules. Their own code imports matplotlib and all solutions,
@@ -85,6 +90,13 @@ class Found(NamedTuple):
     mask: FloatArray | None
 
 
+def _model_packet(options: ModelOptions) -> Any:  # noqa: ANN401, MediaPipe has no types
+    """Return the pose model's path, relative to MediaPipe's parent folder, as a side packet."""
+    packets = import_module("mediapipe.calculators.core.constant_side_packet_calculator_pb2")
+    path = f"mediapipe/modules/pose_landmark/{require_model(options).name}"
+    return packets.ConstantSidePacketCalculatorOptions.ConstantSidePacket(string_value=path)
+
+
 class HolisticGraph:
     """One instance of the graph. Equal images give equal landmarks, in any order."""
 
@@ -93,6 +105,7 @@ class HolisticGraph:
 
         Raises:
             RuntimeError: MediaPipe rejects the graph, or a model is missing.
+            SettingsError: the pose model is missing.
         """
         self._solution = import_lean()(
             graph_config=_GRAPH.read_text(encoding="utf-8"),
@@ -105,6 +118,7 @@ class HolisticGraph:
             calculator_params={
                 _DETECTION_THRESHOLD: options.min_detection_confidence,
                 _LANDMARK_THRESHOLD: options.min_landmark_confidence,
+                _MODEL_PATH.format(options.model_complexity + 1): [_model_packet(options)],
             },
         )
 
@@ -117,7 +131,11 @@ class HolisticGraph:
         Raises:
             RuntimeError: the graph failed, and this instance is no longer usable.
         """
-        found = self._solution.process(pixels)
+        read_only = pixels.view()
+        read_only.flags.writeable = (
+            False  # MediaPipe copies what could change: 4 % at 12 megapixels
+        )
+        found = self._solution.process(read_only)
         landmarks = Landmarks(
             pose_landmarks=_array(found.pose_landmarks, visibility=True),
             pose_world_landmarks=_array(found.pose_world_landmarks, visibility=True),
