@@ -85,25 +85,33 @@ def _number(number: float) -> Mapping[str, str]:
 
 
 class TupleAttribute(Attribute[Fields]):
-    """A named tuple of strings, numbers and booleans, stored as a map without its None fields."""
+    """A named tuple of strings, numbers and booleans, stored as a map.
+
+    Fields that have their default value, or None without a default, are left out.
+    """
 
     attr_type = MAP
 
     def __init__(self, kind: type[Fields], *, null: bool = False) -> None:
         super().__init__(null=null)
         self._kind = kind
+        self._defaults: Mapping[str, object] = kind._field_defaults  # type: ignore[attr-defined]
 
     def serialize(self, value: Fields) -> dict[str, dict[str, Any]]:
         """Return the named tuple as a map."""
         fields: dict[str, object] = value._asdict()  # type: ignore[attr-defined]
-        return {name: _typed(field) for name, field in fields.items() if field is not None}
+        return {
+            name: _typed(field)
+            for name, field in fields.items()
+            if field != self._defaults.get(name)
+        }
 
     def deserialize(self, value: Mapping[str, Mapping[str, Any]]) -> Fields:
-        """Return the named tuple. Missing fields are None; unknown ones are ignored."""
+        """Return the named tuple. Unknown fields are ignored."""
         kinds = self._kind.__annotations__
         return self._kind(
             **{
-                name: _plain(value[name], kind) if name in value else None
+                name: _plain(value[name], kind) if name in value else self._defaults.get(name)
                 for name, kind in kinds.items()
             }
         )

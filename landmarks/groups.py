@@ -58,14 +58,20 @@ class ImageInfo(NamedTuple):
     Attributes:
         width: in pixels, upright; None if the image could not be read.
         height: in pixels, upright; None if the image could not be read.
-        format: "jpeg", "png" or "webp"; None if the image could not be read.
+        format: "jpeg", "png", "webp", "heif", "avif", "tiff", "bmp" or "gif"; None if the image
+            could not be read.
         bytes: size of the file.
+        orientation: EXIF's number, 1 to 8, of how the stored pixels were turned to be upright; 1
+            if they were not.
+        truncated: whether the file is cut off, so that a part of the image is missing.
     """
 
     width: int | None
     height: int | None
     format: str | None
     bytes: int
+    orientation: int = 1
+    truncated: bool = False
 
 
 class MaskPlace(NamedTuple):

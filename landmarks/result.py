@@ -55,7 +55,7 @@ class ResultSummary:
         error_message: explanation of the error code.
         pose_score: the person detector's score, 0 to 1; None if no person was found.
         bounding_box: box around the visible pose landmarks, normalised.
-        image: size in pixels, format and size in bytes.
+        image: size in pixels, format, size in bytes, orientation, and whether it is truncated.
         etag: ETag of the processed content.
         source_last_modified: when that content was uploaded.
         options_hash: results with the same hash come from the same models and options, so their

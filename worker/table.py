@@ -224,7 +224,14 @@ def _outcome(outcome: Detection | ImageError, size_bytes: int) -> dict[str, Any]
             "error_message": str(outcome),
             "image": ImageInfo(None, None, None, size_bytes),
         }
-    image = ImageInfo(outcome.width, outcome.height, outcome.format, size_bytes)
+    image = ImageInfo(
+        outcome.width,
+        outcome.height,
+        outcome.format,
+        size_bytes,
+        orientation=outcome.orientation,
+        truncated=outcome.truncated,
+    )
     return {"image": image, **_landmarks(outcome.landmarks)}
 
 

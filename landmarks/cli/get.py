@@ -130,7 +130,8 @@ def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
     yield "reason", ": ".join(filter(None, (result.error_code, result.error_message)))
     if image := result.image:
         size = f"{image.width} x {image.height} {image.format}, " if image.width else ""
-        yield "image", f"{size}{image.bytes:,} bytes"
+        truncated = ", truncated" if image.truncated else ""
+        yield "image", f"{size}{image.bytes:,} bytes{truncated}"
     yield "box", _box(result)
     if (moment := result.processed_at) and result.bucket:
         ago = duration(datetime.now(UTC) - moment)

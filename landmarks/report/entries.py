@@ -91,6 +91,7 @@ def _record(result: LandmarkResult) -> dict[str, Any]:
         "height": image and image.height,
         "format": image and image.format,
         "bytes": image and image.bytes,
+        "truncated": bool(image and image.truncated),
         "ms": durations and durations._asdict(),
         "score": result.pose_score,
         "etag": result.etag,

@@ -61,6 +61,7 @@ interface ResultRecord {
   height: number | null;
   format: string | null;
   bytes: number | null;
+  truncated: boolean;
   ms: { fetch: number; detect: number; total: number } | null;
   score: number | null;
   etag: string | null;

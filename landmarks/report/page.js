@@ -762,8 +762,9 @@ function keyLine({ key }) {
 }
 
 /** @param {Result} result */
-function factsLine({ status, score, ms }) {
-  const text = [score?.toFixed(2), ms && milliseconds(ms.total)].filter(Boolean).join(' · ');
+function factsLine({ status, score, ms, truncated }) {
+  const facts = [truncated && 'truncated', score?.toFixed(2), ms && milliseconds(ms.total)];
+  const text = facts.filter(Boolean).join(' · ');
   return element('span', { class: 'facts' }, statusLabel(status), element('span', { text }));
 }
 
@@ -785,13 +786,14 @@ function reasonWords({ code, message }, name) {
 }
 
 /** @param {Result} result */
-function cardWords({ key, status, code, score, ms }) {
+function cardWords({ key, status, code, score, ms, truncated }) {
   return [
     visible(key),
     statusWords(status),
     code && visible(code),
     score !== null && `score ${score.toFixed(2)}`,
     ms && milliseconds(ms.total),
+    truncated && 'truncated',
   ]
     .filter(Boolean)
     .join(', ');
@@ -1198,9 +1200,10 @@ function detailFacts(result, figure) {
 }
 
 /** @param {Result} result */
-function imageWords({ width, height, format, bytes }) {
+function imageWords({ width, height, format, bytes, truncated }) {
   const size = width && height && `${integer.format(width)} × ${integer.format(height)} px`;
-  return [size, format, bytes !== null && fileSize(bytes)].filter(Boolean).join(', ');
+  const facts = [size, format, bytes !== null && fileSize(bytes), truncated && 'truncated'];
+  return facts.filter(Boolean).join(', ');
 }
 
 async function copyKey() {

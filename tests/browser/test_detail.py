@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,28 @@ def test_refined_faces_have_irises(tab: Tab, services: Mapping[str, Any], tmp_pa
         ".map((node) => Number(node.dataset.number))"
     )
     assert numbers == [*range(468, 478)]
+
+
+def test_truncated_photos_say_so(tab: Tab, services: Mapping[str, Any], tmp_path: Path) -> None:
+    """On their card, to screen readers, and in the details; others don't."""
+    gallery = Gallery(services, "truncated", tmp_path)
+    gallery.album.add("cut.jpg", replace(seen_person(), truncated=True))
+    gallery.album.add("whole.jpg", minutes_ago=2)
+    page = gallery.write("truncated")
+
+    tab.open(page)
+    assert tab.texts(".caption .facts > :last-child") == [
+        "truncated · 0.99 · 100 ms",
+        "0.99 · 100 ms",
+    ]
+    labels = tab.script(
+        "return [...document.querySelectorAll('.card')].map((card) => card.ariaLabel)"
+    )
+    assert ["truncated" in label for label in labels] == [True, False]
+
+    tab.open(page, "cut.jpg")
+    facts = dict(zip(tab.texts("#about dt"), tab.texts("#about dd"), strict=True))
+    assert facts["Photo"] == f"640 {TIMES} 480 px, jpeg, 5 kB, truncated"
 
 
 def test_the_photo_fills_its_frame(tab: Tab, page: Path) -> None:

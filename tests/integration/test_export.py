@@ -3,6 +3,7 @@
 import gzip
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,8 @@ def test_parquet_has_typed_columns(filled: Cloud, tmp_path: Path) -> None:
     nobody, broken, person = (rows[key] for key in KEYS)
     assert schema.field("processed_at").type == pa.timestamp("ms", "UTC")
     assert person["source_last_modified"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert person["image"] == {"width": 640, "height": 480, "format": "jpeg", "bytes": 4711}
+    usual = {"bytes": 4711, "orientation": 1, "truncated": False}
+    assert person["image"] == {"width": 640, "height": 480, "format": "jpeg", **usual}
     assert person["duration_ms"] == {"fetch": 12, "detect": 34, "total": 56}
     assert person["pose_score"] == pytest.approx(0.987654, abs=1e-6)
     assert person["bounding_box"].keys() == {"x", "y", "width", "height"}
@@ -93,8 +95,28 @@ def test_parquet_has_typed_columns(filled: Cloud, tmp_path: Path) -> None:
         "CORRUPT_IMAGE",
         "other",
     )
-    assert broken["image"] == {"width": None, "height": None, "format": None, "bytes": 4711}
+    assert broken["image"] == {"width": None, "height": None, "format": None, **usual}
     assert (nobody["error_code"], nobody["bounding_box"], nobody["pose_landmarks"]) == (None,) * 3
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_turned_and_truncated_photos_say_so(cloud: Cloud, tmp_path: Path, form: str) -> None:
+    """In both formats."""
+    turned = replace(seen_person(), format="heif", orientation=6, truncated=True)
+    save_result(cloud, "turned.heic", turned)
+
+    file = tmp_path / f"a.{form}"
+    succeed(cloud, "-o", str(file))
+
+    row = rows_of(file)["turned.heic"] if form == "parquet" else json.loads(file.read_text())
+    assert row["image"] == {
+        "width": 640,
+        "height": 480,
+        "format": "heif",
+        "bytes": 4711,
+        "orientation": 6,
+        "truncated": True,
+    }
 
 
 def edges(rows: int, columns: int) -> FloatArray:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,15 @@ def succeed(cloud: Cloud, *arguments: str) -> Result:
 def rows_of(text: str) -> list[dict[str, str]]:
     """Return a CSV's rows, by the names in its header."""
     return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_people_see_that_a_photo_is_truncated(cloud: Cloud) -> None:
+    """Behind its size; complete photos say nothing."""
+    save_result(cloud, KEY, replace(seen_person(), truncated=True))
+    save_result(cloud, "whole.jpg")
+
+    assert "640 x 480 jpeg, 4,711 bytes, truncated\n" in succeed(cloud, KEY).stdout
+    assert "640 x 480 jpeg, 4,711 bytes\n" in succeed(cloud, "whole.jpg").stdout
 
 
 def test_people_see_the_pose_in_pixels(cloud: Cloud) -> None:

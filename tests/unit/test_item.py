@@ -22,6 +22,17 @@ STORED = [
         },
     ),
     (ImageInfo(None, None, None, 4711), {"bytes": {"N": "4711"}}),
+    (
+        ImageInfo(640, 480, "heif", 4711, orientation=6, truncated=True),
+        {
+            "width": {"N": "640"},
+            "height": {"N": "480"},
+            "format": {"S": "heif"},
+            "bytes": {"N": "4711"},
+            "orientation": {"N": "6"},
+            "truncated": {"BOOL": True},
+        },
+    ),
 ]
 
 
@@ -29,7 +40,7 @@ STORED = [
 def test_tuples_are_stored_as_maps(
     value: tuple[object, ...], stored: dict[str, dict[str, object]]
 ) -> None:
-    """Fields keep their names and types; None is left out, unknown fields are ignored."""
+    """Fields keep their names and types; defaults are left out, unknown fields are ignored."""
     attribute = TupleAttribute(type(value))
 
     assert attribute.serialize(value) == stored

@@ -32,7 +32,14 @@ _TYPES: Final = {
     "pose_score": pa.float64(),
     "bounding_box": pa.struct(dict.fromkeys(("x", "y", "width", "height"), pa.float64())),
     "image": pa.struct(
-        {"width": pa.int32(), "height": pa.int32(), "format": pa.string(), "bytes": pa.int64()}
+        {
+            "width": pa.int32(),
+            "height": pa.int32(),
+            "format": pa.string(),
+            "bytes": pa.int64(),
+            "orientation": pa.int32(),
+            "truncated": pa.bool_(),
+        }
     ),
     "etag": pa.string(),
     "version_id": pa.string(),

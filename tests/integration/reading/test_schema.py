@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from landmarks.groups import MaskPlace
 from tests.fakes import seen_nobody, seen_person
 from tests.integration.reading.conftest import Save
 from tests.integration.reading.node import ROOT
+from worker.detector.protocol import FORMATS
 from worker.result import Detection
 from worker.table import ResultsTable
 
@@ -34,7 +36,15 @@ def only_item(table: ResultsTable) -> Item:
 
 @pytest.mark.parametrize("encoding", LandmarkEncoding)
 @pytest.mark.parametrize(
-    "outcome", [seen_person(), seen_person(points=478), seen_nobody(), CorruptImageError("short")]
+    "outcome",
+    [
+        seen_person(),
+        seen_person(points=478),
+        seen_nobody(),
+        CorruptImageError("short"),
+        replace(seen_person(), orientation=8, truncated=True),
+        *(replace(seen_nobody(), format=name) for name in FORMATS),
+    ],
 )
 def test_items_are_as_the_schema_says(
     outcome: Detection | ImageError, written: ResultsTable, save: Save
@@ -79,6 +89,10 @@ def test_schema_refuses_a_mask_of_nobody(written: ResultsTable, save: Save) -> N
         {"left_hand_landmarks": {"L": 21 * [POINT], "B": 336 * "A"}},
         {"pose_landmarks": {"L": 33 * [POINT]}},
         {"face_landmarks": {"L": 470 * [POINT]}},
+        {"image": {"M": {"bytes": ONE, "orientation": {"N": "1"}}}},
+        {"image": {"M": {"bytes": ONE, "orientation": {"S": "6"}}}},
+        {"image": {"M": {"bytes": ONE, "truncated": {"BOOL": False}}}},
+        {"image": {"M": {"bytes": ONE, "format": {"S": "jp2"}}}},
         {"attempts": {"N": "one"}},
         {"schema_version": {"N": "2"}},
     ],

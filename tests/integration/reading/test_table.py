@@ -3,6 +3,7 @@
 import pickle
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from landmarks.errors import (
     SeveralResultsError,
     TableNotFoundError,
 )
-from landmarks.groups import MaskPlace
+from landmarks.groups import ImageInfo, MaskPlace
 from landmarks.item import item_as_json
 from landmarks.names import HAND_NAMES, POSE_NAMES
 from landmarks.result import LandmarkResult
@@ -89,6 +90,19 @@ def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save:
     assert result.model is not None
     assert result.model[1:] == (2, False, 0.5, 0.5)
     assert result.model.mediapipe_version == mediapipe_version()
+
+
+def test_turned_and_truncated_photo_is_read(table: LandmarkTable, save: Save) -> None:
+    """Others have neither attribute: they are upright and complete."""
+    save(KEY, outcome=replace(seen_person(), orientation=6, truncated=True))
+    save("other.jpg")
+
+    result, other = get(table), get(table, "other.jpg")
+
+    assert result.image == ImageInfo(640, 480, "jpeg", 4711, orientation=6, truncated=True)
+    assert result.to_json()["image"] == result.image._asdict()
+    assert other.image == ImageInfo(640, 480, "jpeg", 4711, orientation=1, truncated=False)
+    assert other.to_json()["image"].keys() == {"width", "height", "format", "bytes"}
 
 
 @pytest.mark.parametrize("encoding", [LandmarkEncoding.MAPS])

@@ -91,6 +91,7 @@ def test_a_result_is_complete(album: Album, report: Report) -> None:
         "height": 480,
         "format": "jpeg",
         "bytes": 4711,
+        "truncated": False,
         "ms": {"fetch": 5, "detect": 102, "total": 107},
         "score": 0.987654,
         "etag": "feed",
