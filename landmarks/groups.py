@@ -109,7 +109,7 @@ class Durations(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """The landmarks of the most prominent person; None for a group that was not found.
+    """The landmarks of one person; None for a group that was not found.
 
     Every array is float32, one row per landmark. z has the scale of x; world landmarks are in
     metres from the middle of the hips.
@@ -120,7 +120,9 @@ class Landmarks:
         face_landmarks: shape (468, 3), or (478, 3) with refined irises.
         left_hand_landmarks: shape (21, 3).
         right_hand_landmarks: shape (21, 3).
-        pose_score: the person detector's score, 0 to 1.
+        pose_score: score of MediaPipe's person detector, 0 to 1; None if it didn't find this person.
+        person_score: score of the box detector, 0 to 1, which runs when more than one person is
+            looked for; None if it didn't find this person.
     """
 
     pose_landmarks: FloatArray | None = None
@@ -129,6 +131,7 @@ class Landmarks:
     left_hand_landmarks: FloatArray | None = None
     right_hand_landmarks: FloatArray | None = None
     pose_score: float | None = None
+    person_score: float | None = None
 
     def found(self) -> Iterator[tuple[Group, FloatArray]]:
         """Yield the groups that were found, in the order of `GROUPS`."""

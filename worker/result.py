@@ -33,15 +33,16 @@ class Detection:
     """A detector's answer for one image.
 
     Attributes:
-        landmarks: the person's landmarks; without any group if no person was found.
+        landmarks: the first person's landmarks; without any group if no person was found.
         width: width of the upright image, in pixels.
         height: height of the upright image, in pixels.
         format: "jpeg", "png", "webp", "heif", "avif", "tiff", "bmp" or "gif".
-        mask: segmentation mask, an 8-bit greyscale PNG; None if no person was found or
-            segmentation is off.
+        mask: the first person's segmentation mask, an 8-bit greyscale PNG; None if MediaPipe's
+            person detector found nobody or segmentation is off.
         orientation: EXIF's number, 1 to 8, of how the stored pixels were turned to be upright; 1
             if they were not.
         truncated: whether the file is cut off, so that a part of the image is missing.
+        others: landmarks of further people, the best first; empty if `max_people` is 1.
     """
 
     landmarks: Landmarks = field(compare=False)
@@ -51,6 +52,7 @@ class Detection:
     mask: bytes | None = field(default=None, repr=False)
     orientation: int = 1
     truncated: bool = False
+    others: tuple[Landmarks, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
