@@ -120,9 +120,9 @@ class Landmarks:
         face_landmarks: shape (468, 3), or (478, 3) with refined irises.
         left_hand_landmarks: shape (21, 3).
         right_hand_landmarks: shape (21, 3).
-        pose_score: score of MediaPipe's person detector, 0 to 1; None if it didn't find this person.
+        pose_score: score of MediaPipe's person detector, 0 to 1; None if it didn't find the person.
         person_score: score of the box detector, 0 to 1, which runs when more than one person is
-            looked for; None if it didn't find this person.
+            looked for; None if it didn't find the person.
     """
 
     pose_landmarks: FloatArray | None = None

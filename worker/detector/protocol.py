@@ -144,7 +144,7 @@ def decode_detection(
     if groups and ("pose_landmarks" not in arrays or not 0 <= score <= 1):
         raise ProtocolError("landmarks without a pose or its score")
     return Detection(
-        landmarks=Landmarks(**arrays, pose_score=score if groups else None),
+        landmarks=Landmarks(**arrays, pose_score=score if groups else None, person_score=None),
         width=width,
         height=height,
         format=FORMATS[format_index],
