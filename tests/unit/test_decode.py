@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,9 +105,10 @@ def test_reduction_makes_no_patterns() -> None:
     assert np.ptp(reduced.pixels.mean(axis=(0, 2))) < 64
 
 
-def test_damage_is_damage_at_any_size() -> None:
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
+def test_damage_is_damage_at_any_size(file_format: str) -> None:
     """A truncated file is also rejected with scaling."""
-    whole = encode(corners(1000, 600), "JPEG")
+    whole = encode(corners(1000, 600), file_format)
     with pytest.raises(CorruptImageError):
         decode_image(whole[: len(whole) // 3], max_pixels=MAX_PIXELS, max_side=256)
 
@@ -224,6 +226,201 @@ def test_shows_no_trailer_to_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown == [len(photo("JPEG"))]
 
 
+# Truncated JPEG
+
+
+def noise(width: int = 200, height: int = 144, mode: str = "RGB") -> Image.Image:
+    """A picture without two equal lines, whose upper right is not grey."""
+    seeds = np.random.default_rng(7).integers(0, 255, (9, 13, 3), np.uint8)
+    seeds[0, -1] = RED
+    return Image.fromarray(seeds).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
+
+
+CODINGS: dict[str, bytes] = {
+    "baseline": encode(noise(), "JPEG", quality=95),
+    "4:4:4": encode(noise(), "JPEG", quality=95, subsampling=0),
+    "grey": encode(noise(mode="L"), "JPEG", quality=95),
+    "cmyk": encode(noise(mode="CMYK"), "JPEG", quality=95),
+    "restarts": encode(noise(), "JPEG", quality=95, restart_marker_blocks=3),
+    "progressive": encode(noise(), "JPEG", quality=95, progressive=True),
+}
+
+
+def equal_lines(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> int:
+    """Return how many lines from the top are equal."""
+    unequal = np.flatnonzero((one != other).any(axis=(1, 2)))
+    return int(unequal[0]) if len(unequal) else len(one)
+
+
+@pytest.mark.parametrize("whole", CODINGS.values(), ids=CODINGS.keys())
+def test_jpeg_without_end_marker_is_complete(whole: bytes) -> None:
+    """Without its last bytes, a JPEG has the same pixels, but counts as truncated."""
+    for content in (whole[:-1], whole[:-2], whole[:-2] + bytes(1000)):
+        image = decode(content)
+        assert image.truncated
+        np.testing.assert_array_equal(image.pixels, decode(whole).pixels)
+    assert not decode(whole).truncated
+
+
+@pytest.mark.parametrize("name", CODINGS.keys() - {"progressive"})
+def test_truncated_jpeg_keeps_the_lines_above(name: str) -> None:
+    """The more there is of the file, the more lines from the top are those of the whole file."""
+    whole = CODINGS[name]
+    expected = decode(whole).pixels
+    start = whole.index(b"\xff\xda")
+    lines = []
+    for share in (0.25, 0.5, 0.75, 0.95):
+        image = decode(whole[: start + int(share * (len(whole) - start))])
+        assert image.truncated
+        assert (image.width, image.height) == (200, 144)
+        lines.append(equal_lines(image.pixels, expected))
+        assert tuple(image.pixels[-1, -1]) in {(128, 128, 128), (65, 65, 65)}
+    assert lines == sorted(set(lines))
+    assert lines[0] >= 16
+
+
+def test_progressive_jpeg_truncated_in_a_later_scan() -> None:
+    """All of the picture is there, with less detail."""
+    whole = CODINGS["progressive"]
+    expected = decode(whole).pixels
+    starts = [at for at in range(len(whole)) if whole[at : at + 2] == b"\xff\xda"]
+    within = [decode(whole[: start + 30]).pixels for start in starts[1:]]
+    errors = [np.abs(pixels.astype(int) - expected).mean() for pixels in within]
+    assert errors == sorted(errors, reverse=True)
+    assert 0 < errors[-1] < errors[0] < 20
+
+
+@pytest.mark.parametrize("whole", CODINGS.values(), ids=CODINGS.keys())
+def test_truncated_jpeg_needs_a_line(whole: bytes) -> None:
+    """Without anything of the first scan, even if zeros follow, the file is damaged."""
+    start = whole.index(b"\xff\xda")
+    start += 2 + int.from_bytes(whole[start + 2 : start + 4])
+    for content in (whole[:start], whole[: start + 5], whole[:start] + bytes(5000)):
+        with pytest.raises(CorruptImageError):
+            decode(content)
+
+
+def test_zeros_within_a_segment_end_the_image() -> None:
+    """A progressive JPEG cut off within a table, and filled up with zeros, keeps its scans."""
+    whole = CODINGS["progressive"]
+    table = whole.rindex(b"\xff\xc4")
+    image = decode(whole[: table + 10] + bytes(5000))
+    assert image.truncated
+    np.testing.assert_array_equal(image.pixels, decode(whole[:table]).pixels)
+
+
+@pytest.mark.parametrize("colour", ["red", "white", (127, 127, 127)])
+def test_single_colour_is_not_missing_data(colour: str | tuple[int, int, int]) -> None:
+    """A picture of one colour without its end marker is there."""
+    content = encode(Image.new("RGB", (WIDTH, HEIGHT), colour), "JPEG")
+    assert decode(content[:-2]).truncated
+
+
+def test_stray_marker_between_scans_ends_the_image() -> None:
+    """The scans before it count, as in browsers."""
+    whole = CODINGS["progressive"]
+    last = whole.rindex(b"\xff\xda")
+    image = decode(whole[:last] + b"\xff\x02" + whole[last:])
+    assert image.truncated
+    np.testing.assert_array_equal(image.pixels, decode(whole[:last]).pixels)
+
+
+def test_truncated_jpeg_is_turned_and_reduced() -> None:
+    """Orientation and scaling are as for a whole file."""
+    whole = encode(noise(1000, 600), "JPEG", exif=pictures.exif(6), quality=95)
+    image = decode_image(whole[: len(whole) // 2], max_pixels=MAX_PIXELS, max_side=250)
+    expected = decode_image(whole, max_pixels=MAX_PIXELS, max_side=250)
+    assert image.truncated
+    assert (image.width, image.height, image.orientation) == (600, 1000, 6)
+    # The upper half is stored, which is on the right.
+    np.testing.assert_array_equal(image.pixels[:, -60:], expected.pixels[:, -60:])
+    assert (image.pixels[:, :30] == 128).all()
+
+
+def test_truncated_thumbnail_is_not_the_end() -> None:
+    """Data in a segment, such as a thumbnail without its end, is skipped."""
+    thumbnail = encode(corners(32, 16), "JPEG")[:-40]
+    whole = jpeg_insert(photo("JPEG"), jpeg_segment(0xE1, b"Exif\0\0" + thumbnail))
+    assert not decode(whole).truncated
+    np.testing.assert_array_equal(decode(whole[:-2]).pixels, decode(whole).pixels)
+
+
+# Animations
+
+
+def animated_webp(*frames: tuple[Image.Image, int, int], **options: Any) -> bytes:  # noqa: ANN401
+    """Return a WebP animation of frames at these positions, on a canvas of the usual size."""
+    parts = []
+    for picture, left, top in frames:
+        content = encode(picture, "WEBP", **options)
+        pieces = content[12:] if content[12:16] != b"VP8X" else content[30:]
+        numbers = (left // 2, top // 2, picture.width - 1, picture.height - 1, 100)
+        place = b"".join(number.to_bytes(3, "little") for number in numbers)
+        parts.append((b"ANMF", place + b"\0" + pieces))
+    background = b"\x20\x40\x60\xff"
+    canvas = pictures.webp_canvas(WIDTH, HEIGHT, flags=0x12)
+    return webp(canvas, (b"ANIM", background + b"\0\0"), *parts)
+
+
+def small_cut_out() -> Image.Image:
+    """A quarter of the canvas, partly transparent."""
+    return cut_out().resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.NEAREST)
+
+
+ANIMATED: dict[str, bytes] = {
+    "apng": encode(corners(), "PNG", save_all=True, append_images=[corners().rotate(180)]),
+    "apng-alpha": encode(cut_out(), "PNG", save_all=True, append_images=[cut_out().rotate(180)]),
+    "apng-default-image": encode(
+        corners(),
+        "PNG",
+        save_all=True,
+        append_images=[corners().rotate(180), corners().rotate(90)],
+        default_image=True,
+    ),
+    "webp": encode(corners(), "WEBP", save_all=True, append_images=[corners().rotate(180)]),
+    "webp-lossless": animated_webp((corners(), 0, 0), (corners(), 0, 0), lossless=True),
+    "webp-small-frame": animated_webp((corners(48, 32), 20, 14), (corners(), 0, 0), lossless=True),
+    "webp-small-alpha": animated_webp(
+        (small_cut_out(), 20, 14), (corners(), 0, 0), lossless=True, exact=True
+    ),
+    "webp-small-lossy-alpha": animated_webp((small_cut_out(), 48, 32), (corners(), 0, 0)),
+}
+
+
+@pytest.mark.parametrize("content", ANIMATED.values(), ids=ANIMATED.keys())
+def test_reads_the_first_frame(content: bytes) -> None:
+    """An animation's first frame on its canvas is read, with Pillow's colours."""
+    image = decode(content)
+    assert (image.width, image.height, image.orientation) == (WIDTH, HEIGHT, 1)
+    assert difference(image.pixels, read_with_pillow(content)) == 0
+
+
+def test_animations_start_on_black() -> None:
+    """The canvas around a small frame is black, whatever the background colour."""
+    pixels = decode(ANIMATED["webp-small-frame"]).pixels
+    assert tuple(pixels[0, 0]) == (0, 0, 0)
+    assert tuple(pixels[14, 20]) == RED
+
+
+def test_decoders_see_only_the_first_frame() -> None:
+    """Damage in later frames doesn't matter, because no decoder reads them."""
+    content = ANIMATED["webp-small-frame"]
+    later = content.rindex(b"VP8L")
+    damaged = content[:later] + b"VP8L\xff" + content[later + 5 :]
+    np.testing.assert_array_equal(decode(damaged).pixels, decode(content).pixels)
+    apng = ANIMATED["apng"]
+    later = apng.index(b"fdAT") + 10
+    damaged = apng[:later] + b"\xff\xff" + apng[later + 2 :]
+    np.testing.assert_array_equal(decode(damaged).pixels, decode(apng).pixels)
+
+
+@pytest.mark.parametrize("name", ["apng", "webp", "webp-small-frame"])
+def test_truncated_animation_is_an_error(name: str) -> None:
+    """Even if its first frame is complete."""
+    with pytest.raises(CorruptImageError):
+        decode(ANIMATED[name][:-20])
+
+
 # Odd EXIF
 
 
@@ -274,9 +471,11 @@ def test_survives_odd_orientation(segments: tuple[bytes, ...]) -> None:
 # Damage
 
 
-@pytest.mark.parametrize("content", pictures.specimens())
+@pytest.mark.parametrize(
+    "content", [content for content in pictures.specimens() if content[:2] != b"\xff\xd8"]
+)
 def test_never_decodes_a_truncated_image(content: bytes) -> None:
-    """A truncated image is an error, because half a photo gives wrong landmarks."""
+    """A truncated image other than a JPEG is an error."""
     for length in range(len(content)):
         with pytest.raises(ImageError):
             decode(content[:length])

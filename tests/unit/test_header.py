@@ -43,11 +43,21 @@ MAX_PIXELS = 50_000_000
 LOSSY = photo("WEBP")
 LOSSLESS = photo("WEBP", lossless=True)
 FRAME = pictures.webp_frame(LOSSY)
+CANVAS = pictures.webp_canvas(WIDTH, HEIGHT, flags=2)
+ANIM = (b"ANIM", bytes(6))
 
 
 def header(content: bytes) -> ImageHeader:
     """Read a header with the default limit."""
     return read_header(content, max_pixels=MAX_PIXELS)
+
+
+def anmf(
+    *chunks: tuple[bytes, bytes], left: int = 0, top: int = 0, width: int = WIDTH
+) -> tuple[bytes, bytes]:
+    """Return a WebP animation's frame of these chunks; positions in units of two pixels."""
+    place = b"".join(n.to_bytes(3, "little") for n in (left, top, width - 1, HEIGHT - 1, 100))
+    return b"ANMF", place + b"\0" + webp(*chunks)[12:]
 
 
 def patched(content: bytes, at: int, new: bytes) -> bytes:
@@ -103,6 +113,26 @@ def test_skips_padding_between_segments() -> None:
     """Zeros and FFs between JPEG segments are skipped, as libjpeg does."""
     content = pictures.jpeg_insert(photo("JPEG"), jpeg_segment(0xFE, b""), b"\0" * 3, b"\xff" * 9)
     assert header(content).length_bytes == len(content)
+
+
+def test_reads_the_canvas_of_an_animation() -> None:
+    """The size is the canvas's, and the decoder gets the first frame only."""
+    animation = webp(CANVAS, ANIM, anmf(FRAME), anmf(FRAME, left=1), (b"EXIF", pictures.tiff(6)))
+    found = header(animation)
+    assert (found.width, found.height, found.length_bytes) == (WIDTH, HEIGHT, len(animation))
+    assert found.decodable == webp(CANVAS, ANIM, anmf(FRAME))
+    small = webp(pictures.webp_canvas(1000, 500, flags=2), ANIM, anmf(FRAME, left=100))
+    assert (header(small).width, header(small).height) == (1000, 500)
+
+
+def test_leaves_out_the_animation_of_a_png() -> None:
+    """The decoder gets what a PNG decoder without animations would read."""
+    first = photo("PNG")
+    control = png_chunk(b"acTL", bytes(8)) + png_chunk(b"fcTL", bytes(26))
+    animated = first[:33] + control + first[33:-12] + png_chunk(b"fdAT", bytes(9)) + first[-12:]
+    assert header(animated).decodable == first
+    assert header(animated).length_bytes == len(animated)
+    assert header(first).decodable is None
 
 
 # Other formats
@@ -237,12 +267,65 @@ def test_goes_by_the_longer_side(width: int, height: int) -> None:
 # Damage
 
 
-@pytest.mark.parametrize("content", pictures.specimens())
+@pytest.mark.parametrize(
+    "content", [content for content in pictures.specimens() if content[:2] != b"\xff\xd8"]
+)
 def test_refuses_every_truncation(content: bytes) -> None:
-    """A file truncated anywhere is rejected."""
+    """A file truncated anywhere is rejected, unless it is a JPEG."""
     for length in range(len(content)):
         with pytest.raises((CorruptImageError, NotAnImageError)):
             header(content[:length])
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}])
+def test_notices_a_truncated_jpeg(options: dict[str, Any]) -> None:
+    """A JPEG truncated after a scan's start has a header, with all that is there."""
+    whole = photo("JPEG", exif=pictures.exif(6), **options)
+    start = whole.index(b"\xff\xda")
+    start += 2 + int.from_bytes(whole[start + 2 : start + 4])
+    for length in range(start):
+        with pytest.raises((CorruptImageError, NotAnImageError)):
+            header(whole[:length])
+    for length in range(start, len(whole)):
+        found = header(whole[:length])
+        assert (found.width, found.height, found.orientation) == (WIDTH, HEIGHT, 6)
+        assert found.truncated
+        assert start <= found.length_bytes <= length
+        assert found.decodable == whole[: found.length_bytes] + b"\xff\xd9"
+    assert not header(whole).truncated
+    assert header(whole).decodable is None
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        b"\xff\x02",
+        b"\xff\xd8",
+        b"\xff\xe1\0\0",
+        b"\xff\xe1\xff\xff",
+        jpeg_segment(0xC2, bytes((8, 0, 64, 0, 96, 1, 1, 0x11, 0))),
+    ],
+    ids=["reserved", "another start", "no length", "beyond the file", "another frame"],
+)
+def test_jpeg_ends_at_a_stray_marker(stray: bytes) -> None:
+    """A marker that doesn't belong between scans ends the image, even if more scans follow."""
+    whole = photo("JPEG", progressive=True)
+    between = whole.rindex(b"\xff\xda")
+    found = header(whole[:between] + stray + whole[between:])
+    assert found.truncated
+    assert found.decodable == whole[:between] + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_zeros_after_a_truncated_jpeg_are_not_data(*, progressive: bool) -> None:
+    """Zeros that fill a file up to its planned size are left out, also from a segment."""
+    whole = photo("JPEG", progressive=progressive)
+    for length in range(whole.index(b"\xff\xda") + 20, len(whole)):
+        content = whole[:length]
+        expected = header(content.rstrip(b"\0") + b"\0")
+        assert header(content + bytes(5000)).length_bytes == expected.length_bytes
+        assert header(content + bytes(5000)).truncated
+    assert not header(whole + bytes(5000)).truncated
 
 
 def test_refuses_lying_chunk_length() -> None:
@@ -272,6 +355,18 @@ def test_refuses_lying_chunk_length() -> None:
         patched(png(), 28, b"\2"),  # interlace
         webp(),
         webp(FRAME, FRAME),
+        webp(CANVAS),
+        webp(CANVAS, ANIM),
+        webp(CANVAS, anmf(FRAME)),
+        webp(CANVAS, ANIM, FRAME),
+        webp(CANVAS, ANIM, (b"ANMF", b"")),
+        webp(CANVAS, ANIM, (b"ANMF", bytes(16))),
+        webp(CANVAS, ANIM, anmf(FRAME, FRAME)),
+        webp(CANVAS, ANIM, anmf(FRAME, left=1)),
+        webp(CANVAS, ANIM, anmf(FRAME, top=1)),
+        webp(CANVAS, ANIM, anmf(FRAME, left=2**24 - 1)),
+        webp(CANVAS, ANIM, anmf(FRAME, width=WIDTH - 1)),
+        webp(CANVAS, ANIM, (b"ANMF", anmf(FRAME)[1][:-10])),
         webp(pictures.webp_canvas(WIDTH + 1, HEIGHT), FRAME),
         webp((b"VP8 ", b"")),
         webp((b"VP8L", b"")),

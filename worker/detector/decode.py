@@ -37,6 +37,12 @@ _FLAGS: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 _FLIPS: Final = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 
+# What libjpeg fills missing blocks with: grey, which OpenCV converts from CMYK to a darker one.
+_FILLINGS: Final = frozenset({(128, 128, 128), (65, 65, 65)})
+
+# How far the first row of blocks reaches: 32 pixels, and two more blocks by smoothing.
+_FIRST_BLOCKS_ROWS: Final = 3 * 32
+
 # Above this factor, bilinear interpolation skips pixels.
 _MAX_LINEAR_FACTOR: Final = 2
 
@@ -86,6 +92,8 @@ def decode_image(content: bytes, *, max_pixels: int, max_side: int | None = None
         raise CorruptImageError(
             f"the header says {height} x {width}, the decoder found {pixels.shape}"
         )
+    if header.truncated and not _has_a_line(pixels):
+        raise CorruptImageError("the JPEG file ends before its first line does")
     is_sideways = header.orientation in _SIDEWAYS
     return DecodedImage(
         # Turned first, because scaling rounds differently in the other direction.
@@ -96,6 +104,14 @@ def decode_image(content: bytes, *, max_pixels: int, max_side: int | None = None
         orientation=header.orientation,
         truncated=header.truncated,
     )
+
+
+def _has_a_line(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Return whether a truncated JPEG has its first line: libjpeg fills the rest with grey."""
+    filling = pixels[-1, -1]
+    if tuple(filling) not in _FILLINGS or (pixels[0, -1] != filling).any():
+        return True
+    return any((row != filling).any() for row in pixels[_FIRST_BLOCKS_ROWS:])
 
 
 def upright(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:

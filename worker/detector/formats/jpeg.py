@@ -31,20 +31,39 @@ MAX_SCANS = 64
 MAX_SEGMENTS = 4096
 
 
+class _BrokenOffError(CorruptImageError):
+    """Raised where a JPEG can't be read on; what is before that may be an image."""
+
+    def __init__(self, message: str, end_bytes: int) -> None:
+        super().__init__(message)
+        self.end_bytes = end_bytes
+
+
 def walk(content: bytes) -> ImageHeader:
-    """Find the size, orientation and end of the image."""
+    """Find the size, orientation and end of the image.
+
+    An image that breaks off after the start of a scan is truncated, as long as something is there:
+    it has no end, or a marker that doesn't belong between scans.
+    """
+    # Zeros fill up a file that was allocated before its upload broke off. FF00 is a data byte.
+    content = content[: len(content.rstrip(b"\0")) + 1]
     size = None
     scans = end = 0
     metadata: list[bytes] = []
-    for marker, start, end in _segments(content):
-        if marker in _FRAMES:
-            if size:
-                raise CorruptImageError("the JPEG file has two frames")
-            size = _frame_size(marker, content[start:end])
-        elif marker == _SOS:
-            scans += 1
-        elif marker == _APP1 and not scans:  # like other decoders, which need it before the pixels
-            metadata.append(content[start:end])
+    decodable = None
+    try:
+        for marker, start, end in _segments(content):
+            if marker in _FRAMES:
+                size = _frame_size(marker, content[start:end])
+            elif marker == _SOS:
+                scans += 1
+            elif marker == _APP1 and not scans:  # decoders need it before the pixels, too
+                metadata.append(content[start:end])
+    except _BrokenOffError as damage:
+        if not scans:
+            raise
+        end = damage.end_bytes
+        decodable = content[:end] + b"\xff" + bytes((_EOI,))
     if size is None or not scans:
         raise CorruptImageError("the JPEG file has no pixels")
     if scans > MAX_SCANS:
@@ -53,25 +72,36 @@ def walk(content: bytes) -> ImageHeader:
         exif=(body for body in metadata if body.startswith(_EXIF)),
         xmp=(body for body in metadata if body.startswith(_XMP)),
     )
-    return ImageHeader("jpeg", *size, end, orientation)
+    return ImageHeader(
+        "jpeg", *size, end, orientation, truncated=decodable is not None, decodable=decodable
+    )
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield each marker up to "end of image", with the start and end of its segment's body."""
     end = 2  # after "start of image", which is part of the magic bytes
+    has_frame = False
     for _ in range(MAX_SEGMENTS):
         found = _MARKER.search(content, end)
         if not found:
-            raise CorruptImageError("the JPEG file is truncated: it has no end-of-image marker")
+            raise _BrokenOffError(
+                "the JPEG file is truncated: it has no end-of-image marker",
+                len(content),
+            )
         marker, start = found[1][0], found.end()
         if marker == _EOI:
             yield marker, start, start
             return
-        if marker == _SOI or marker < _FIRST_MARKER:
-            raise CorruptImageError(f"the JPEG file has a marker FF{marker:02X} at byte {start}")
+        if marker == _SOI or marker < _FIRST_MARKER or (has_frame and marker in _FRAMES):
+            raise _BrokenOffError(
+                f"the JPEG file has a stray marker FF{marker:02X} at byte {start}", found.start()
+            )
+        has_frame = has_frame or marker in _FRAMES
         end = start + int.from_bytes(content[start : start + 2], "big")
         if not start + 2 <= end <= len(content):
-            raise CorruptImageError(f"the JPEG segment at byte {start} extends beyond the file")
+            raise _BrokenOffError(
+                f"the JPEG segment at byte {start} extends beyond the file", found.start()
+            )
         yield marker, start + 2, end
     raise UnsupportedFormatError(f"the JPEG file has more than {MAX_SEGMENTS} segments")
 
