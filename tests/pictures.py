@@ -183,12 +183,26 @@ def webp_frame(content: bytes) -> tuple[bytes, bytes]:
     return content[12:16], content[20 : 20 + struct.unpack_from("<I", content, 16)[0]]
 
 
+def webp_animation(*frames: tuple[Image.Image, int, int], **options: Any) -> bytes:  # noqa: ANN401
+    """Return an animation of frames at these positions, on a canvas of the usual size."""
+    parts = []
+    for picture, left, top in frames:
+        content = encode(picture, "WEBP", **options)
+        chunks = content[30:] if content[12:16] == b"VP8X" else content[12:]
+        numbers = (left // 2, top // 2, picture.width - 1, picture.height - 1, 100)
+        place = b"".join(number.to_bytes(3, "little") for number in numbers)
+        parts.append((b"ANMF", place + b"\0" + chunks))
+    background = b"\x20\x40\x60\xff"
+    return webp(webp_canvas(WIDTH, HEIGHT, flags=0x12), (b"ANIM", background + b"\0\0"), *parts)
+
+
 # Mutants
 
 
 def specimens() -> list[bytes]:
     """Return a valid file for each different structure."""
     picture, grey = corners(), corners().convert("L")
+    frame = webp_frame(photo("WEBP"))
     return [
         photo("JPEG", exif=exif(6)),
         photo("JPEG", progressive=True, exif=exif(8)),
@@ -202,11 +216,14 @@ def specimens() -> list[bytes]:
         photo("WEBP", lossless=True),
         encode(cut_out(), "WEBP", exif=exif(6)),
         encode(cut_out(), "WEBP", lossless=True),
+        encode(picture, "PNG", save_all=True, append_images=[cut_out()], default_image=True),
+        webp_animation((cut_out().resize((40, 30)), 20, 14), (picture, 0, 0)),
+        webp(webp_canvas(WIDTH, HEIGHT, flags=0x0C), frame, (b"EXIF", tiff(6)), (b"XMP ", xmp(3))),
     ]
 
 
 def mutants(seed: int, count: int) -> Iterator[bytes]:
-    """Yield damaged files: bytes changed, removed or duplicated, mostly near the start."""
+    """Yield damaged files: bytes changed, removed or duplicated, or the end missing."""
     random = np.random.default_rng(seed)
     sound = specimens()
     for number in range(count):
@@ -215,7 +232,7 @@ def mutants(seed: int, count: int) -> Iterator[bytes]:
             reach = random.choice((64, len(content)))
             at = int(random.integers(2, max(3, min(reach, len(content)))))
             size = int(random.integers(1, 20))
-            match random.integers(0, 6):
+            match random.integers(0, 7):
                 case 0:
                     del content[at : at + size]
                 case 1:
@@ -224,6 +241,8 @@ def mutants(seed: int, count: int) -> Iterator[bytes]:
                     content[at : at + size] = random.bytes(size)
                 case 3:
                     content[at : at + 2] = bytes((0xFF, int(random.integers(0xC0, 0xFF))))
+                case 4 if at > len(content) // 4:
+                    del content[at:]
                 case _:
                     content[at : at + 1] = bytes((int(random.choice((0, 1, 127, 128, 255))),))
         yield _with_checksums(content) if content.startswith(PNG_SIGNATURE) else bytes(content)

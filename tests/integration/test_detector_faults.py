@@ -35,7 +35,7 @@ from landmarks.errors import (
     TooManyPixelsError,
 )
 from landmarks.groups import Landmarks
-from tests import photos
+from tests import photos, pictures
 from worker.detector.launch import ChildOptions
 from worker.detector.pool import DetectorPool
 from worker.detector.process import DetectorProcess
@@ -458,6 +458,17 @@ class TestPool:
         assert type(caught.value) is error
         assert bench.works()
         assert bench.pool.pids == pids
+
+    def test_an_answer_says_how_the_image_was_stored(self, bench: Bench) -> None:
+        """The size is upright, with the orientation, and whether the file was truncated."""
+        turned = pictures.photo("JPEG", exif=pictures.exif(6))
+        for content, expected in (
+            (turned, (64, 96, 6, False)),
+            (turned[:-2], (64, 96, 6, True)),
+            (pictures.photo("PNG"), (96, 64, 1, False)),
+        ):
+            found = bench.pool.detect(content, within())
+            assert (found.width, found.height, found.orientation, found.truncated) == expected
 
 
 PARENT = """

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,7 @@ from tests.pictures import (
     png_chunk,
     read_with_pillow,
     webp,
+    webp_animation,
 )
 from worker.detector.decode import DecodedImage, decode_image
 
@@ -348,20 +348,6 @@ def test_truncated_thumbnail_is_not_the_end() -> None:
 # Animations
 
 
-def animated_webp(*frames: tuple[Image.Image, int, int], **options: Any) -> bytes:  # noqa: ANN401
-    """Return a WebP animation of frames at these positions, on a canvas of the usual size."""
-    parts = []
-    for picture, left, top in frames:
-        content = encode(picture, "WEBP", **options)
-        pieces = content[12:] if content[12:16] != b"VP8X" else content[30:]
-        numbers = (left // 2, top // 2, picture.width - 1, picture.height - 1, 100)
-        place = b"".join(number.to_bytes(3, "little") for number in numbers)
-        parts.append((b"ANMF", place + b"\0" + pieces))
-    background = b"\x20\x40\x60\xff"
-    canvas = pictures.webp_canvas(WIDTH, HEIGHT, flags=0x12)
-    return webp(canvas, (b"ANIM", background + b"\0\0"), *parts)
-
-
 def small_cut_out() -> Image.Image:
     """A quarter of the canvas, partly transparent."""
     return cut_out().resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.NEAREST)
@@ -378,12 +364,12 @@ ANIMATED: dict[str, bytes] = {
         default_image=True,
     ),
     "webp": encode(corners(), "WEBP", save_all=True, append_images=[corners().rotate(180)]),
-    "webp-lossless": animated_webp((corners(), 0, 0), (corners(), 0, 0), lossless=True),
-    "webp-small-frame": animated_webp((corners(48, 32), 20, 14), (corners(), 0, 0), lossless=True),
-    "webp-small-alpha": animated_webp(
+    "webp-lossless": webp_animation((corners(), 0, 0), (corners(), 0, 0), lossless=True),
+    "webp-small-frame": webp_animation((corners(48, 32), 20, 14), (corners(), 0, 0), lossless=True),
+    "webp-small-alpha": webp_animation(
         (small_cut_out(), 20, 14), (corners(), 0, 0), lossless=True, exact=True
     ),
-    "webp-small-lossy-alpha": animated_webp((small_cut_out(), 48, 32), (corners(), 0, 0)),
+    "webp-small-lossy-alpha": webp_animation((small_cut_out(), 48, 32), (corners(), 0, 0)),
 }
 
 

@@ -46,7 +46,15 @@ def main(arguments: list[str]) -> None:
         )
         landmarks, mask = graph.process(image.pixels)
         png = None if mask is None else encode_mask(mask)
-        return Detection(landmarks, image.width, image.height, image.format, png)
+        return Detection(
+            landmarks,
+            image.width,
+            image.height,
+            image.format,
+            mask=png,
+            orientation=image.orientation,
+            truncated=image.truncated,
+        )
 
     with closing(HolisticGraph(options.model)) as graph:
         with suppress(ImageError):  # if the settings reject even this photo
