@@ -241,7 +241,7 @@ def mutants(seed: int, count: int) -> Iterator[bytes]:
                     content[at : at + size] = random.bytes(size)
                 case 3:
                     content[at : at + 2] = bytes((0xFF, int(random.integers(0xC0, 0xFF))))
-                case 4 if at > len(content) // 4:
+                case 4 if content.startswith(b"\xff\xd8") and at > len(content) // 4:
                     del content[at:]
                 case _:
                     content[at : at + 1] = bytes((int(random.choice((0, 1, 127, 128, 255))),))

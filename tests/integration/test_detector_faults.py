@@ -444,7 +444,7 @@ class TestPool:
         ("content", "error"),
         [
             (b"Milk, bread, two rolls of film", NotAnImageError),
-            (photos.nobody().content[:2000], CorruptImageError),
+            (pictures.photo("PNG")[:-20], CorruptImageError),
             (photos.too_large().content, TooManyPixelsError),
         ],
     )
