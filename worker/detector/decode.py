@@ -17,9 +17,7 @@ from worker.detector.header import read_header
 # the system call filter keeps it from opening files.
 cv2.setNumThreads(1)
 
-# Address space for decoding, including rotation. Measured maxima: 11.2 bytes per pixel for
-# lossless WebP with alpha, 11.0 for progressive CMYK JPEG, 6 for most others; 8 MB for a PNG chunk.
-_DECODING_BYTES_PER_PIXEL: Final = 12
+# Address space for decoding besides the pixels: 8 MB for a PNG chunk.
 _DECODING_BYTES: Final = 16 * 2**20
 
 # libjpeg can scale down to 1/2, 1/4 or 1/8 while decoding, at a fraction of the cost.
@@ -187,7 +185,7 @@ def _check_memory(header: ImageHeader) -> None:
         MemoryError: the most expensive decoding would need more memory than is left.
     """
     pixels = header.width * header.height
-    np.empty(_DECODING_BYTES_PER_PIXEL * pixels + _DECODING_BYTES, np.uint8)  # never touched
+    np.empty(header.bytes_per_pixel * pixels + _DECODING_BYTES, np.uint8)  # never touched
 
 
 def _is_out_of_memory(error: cv2.error) -> bool:

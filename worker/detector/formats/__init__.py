@@ -33,5 +33,5 @@ class ImageHeader:
     length_bytes: int
     orientation: int = 1
     truncated: bool = False
-    bytes_per_pixel: int = 12
+    bytes_per_pixel: int = 12  # 11.2 for lossless WebP with alpha, 11.0 for progressive CMYK JPEG
     decodable: bytes | None = None

@@ -9,13 +9,15 @@ browsers and OpenCV don't do so for AVIF.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
 from worker.detector.formats import ImageFormat, ImageHeader
-from worker.detector.formats.boxes import Box, Reader, by_kind
+from worker.detector.formats.av1 import check_frames
+from worker.detector.formats.boxes import Box, Reader
+from worker.detector.formats.items import Item, find, read_items
 
 # The brand comes first, or among the next 30 if the first is more general, such as "miaf".
 _BRANDS = rb"(?:....){0,31}?(?:hei[cmsx]|hev[cmsx]|mif[12]|msf1|avi[fs])"
@@ -31,13 +33,14 @@ _FORMATS: dict[bytes, tuple[ImageFormat, bytes]] = {
 
 # A phone's photo has 4 kB. Colour profiles take up to 1 MB.
 MAX_META_BYTES = 4 * 1024 * 1024
-MAX_ITEMS = 1000  # as in libheif; 200 megapixels have 768 tiles
-MAX_EXTENTS = 32  # as in libheif
 # Encoders may store equal tiles once, but a decoder reads them each time.
 MAX_SHARED_BYTES = 16 * 1024 * 1024
 
 # Decoding's maximum for 8 bits with 4:2:0 chroma or none, as in nearly all photos, and for others.
-_BYTES_PER_PIXEL = {"heif": (9, 15), "avif": (9, 15)}
+_BYTES_PER_PIXEL = {"heif": (8, 16), "avif": (19, 22)}
+
+# Codecs may code some more pixels than an image has, up to a multiple of this.
+_BLOCK = 64
 
 # The last row and column of tiles may extend beyond the image, by less than a usual tile.
 MAX_TILE_SIDE = 1024
@@ -53,36 +56,6 @@ _FLIPPED = (
 # In the third byte of `av1C`: 10 or 12 bits, no chroma, chroma halved in either direction.
 _AV1_DEEP, _AV1_MONOCHROME, _AV1_HALF_CHROMA = 0x60, 0x10, 0x0C
 
-_NUMBER_BYTES = {2: 2, 3: 4}  # by the version of `infe`
-
-
-@dataclass(slots=True)
-class _Item:
-    """An item of the file, such as an image, a tile or metadata.
-
-    Attributes:
-        kind: its codec, or how it is derived from others.
-        kind_at: where the file says so.
-        encrypted: whether it is.
-        extents: where each part of its data starts and ends in the file.
-        properties: what describes it, in order.
-        parts: numbers of the items that it is derived from.
-    """
-
-    kind: bytes = b""
-    kind_at: int = 0
-    encrypted: bool = False
-    extents: list[tuple[int, int]] = field(default_factory=list)
-    properties: list[Box] = field(default_factory=list)
-    parts: list[int] = field(default_factory=list)
-
-    def property(self, kind: bytes) -> Box:
-        """Return the first property of a type."""
-        for box in self.properties:
-            if box.kind == kind:
-                return box
-        raise CorruptImageError(f"the HEIF file has an image without {kind.decode()}")
-
 
 @dataclass(frozen=True, slots=True)
 class _Photo:
@@ -95,8 +68,8 @@ class _Photo:
         unused: positions of the types of all other items, and of a sequence.
     """
 
-    primary: _Item
-    tiles: Sequence[_Item]
+    primary: Item
+    tiles: Sequence[Item]
     end: int
     unused: Sequence[int]
 
@@ -106,6 +79,8 @@ def walk(content: bytes) -> ImageHeader:
     photo = _read(content)
     width, height = _size(content, photo.primary)
     file_format, _ = _FORMATS[photo.tiles[0].kind]
+    if file_format == "avif":
+        _check_av1(content, photo.tiles)
     return ImageHeader(
         file_format,
         width,
@@ -141,19 +116,10 @@ def _read(content: bytes) -> _Photo:
         raise UnsupportedFormatError("the HEIF file has no still image: it is a sequence or empty")
     if meta.end - meta.start > MAX_META_BYTES:
         raise UnsupportedFormatError(f"the HEIF file has over {MAX_META_BYTES} bytes of metadata")
-    reader = Reader(content, meta.start, meta.end)
-    reader.version()
-    boxes = by_kind(reader.boxes())
-    items = _read_types(_body(reader, boxes, b"iinf"))
-    _read_locations(_body(reader, boxes, b"iloc"), items, boxes.get(b"idat"))
-    _read_properties(reader, boxes, items)
-    if b"iref" in boxes:
-        _read_references(reader.of(boxes[b"iref"]), items)
-    number = _body(reader, boxes, b"pitm")
-    primary = _item(items, number.number(2 if number.version() == 0 else 4))
+    primary, items = read_items(content, meta)
     tiles = [primary]
     if primary.kind == b"grid":
-        tiles = [_item(items, part) for part in primary.parts]
+        tiles = [find(items, part) for part in primary.parts]
         _check_grid(content, primary, tiles)
     _check_kinds(tiles)
     if tiles[0].kind == b"hvc1" and not HEIF_MAGIC.match(content):
@@ -170,104 +136,7 @@ def _outer(content: bytes) -> Iterator[Box]:
         yield from Reader(content, 0, len(content)).boxes()
 
 
-def _body(reader: Reader, boxes: Mapping[bytes, Box], kind: bytes) -> Reader:
-    """Return a reader of a box that must be there."""
-    if kind not in boxes:
-        raise CorruptImageError(f"the HEIF file has no {kind.decode()} box")
-    return reader.of(boxes[kind])
-
-
-def _item(items: Mapping[int, _Item], number: int) -> _Item:
-    if number not in items:
-        raise CorruptImageError(f"the HEIF file has no item {number}")
-    return items[number]
-
-
-def _read_types(reader: Reader) -> dict[int, _Item]:
-    items: dict[int, _Item] = {}
-    reader.take(2 if reader.version() == 0 else 4)  # how many there are
-    for box in reader.boxes():
-        entry = reader.of(box)
-        version = entry.version()
-        if version not in _NUMBER_BYTES:  # it has no type
-            continue
-        number = entry.number(_NUMBER_BYTES[version])
-        encrypted, at = entry.number(2) != 0, entry.at
-        item = _Item(entry.take(4), at, encrypted)
-        if items.setdefault(number, item) is not item:
-            raise CorruptImageError(f"the HEIF file has two items {number}")
-    if len(items) > MAX_ITEMS:
-        raise UnsupportedFormatError(f"the HEIF file has {len(items)} items, more than {MAX_ITEMS}")
-    return items
-
-
-def _read_locations(reader: Reader, items: Mapping[int, _Item], idat: Box | None) -> None:
-    version, sizes = reader.version(), reader.number(2)
-    offset_bytes, length_bytes, base_bytes, index_bytes = (sizes >> n & 15 for n in (12, 8, 4, 0))
-    number_bytes = 2 if version < 2 else 4  # noqa: PLR2004 - a version
-    starts = {0: 0} | ({1: idat.start} if idat else {})
-    for _ in range(_count(reader.number(number_bytes), MAX_ITEMS, "locations")):
-        item = items.get(reader.number(number_bytes), _Item())
-        start = starts.get(reader.number(2) & 15 if version else 0)
-        in_this_file = reader.number(2) == 0
-        base = reader.number(base_bytes)
-        for _ in range(_count(reader.number(2), MAX_EXTENTS, "extents")):
-            reader.take(index_bytes if version else 0)
-            offset, length = base + reader.number(offset_bytes), reader.number(length_bytes)
-            if in_this_file and start is not None:
-                item.extents.append((start + offset, start + offset + length))
-
-
-def _read_properties(
-    reader: Reader, boxes: Mapping[bytes, Box], items: Mapping[int, _Item]
-) -> None:
-    inner = list(_body(reader, boxes, b"iprp").boxes())
-    properties = [entry for box in inner if box.kind == b"ipco" for entry in reader.of(box).boxes()]
-    versions = set()
-    for box in inner:
-        if box.kind == b"ipma":
-            entries = reader.of(box)
-            version = entries.number(1), entries.number(3)
-            if version in versions:
-                raise CorruptImageError("the HEIF file has two ipma boxes of the same version")
-            versions.add(version)
-            _associate(entries, version, properties, items)
-
-
-def _associate(
-    entries: Reader, version: tuple[int, int], properties: Sequence[Box], items: Mapping[int, _Item]
-) -> None:
-    """Give the items their properties."""
-    number_bytes, wide_index = 4 if version[0] else 2, version[1] & 1
-    for _ in range(_count(entries.number(4), MAX_ITEMS, "descriptions")):
-        item = items.get(entries.number(number_bytes), _Item())
-        for _ in range(entries.number(1)):
-            # The upper bit says that readers have to understand it.
-            index = entries.number(2) & 0x7FFF if wide_index else entries.number(1) & 0x7F
-            if index > len(properties):
-                raise CorruptImageError(f"the HEIF file has no property {index}")
-            if index:
-                item.properties.append(properties[index - 1])
-
-
-def _read_references(reader: Reader, items: Mapping[int, _Item]) -> None:
-    """Read what items are derived from."""
-    number_bytes = 2 if reader.version() == 0 else 4
-    for box in reader.boxes():
-        if box.kind == b"dimg":
-            entry = reader.of(box)
-            item = items.get(entry.number(number_bytes), _Item())
-            count = _count(entry.number(2), MAX_ITEMS, "tiles")
-            item.parts = [entry.number(number_bytes) for _ in range(count)]
-
-
-def _count(number: int, most: int, what: str) -> int:
-    if number > most:
-        raise UnsupportedFormatError(f"the HEIF file has {number} {what}, more than {most}")
-    return number
-
-
-def _check_kinds(tiles: Sequence[_Item]) -> None:
+def _check_kinds(tiles: Sequence[Item]) -> None:
     kinds = {tile.kind for tile in tiles}
     if len(kinds) > 1 or not kinds <= _FORMATS.keys():
         names = " and ".join(sorted(kind.decode("latin-1") for kind in kinds))
@@ -276,7 +145,7 @@ def _check_kinds(tiles: Sequence[_Item]) -> None:
         raise UnsupportedFormatError("encrypted HEIF is not supported")
 
 
-def _check_grid(content: bytes, grid: _Item, tiles: Sequence[_Item]) -> None:
+def _check_grid(content: bytes, grid: Item, tiles: Sequence[Item]) -> None:
     """Check that a grid has all its tiles, and that their sizes add up to its own."""
     start, end = grid.extents[0] if grid.extents else (0, 0)
     reader = Reader(content, start, min(end, len(content)))
@@ -293,14 +162,22 @@ def _check_grid(content: bytes, grid: _Item, tiles: Sequence[_Item]) -> None:
         raise CorruptImageError("the HEIF file's tiles don't make up its image")
 
 
-def _size(content: bytes, item: _Item) -> tuple[int, int]:
+def _size(content: bytes, item: Item) -> tuple[int, int]:
     box = item.property(b"ispe")
     reader = Reader(content, box.start, box.end)
     reader.version()
     return reader.number(4), reader.number(4)
 
 
-def _orientation(content: bytes, item: _Item) -> int:
+def _check_av1(content: bytes, tiles: Sequence[Item]) -> None:
+    """Check the frames of each tile. libheif has a limit for HEVC, and stops at the first frame."""
+    for tile in {id(tile): tile for tile in tiles}.values():
+        width, height = _size(content, tile)
+        data = b"".join(content[start:end] for start, end in tile.extents)
+        check_frames(data, (width + _BLOCK) * (height + _BLOCK))
+
+
+def _orientation(content: bytes, item: Item) -> int:
     """Apply the item's rotations and flips in their order."""
     orientation = 1
     for box in item.properties:
@@ -312,7 +189,7 @@ def _orientation(content: bytes, item: _Item) -> int:
     return orientation
 
 
-def _bytes_per_pixel(content: bytes, tile: _Item) -> int:
+def _bytes_per_pixel(content: bytes, tile: Item) -> int:
     file_format, configuration = _FORMATS[tile.kind]
     box = tile.property(configuration)
     data = Reader(content, box.start, box.end)
@@ -325,7 +202,7 @@ def _bytes_per_pixel(content: bytes, tile: _Item) -> int:
     return _BYTES_PER_PIXEL[file_format][0 if ordinary else 1]
 
 
-def _end(outer: Sequence[Box], meta: Box, items: Sequence[_Item]) -> int:
+def _end(outer: Sequence[Box], meta: Box, items: Sequence[Item]) -> int:
     """Return the end of the outer box up to which decoders need the file."""
     if not all(item.extents for item in items):
         raise CorruptImageError("the HEIF file's image has no data in this file")
