@@ -196,6 +196,84 @@ def webp_animation(*frames: tuple[Image.Image, int, int], **options: Any) -> byt
     return webp(webp_canvas(WIDTH, HEIGHT, flags=0x12), (b"ANIM", background + b"\0\0"), *parts)
 
 
+# BMP and GIF
+
+
+def bmp(
+    pixels: bytes,
+    *,
+    bits: int,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    length: int = 40,
+    compression: int | None = None,
+    palette: bytes = b"",
+    colours: int = 0,
+    masks: tuple[int, ...] = (),
+) -> bytes:
+    """Return a BMP with a header of this length, and these pixels as stored."""
+    if length == 12:
+        header = struct.pack("<IHHHH", length, width, height, 1, bits)
+    else:
+        if compression is None:
+            compression = 3 if masks else 0
+        fields = (length, width, height, 1, bits, compression, len(pixels), 0, 0, colours, 0)
+        header = struct.pack("<IiiHHIIiiII", *fields)[:length]
+        header = (header + struct.pack(f"<{len(masks)}I", *masks)).ljust(length, b"\0")
+    start = 14 + len(header) + len(palette)
+    file = struct.pack("<2sIII", b"BM", start + len(pixels), 0, start)
+    return file + header + palette + pixels
+
+
+def bmp_rle8() -> bytes:
+    """Return `corners` in four colours, with runs of equal pixels."""
+    picture = corners().quantize(4)
+    table = np.zeros((4, 4), np.uint8)
+    table[:, 2::-1] = np.array(picture.getpalette(), np.uint8)[:12].reshape(4, 3)
+    half = WIDTH // 2
+    rows = (
+        bytes((half, row[0], half, row[-1], 0, 0)) for row in np.asarray(picture)[::-1].tolist()
+    )
+    pixels = b"".join(rows) + b"\0\1"
+    return bmp(pixels, bits=8, palette=table.tobytes(), colours=4, compression=1)
+
+
+def gif(
+    pixels: bytes,
+    *blocks: bytes,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    frame: tuple[int, int, int, int] = (0, 0, WIDTH, HEIGHT),
+    table: bytes = b"",
+    background: int = 0,
+) -> bytes:
+    """Return a GIF with one frame of encoded pixels, which start with the length of a code.
+
+    The table has no, 4 or 256 colours; the blocks come before the frame.
+    """
+    flags = 0x80 | (7 if len(table) > 12 else 1) if table else 0
+    screen = struct.pack("<6sHHBBB", b"GIF89a", width, height, flags, background, 0) + table
+    image = b"," + struct.pack("<HHHHB", *frame, 0)
+    return screen + b"".join(blocks) + image + pixels[:1] + gif_blocks(pixels[1:]) + b";"
+
+
+def gif_blocks(data: bytes) -> bytes:
+    """Return data in blocks of at most 255 bytes, and the empty one that ends them."""
+    pieces = [data[at : at + 255] for at in range(0, len(data), 255)]
+    return b"".join(bytes((len(piece),)) + piece for piece in [*pieces, b""])
+
+
+def gif_codes(codes: Iterable[int], bits: int) -> bytes:
+    """Return codes of the same length, as pixels for `gif`."""
+    packed = sum(code << number * bits for number, code in enumerate(codes))
+    return bytes((bits - 1,)) + packed.to_bytes(packed.bit_length() // 8 + 1, "little")
+
+
+def gif_flat(colours: Iterable[int]) -> bytes:
+    """Return pixels of up to 4 colours, with a clear code before each, so that no code grows."""
+    return gif_codes([code for colour in colours for code in (4, colour)] + [5], bits=3)
+
+
 # Mutants
 
 
@@ -219,6 +297,11 @@ def specimens() -> list[bytes]:
         encode(picture, "PNG", save_all=True, append_images=[cut_out()], default_image=True),
         webp_animation((cut_out().resize((40, 30)), 20, 14), (picture, 0, 0)),
         webp(webp_canvas(WIDTH, HEIGHT, flags=0x0C), frame, (b"EXIF", tiff(6)), (b"XMP ", xmp(3))),
+        photo("BMP"),
+        encode(picture.quantize(16), "BMP"),
+        bmp_rle8(),
+        encode(picture.quantize(16), "GIF", comment=b"corners")[:-1],  # the end mark is optional
+        gif(gif_flat([0, 1, 2, 3] * 16), frame=(1, 2, 8, 8), table=bytes(range(12)))[:-1],
     ]
 
 

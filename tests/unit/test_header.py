@@ -163,8 +163,6 @@ def test_refuses_what_is_not_an_image(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("GIF", encode(corners(), "GIF")),
-        ("BMP", encode(corners(), "BMP")),
         ("TIFF", encode(corners(), "TIFF")),
         ("TIFF", b"MM\0*\0\0\0\x08"),
         ("JPEG 2000", encode(corners(), "JPEG2000")),
@@ -181,7 +179,7 @@ def test_refuses_what_is_not_an_image(content: bytes) -> None:
 )
 def test_names_other_formats(name: str, content: bytes) -> None:
     """The error has the format and suggests supported ones."""
-    with pytest.raises(UnsupportedFormatError, match=f"^{name} .*JPEG, PNG or WebP"):
+    with pytest.raises(UnsupportedFormatError, match=f"^{name} .*JPEG, PNG, WebP, .* or GIF$"):
         header(content)
 
 
