@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
 
 from botocore.config import Config
@@ -97,13 +98,13 @@ class OpenObject:
         size = self.identity.size_bytes
         if size > self._max_bytes:
             raise TooManyBytesError(f"{size} bytes, more than the {self._max_bytes} allowed")
-        content = bytearray()
+        content = BytesIO()  # returns its buffer: the content is never in memory twice
         with _service_errors():
             for chunk in self._body.iter_chunks(_CHUNK_BYTES):
-                content += chunk
+                content.write(chunk)
                 if time.monotonic() > deadline:
                     raise DeadlineError("time ran out while reading the object")
-        return bytes(content)
+        return content.getvalue()
 
     def close(self) -> None:
         """Close the connection, even if content is left unread."""

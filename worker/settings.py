@@ -26,7 +26,7 @@ _MAX_RETRY_SECONDS: Final = 3600
 _MAX_BYTES: Final = 500_000_000
 _MAX_PIXELS: Final = 250_000_000
 
-# Below, hands get lost in photographs of whole people; above, images are rejected anyway.
+# Below, hands get lost in photographs of whole people.
 _MIN_SIDE: Final = 256
 _MAX_SIDE: Final = 16_384
 
@@ -72,7 +72,8 @@ class Settings:
             long for each further retry, up to an hour.
         model: options that change the landmarks; see `ModelOptions`.
         max_image_bytes: larger objects are not read.
-        max_image_pixels: larger images are not decoded.
+        max_image_pixels: larger images are not decoded. The memory of a detector may set a lower
+            limit: see docs/performance.md.
         detect_timeout_seconds: how long detection may take for one image.
         result_ttl_days: results expire after this many days. Without it, they are kept.
         landmark_encoding: how landmarks are stored: binary is small and exact; maps lets DynamoDB
@@ -89,8 +90,8 @@ class Settings:
     max_receive_count: int | None = None
     retry_base_seconds: float = 60.0
     model: ModelOptions = field(default_factory=ModelOptions)
-    max_image_bytes: int = 30_000_000
-    max_image_pixels: int = 50_000_000
+    max_image_bytes: int = 80_000_000
+    max_image_pixels: int = 250_000_000
     detect_timeout_seconds: float = 15.0
     result_ttl_days: int | None = None
     landmark_encoding: LandmarkEncoding = LandmarkEncoding.BINARY
@@ -132,8 +133,8 @@ class Settings:
                 max_image_side=read.integer("MAX_IMAGE_SIDE", 0, _MIN_SIDE, _MAX_SIDE) or None,
                 segmentation=segmentation_bucket is not None,
             ),
-            max_image_bytes=read.integer("MAX_IMAGE_BYTES", 30_000_000, 1, _MAX_BYTES),
-            max_image_pixels=read.integer("MAX_IMAGE_PIXELS", 50_000_000, 1, _MAX_PIXELS),
+            max_image_bytes=read.integer("MAX_IMAGE_BYTES", 80_000_000, 1, _MAX_BYTES),
+            max_image_pixels=read.integer("MAX_IMAGE_PIXELS", 250_000_000, 1, _MAX_PIXELS),
             detect_timeout_seconds=read.number(
                 "DETECT_TIMEOUT_SECONDS", 15.0, 0.1, _MAX_LAMBDA_SECONDS
             ),

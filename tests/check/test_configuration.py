@@ -34,7 +34,7 @@ def test_every_parameter_is_listed() -> None:
     ("name", "cells"),
     [
         ("MODEL_COMPLEXITY", ["`2`", "one of 0, 1, 2"]),
-        ("MAX_IMAGE_BYTES", ["`30000000`", "a whole number from 1 to 500000000"]),
+        ("MAX_IMAGE_BYTES", ["`80000000`", "a whole number from 1 to 500000000"]),
         ("RESULT_TTL_DAYS", ["", "a whole number from 1 to 36500"]),
         ("MaximumConcurrency", ["`10`", "2 to 1000"]),
         ("ExistingImageBucket", ["", "the name of an S3 bucket, or empty"]),

@@ -15,7 +15,7 @@ from tests.infra.cloudformation import (
     refusals,
     render,
 )
-from worker.detector.launch import _MASK_MEMORY_BYTES, _MEMORY_BYTES
+from worker.detector.launch import _IMAGE_BYTES
 from worker.pipeline import _JOBS_IN_TRANSIT
 from worker.queue import _MAX_DELAY_SECONDS
 
@@ -84,7 +84,6 @@ def test_batches_and_tries_fit_the_functions_time_or_are_refused() -> None:
         {"FunctionMemoryMegabytes": "1769", "Detectors": "2"},
         {"ExistingImageBucketKeyArn": KEY_ARN, "ExistingImageBucket": ""},
         {"NotificationPrefix": "photos/", "BucketNotifications": "false"},
-        {"SegmentationBucket": "masks", "MaxImagePixels": "50000001"},
         {**BUCKET, "SegmentationBucket": "camera-roll"},
     ],
 )
@@ -232,39 +231,15 @@ def test_buckets_have_names_that_jobs_may_have(parameter: str, name: str, exists
 def test_the_largest_images_fit_every_function(megabytes: int) -> None:
     """With both limits at their maximum.
 
-    Measured, in megabytes: 70 for the parent, 400 for a detector without an image, 6 bytes
-    a pixel; an image is held twice while it is read.
+    Measured, in megabytes: 90 for the parent and 420 for a detector, without images.
     """
-    size, pixels = 50, 100
+    size, pixels = 80, 250
     assert refusals(MaxImageBytes=f"{size}000000", MaxImagePixels=f"{pixels}000000") == []
     assert refusals(MaxImageBytes=f"{size}000001")
     assert refusals(MaxImagePixels=f"{pixels}000001")
     detectors = megabytes // MEGABYTES_PER_VCPU
-    in_hand = (detectors + _JOBS_IN_TRANSIT) * 2 * size
-    assert 70 + in_hand + detectors * (400 + 6 * pixels + 2 * size) < megabytes
-    assert (880 + 6 * pixels + 2 * size) * 10**6 < _MEMORY_BYTES
-
-
-@pytest.mark.parametrize("megabytes", allowed("FunctionMemoryMegabytes"))
-def test_the_largest_images_with_masks_fit_every_function(megabytes: int) -> None:
-    """And larger ones are refused.
-
-    Measured: 13 bytes a pixel of a detector's memory and 15 of its address space; a mask's file
-    has a byte a pixel at most, and is held twice while it is read.
-    """
-    masks, size, pixels = {"SegmentationBucket": "masks"}, 50, 50
-    assert refusals(**masks, MaxImageBytes=f"{size}000000", MaxImagePixels=f"{pixels}000000") == []
-    assert refusals(**masks, MaxImagePixels="100000000")
-    (rule,) = load_template()["Rules"]["MasksFitMemory"]["Assertions"]
-    listed, _ = rule["Assert"]["Fn::Contains"]
-    assert max(map(int, listed)) == pixels * 10**6
-    assert parameter_values()["MaxImagePixels"] in listed
-    millions = re.findall(r"[0-9]+", rule["AssertDescription"])
-    assert [f"{number}000000" for number in millions] == listed
-    detectors = megabytes // MEGABYTES_PER_VCPU
-    in_hand = (detectors + _JOBS_IN_TRANSIT) * 2 * size + detectors * 2 * pixels
-    assert 70 + in_hand + detectors * (400 + 13 * pixels + 2 * size) < megabytes
-    assert (880 + 15 * pixels + 2 * size) * 10**6 < _MASK_MEMORY_BYTES
+    in_hand = (detectors + _JOBS_IN_TRANSIT) * size
+    assert 90 + in_hand + detectors * (420 + _IMAGE_BYTES / 10**6) < megabytes
 
 
 # The image

@@ -36,7 +36,7 @@ from worker.detector.formats import ImageHeader
 from worker.detector.formats.jpeg import MAX_SCANS, MAX_SEGMENTS
 from worker.detector.formats.png import MAX_CHUNKS, MAX_TEXTS
 from worker.detector.formats.webp import MAX_CHUNKS as MAX_WEBP_CHUNKS
-from worker.detector.header import MAX_SIDE_PIXELS, read_header
+from worker.detector.header import MAX_JPEG_SIDE_PIXELS, MAX_SIDE_PIXELS, read_header
 
 MAX_PIXELS = 50_000_000
 
@@ -227,7 +227,7 @@ def test_limits_pieces() -> None:
     [
         png(width=30_000, height=30_000),
         jpeg_frame_patched(5, (32_000).to_bytes(2) * 2),
-        jpeg_frame_patched(5, (MAX_SIDE_PIXELS + 1).to_bytes(2)),
+        jpeg_frame_patched(5, (MAX_JPEG_SIDE_PIXELS + 1).to_bytes(2)),
         webp((b"VP8L", b"\x2f\xff\xff\xff\x0f")),
         png(width=2**31 - 1, height=0),
     ],
@@ -245,8 +245,10 @@ def test_limits_are_inclusive() -> None:
     with pytest.raises(TooManyPixelsError):
         read_header(png(), max_pixels=WIDTH * HEIGHT - 1)
     assert header(png(width=MAX_SIDE_PIXELS, height=1)).width == MAX_SIDE_PIXELS
-    with pytest.raises(TooManyPixelsError):
+    with pytest.raises(TooManyPixelsError, match="a side"):
         header(png(width=MAX_SIDE_PIXELS + 1, height=1))
+    longest = jpeg_frame_patched(5, MAX_JPEG_SIDE_PIXELS.to_bytes(2))
+    assert header(longest).height == MAX_JPEG_SIDE_PIXELS
 
 
 @pytest.mark.parametrize(("width", "height"), [(63, 63), (1, 1), (0, 0), (64, 0), (0, 640)])

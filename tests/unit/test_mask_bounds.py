@@ -14,8 +14,8 @@ from tests.pictures import PNG_SIGNATURE, encode, jpeg_segment, png_chunk, png_h
 from worker.detector.decode import encode_mask
 from worker.detector.mask import MaskBounds
 
-BOUNDS = MaskBounds(max_image_pixels=50_000_000, max_image_side=None)
-REDUCING = MaskBounds(max_image_pixels=50_000_000, max_image_side=300)
+BOUNDS = MaskBounds(max_pixels=50_000_000, max_side=None)
+REDUCING = MaskBounds(max_pixels=50_000_000, max_side=300)
 
 
 def mask(width: int = 96, height: int = 64) -> bytes:

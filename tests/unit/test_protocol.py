@@ -274,7 +274,7 @@ class TestMask:
     """A mask, which follows the groups."""
 
     POSE = ("pose_landmarks",)
-    BOUNDS = MaskBounds(max_image_pixels=1_000_000, max_image_side=None)
+    BOUNDS = MaskBounds(max_pixels=1_000_000, max_side=None)
     MASK = encode_mask(np.zeros((480, 640), np.float32))
 
     @pytest.mark.parametrize("names", [SUBSETS[0], SUBSETS[-1]])

@@ -36,13 +36,19 @@ def main(arguments: list[str]) -> None:
     source, sink = _take_pipes()
     limit_resources(options.memory_bytes)
     # Imported after the limits are set, so that they apply to these libraries' allocations.
-    from worker.detector.decode import decode_image, encode_mask  # noqa: PLC0415
+    from worker.detector.decode import ImageMemory, decode_image, encode_mask  # noqa: PLC0415
     from worker.detector.graph import HolisticGraph  # noqa: PLC0415
     from worker.detector.heif import load_library  # noqa: PLC0415
 
+    image_bytes, bytes_per_pixel = options.image_bytes, options.bytes_per_pixel
+    memory = ImageMemory(image_bytes, bytes_per_pixel) if image_bytes else None
+
     def detect(content: bytes) -> Detection:
         image = decode_image(
-            content, max_pixels=options.max_image_pixels, max_side=options.model.max_image_side
+            content,
+            max_pixels=options.max_image_pixels,
+            max_side=options.model.max_image_side,
+            memory=memory,
         )
         landmarks, mask = graph.process(image.pixels)
         png = None if mask is None else encode_mask(mask)
@@ -73,6 +79,7 @@ def main(arguments: list[str]) -> None:
             except MemoryError:
                 _exit_out_of_memory(sink, options.memory_bytes)
             signal.alarm(0)
+            del content  # or it would be held while the next one is read
             _write(sink, kind, payload)
 
 

@@ -1,7 +1,7 @@
 """Decodes images to pixels and encodes masks as PNG, with OpenCV. Runs in the child process."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -10,22 +10,26 @@ import numpy.typing as npt
 from landmarks.errors import CorruptImageError, TooManyPixelsError
 from landmarks.groups import FloatArray
 from worker.detector import heif
-from worker.detector.formats import ImageFormat, ImageHeader
-from worker.detector.header import read_header
+from worker.detector.formats import PIXEL_BYTES, ImageFormat, ImageHeader
+from worker.detector.header import MAX_SIDE_PIXELS, read_header
 
 # There is one detector per vCPU. This also makes OpenCV look for its parallel plugins now, before
 # the system call filter keeps it from opening files.
 cv2.setNumThreads(1)
 
-# Address space for decoding besides the pixels: 8 MB for a PNG chunk.
+# Address space for decoding besides what grows with the pixels, such as 8 MB for a PNG chunk.
 _DECODING_BYTES: Final = 16 * 2**20
+
+# JPEGs with more pixels are decoded at a half, a quarter or an eighth of their sides. Just above
+# the largest size that was always decoded whole, so that cameras of 50.3 megapixels are, too.
+MAX_WHOLE_PIXELS: Final = 51_000_000
 
 # libjpeg can scale down to 1/2, 1/4 or 1/8 while decoding, at a fraction of the cost.
 _REDUCTIONS: Final = {
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
     1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
 
 _FLAGS: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
@@ -43,6 +47,18 @@ _FIRST_BLOCKS_ROWS: Final = 3 * 32
 
 # Above this factor, bilinear interpolation skips pixels.
 _MAX_LINEAR_FACTOR: Final = 2
+
+
+class ImageMemory(NamedTuple):
+    """Memory that one image may take.
+
+    Attributes:
+        total_bytes: for the file, decoding it and detection.
+        bytes_per_pixel: what detection takes per decoded pixel, including the pixels.
+    """
+
+    total_bytes: int
+    bytes_per_pixel: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,25 +82,32 @@ class DecodedImage:
     truncated: bool = False
 
 
-def decode_image(content: bytes, *, max_pixels: int, max_side: int | None = None) -> DecodedImage:
+def decode_image(
+    content: bytes,
+    *,
+    max_pixels: int,
+    max_side: int | None = None,
+    memory: ImageMemory | None = None,
+) -> DecodedImage:
     """Decode an image and turn it upright.
 
     Args:
         content: the image file's bytes.
         max_pixels: images with more pixels are rejected.
         max_side: images with a longer side are scaled down to this many pixels; None for never.
+        memory: what the image may take; None for no limit.
 
     Raises:
-        ImageError: see `read_header`; also CorruptImageError if decoding fails.
+        ImageError: see `read_header`; also TooManyPixelsError if it would take more than `memory`,
+            and CorruptImageError if decoding fails.
         MemoryError: decoding needs more memory than the process may use.
     """
     header = read_header(content, max_pixels=max_pixels)
+    divisor = _divisor(header, len(content), max_side, memory)
     if header.format == "heif":
         return _decode_heif(header, max_side)
-    divisor = _divisor(header, max_side)
     encoded = header.decodable or memoryview(content)[: header.length_bytes]
-    pixels = _decode(np.frombuffer(encoded, np.uint8), header, _FLAGS | _REDUCTIONS[divisor])
-    # libjpeg rounds scaled sides up.
+    pixels = _decode(np.frombuffer(encoded, np.uint8), header, divisor)
     height, width = -(-header.height // divisor), -(-header.width // divisor)
     if pixels.shape != (height, width, 3):
         raise CorruptImageError(
@@ -128,12 +151,57 @@ def upright(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.u
     return pixels if flip is None else np.asarray(cv2.flip(pixels, flip, dst=pixels), np.uint8)
 
 
-def _divisor(header: ImageHeader, max_side: int | None) -> int:
-    """Return the largest decoding divisor that keeps the longer side at least `max_side`."""
-    if max_side is None or header.format != "jpeg":
-        return 1
+def _divisor(
+    header: ImageHeader, file_bytes: int, max_side: int | None, memory: ImageMemory | None
+) -> int:
+    """Return by what to divide the sides while decoding.
+
+    It is the largest divisor that keeps the longer side at least `max_side`, or a larger one if
+    the image would be too large.
+    """
+    divisors = _divisors(header, max_side)
+    if memory is None:
+        return divisors[0]
+    spare_bytes = memory.total_bytes - file_bytes - len(header.decodable or b"") - _DECODING_BYTES
+    for divisor in divisors:
+        decoding_bytes, pixels = _decoding_bytes(header, divisor), _decoded_pixels(header, divisor)
+        shown = pixels if max_side is None else min(pixels, max_side * max_side)
+        image_bytes = max(decoding_bytes, memory.bytes_per_pixel * shown)
+        if image_bytes <= spare_bytes:
+            return divisor
+    stored = header.width * header.height
+    most = max(0, stored * spare_bytes // image_bytes)
+    raise TooManyPixelsError(
+        f"{header.width} x {header.height} pixels: more than a detector has memory for "
+        f"in a {header.format} of this kind, {most}"
+    )
+
+
+def _divisors(header: ImageHeader, max_side: int | None) -> list[int]:
+    """Return the possible divisors, the best first. Every image has one: an eighth is enough."""
+    if header.format != "jpeg":
+        return [1]
     longest = max(header.width, header.height)
-    return next(divisor for divisor in _REDUCTIONS if divisor == 1 or longest >= max_side * divisor)
+    wanted = max(d for d in _REDUCTIONS if d == 1 or (max_side and longest >= max_side * d))
+    return [
+        divisor
+        for divisor in _REDUCTIONS
+        if divisor >= wanted
+        and _decoded_pixels(header, divisor) <= MAX_WHOLE_PIXELS
+        and -(-longest // divisor) <= MAX_SIDE_PIXELS
+    ]
+
+
+def _decoded_pixels(header: ImageHeader, divisor: int) -> int:
+    # libjpeg rounds scaled sides up.
+    return -(-header.width // divisor) * -(-header.height // divisor)
+
+
+def _decoding_bytes(header: ImageHeader, divisor: int) -> int:
+    """Return the address space that decoding takes at most."""
+    pixels_bytes = PIXEL_BYTES * _decoded_pixels(header, divisor)
+    work_bytes = (header.bytes_per_pixel - PIXEL_BYTES) * header.width * header.height
+    return max(work_bytes, pixels_bytes) + pixels_bytes  # OpenCV's Python module copies the pixels
 
 
 def _within(pixels: npt.NDArray[np.uint8], max_side: int | None) -> npt.NDArray[np.uint8]:
@@ -150,10 +218,10 @@ def _within(pixels: npt.NDArray[np.uint8], max_side: int | None) -> npt.NDArray[
 
 
 def _decode(
-    encoded: npt.NDArray[np.uint8], header: ImageHeader, flags: int
+    encoded: npt.NDArray[np.uint8], header: ImageHeader, divisor: int
 ) -> npt.NDArray[np.uint8]:
     try:
-        pixels = cv2.imdecode(encoded, flags)
+        pixels = cv2.imdecode(encoded, _FLAGS | _REDUCTIONS[divisor])
     except cv2.error as error:
         if _is_out_of_memory(error):
             raise MemoryError(str(error)) from error
@@ -161,7 +229,7 @@ def _decode(
             raise TooManyPixelsError("more pixels than OpenCV is allowed to decode") from error
         raise CorruptImageError(f"OpenCV rejected the image: {error}") from error
     if pixels is None:
-        _check_memory(header)
+        _check_memory(header, divisor)
         raise CorruptImageError(f"the {header.format} data is too damaged to decode")
     return np.ascontiguousarray(pixels, dtype=np.uint8)
 
@@ -171,21 +239,20 @@ def _decode_heif(header: ImageHeader, max_side: int | None) -> DecodedImage:
     try:
         pixels = heif.decode(header.decodable or b"", header.width, header.height)
     except CorruptImageError:
-        _check_memory(header)
+        _check_memory(header, 1)
         raise
     height, width, _ = pixels.shape
     scaled = _within(pixels, max_side)
     return DecodedImage(scaled, width, height, header.format, header.orientation)
 
 
-def _check_memory(header: ImageHeader) -> None:
+def _check_memory(header: ImageHeader, divisor: int) -> None:
     """Distinguish lack of memory from damaged data: OpenCV's decoders return None for both.
 
     Raises:
-        MemoryError: the most expensive decoding would need more memory than is left.
+        MemoryError: decoding would need more memory than is left.
     """
-    pixels = header.width * header.height
-    np.empty(header.bytes_per_pixel * pixels + _DECODING_BYTES, np.uint8)  # never touched
+    np.empty(_decoding_bytes(header, divisor) + _DECODING_BYTES, np.uint8)  # never touched
 
 
 def _is_out_of_memory(error: cv2.error) -> bool:

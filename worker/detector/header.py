@@ -17,9 +17,12 @@ from landmarks.errors import (
 )
 from worker.detector.formats import ImageFormat, ImageHeader, bmp, gif, isobmff, jpeg, png, webp
 
-# More than cameras produce, and WebP's maximum. Its square is 0.27 gigapixels; MediaPipe crashes
+# OpenCV, with which MediaPipe crops images, aborts the process at 2^15 - 1. MediaPipe also crashes
 # when height x width x 3 exceeds 2^31.
-MAX_SIDE_PIXELS: Final = 16384
+MAX_SIDE_PIXELS: Final = 32_766
+
+# libjpeg's maximum. JPEGs are decoded smaller if they have to be, and a half of this is allowed.
+MAX_JPEG_SIDE_PIXELS: Final = 65_500
 
 # In smaller images, MediaPipe detects people who aren't there: all it found at 24 pixels were
 # false, two of ten at 64.
@@ -71,13 +74,14 @@ def read_header(content: bytes, *, max_pixels: int) -> ImageHeader:
         NotAnImageError: the content is in no known image format.
         UnsupportedFormatError: the image has another format, an animation or a rare variant.
         CorruptImageError: the image is truncated or damaged.
-        TooManyPixelsError: it has more pixels than `max_pixels`, or a side over MAX_SIDE_PIXELS.
+        TooManyPixelsError: it has more pixels than `max_pixels`, or a side over MAX_SIDE_PIXELS
+            (MAX_JPEG_SIDE_PIXELS).
         TooSmallError: both sides are below MIN_LONG_SIDE_PIXELS.
     """
     for magic, walk in _SUPPORTED:
         if magic.match(content):
             header = walk(content)
-            _check_size(header.width, header.height, max_pixels)
+            _check_size(header, max_pixels)
             return header
     for other, magic in _UNSUPPORTED.items():
         if magic.match(content[:_MAGIC_BYTES]):
@@ -89,13 +93,15 @@ def read_header(content: bytes, *, max_pixels: int) -> ImageHeader:
     )
 
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if max(width, height) > MAX_SIDE_PIXELS:
-        raise TooManyPixelsError(
-            f"{width} x {height} pixels: a side is longer than {MAX_SIDE_PIXELS}"
-        )
+def _check_size(header: ImageHeader, max_pixels: int) -> None:
+    width, height = header.width, header.height
+    max_side = MAX_JPEG_SIDE_PIXELS if header.format == "jpeg" else MAX_SIDE_PIXELS
+    if max(width, height) > max_side:
+        raise TooManyPixelsError(f"{width} x {height} pixels: a side is longer than {max_side}")
     if width * height > max_pixels:
-        raise TooManyPixelsError(f"{width} x {height} pixels: more than {max_pixels} in total")
+        raise TooManyPixelsError(
+            f"{width} x {height} pixels: more than MAX_IMAGE_PIXELS allows, {max_pixels}"
+        )
     if max(width, height) < MIN_LONG_SIDE_PIXELS or not min(width, height):
         raise TooSmallError(
             f"{width} x {height} pixels: both sides are shorter than {MIN_LONG_SIDE_PIXELS}"

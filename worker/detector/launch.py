@@ -29,15 +29,24 @@ _INHERITED_VARIABLES: Final = (
     "PYTHONPATH",
 )
 
-# Address space. MediaPipe at complexity 2 takes 0.9 GB for ordinary photographs and 1.2 GB at
-# 49 megapixels, about half of it resident.
+# Address space of a process. What an image may take is checked before it is decoded; the limit
+# stops what was not foreseen. Masks leave holes: see _MASK_MALLOC_VARIABLES.
 _MEMORY_BYTES: Final = 1536 * 1024 * 1024
-
-# Address space with masks. MediaPipe holds the last and the current one at 4 bytes per pixel; the
-# PNG takes 1 more and the image itself 6, so 15 bytes per pixel. 880 MB + 15 x 50 megapixels + 2 x
-# 50 MB of file = 1.73 GB; the rest is for fragmentation. The measured maximum at 50 megapixels,
-# with files of 4 MB, was 1.53 GB.
 _MASK_MEMORY_BYTES: Final = 2048 * 1024 * 1024
+
+# Address space without an image, at complexity 2. Measured: 0.73 GB with two processors. More
+# processors mean more threads, whose stacks take 8 MB each: 0.9 GB is enough for 16.
+_MODEL_BYTES: Final = 880_000_000
+
+# What an image may take, with its file. All of it is resident, and 0.42 GB of MediaPipe: with 80 MB
+# of file for each of four jobs in the parent, and 0.1 GB for the parent itself, 1.57 GB.
+_IMAGE_BYTES: Final = _MEMORY_BYTES - _MODEL_BYTES
+
+# Memory per pixel during detection: the pixels and MediaPipe's copy. With masks, MediaPipe holds
+# the last and the current one at 4 bytes per pixel, and the PNG takes 1 more; of these 15 bytes at
+# most 13 are resident.
+_DETECTION_BYTES_PER_PIXEL: Final = 6
+_MASK_DETECTION_BYTES_PER_PIXEL: Final = 13
 
 # Settings of glibc, read when a process starts.
 MALLOC_VARIABLES: Final = {
@@ -71,6 +80,8 @@ class ChildOptions:
         timeout_seconds: how long the parent waits for an answer.
         memory_bytes: limit of the process's address space.
         heif: whether the process can decode HEIF; loading the decoder takes time and memory.
+        image_bytes: memory that one image may take; what takes more is rejected before decoding.
+            None for no such check.
     """
 
     model: ModelOptions
@@ -78,6 +89,20 @@ class ChildOptions:
     timeout_seconds: float
     memory_bytes: int
     heif: bool = False
+    image_bytes: int | None = None
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory that detection takes per pixel."""
+        masks = self.model.segmentation
+        return _MASK_DETECTION_BYTES_PER_PIXEL if masks else _DETECTION_BYTES_PER_PIXEL
+
+    @property
+    def max_mask_pixels(self) -> int:
+        """The number of pixels that a mask may have."""
+        if self.image_bytes is None:
+            return self.max_image_pixels
+        return min(self.max_image_pixels, self.image_bytes // self.bytes_per_pixel)
 
     def to_json(self) -> str:
         """Return the options as one command-line argument."""
@@ -102,6 +127,7 @@ def child_options(settings: Settings) -> ChildOptions:
         max_image_pixels=settings.max_image_pixels,
         timeout_seconds=settings.detect_timeout_seconds,
         memory_bytes=_MASK_MEMORY_BYTES if settings.model.segmentation else _MEMORY_BYTES,
+        image_bytes=_IMAGE_BYTES,
     )
 
 

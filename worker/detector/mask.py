@@ -10,6 +10,9 @@ from worker.detector.header import MAX_SIDE_PIXELS
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GREY_8_BIT: Final = (8, 0)  # depth, colour type
 
+# Large JPEGs are decoded at a fraction of their sides, rounded up.
+_DIVISORS: Final = (1, 2, 4, 8)
+
 # `decode.py` may round twice when it scales an image down.
 _ROUNDING_PIXELS: Final = 2
 
@@ -19,18 +22,18 @@ class MaskBounds:
     """Limits for masks.
 
     Attributes:
-        max_image_pixels: larger images are not decoded.
-        max_image_side: maximum side after scaling, in pixels; None without scaling.
+        max_pixels: how many pixels a mask may have.
+        max_side: maximum side after scaling, in pixels; None without scaling.
     """
 
-    max_image_pixels: int
-    max_image_side: int | None
+    max_pixels: int
+    max_side: int | None
 
     @property
     def max_bytes(self) -> int:
         """The maximum size of a mask file."""
-        side = self.max_image_side or MAX_SIDE_PIXELS
-        return _file_bytes(min(self.max_image_pixels, side * side) + side)
+        side = self.max_side or MAX_SIDE_PIXELS
+        return _file_bytes(min(self.max_pixels, side * side) + side)
 
     def flaw(self, mask: bytes, width: int, height: int) -> str | None:
         """Return why a file can't be an image's mask; None if it can.
@@ -57,14 +60,20 @@ class MaskBounds:
         return None
 
     def _fits(self, found: tuple[int, int], image: tuple[int, int]) -> bool:
-        """Return whether the image may have had this size after scaling."""
-        longest = max(image)
-        if self.max_image_side is None or longest <= self.max_image_side:
-            return found == image
-        scale = self.max_image_side / longest
-        return max(found) == self.max_image_side and all(
+        """Return whether the image may have had this size after decoding and scaling."""
+        return any(
+            self._fits_decoded(found, (-(-image[0] // divisor), -(-image[1] // divisor)))
+            for divisor in _DIVISORS
+        )
+
+    def _fits_decoded(self, found: tuple[int, int], decoded: tuple[int, int]) -> bool:
+        longest = max(decoded)
+        if self.max_side is None or longest <= self.max_side:
+            return found == decoded
+        scale = self.max_side / longest
+        return max(found) == self.max_side and all(
             abs(side - whole * scale) <= _ROUNDING_PIXELS
-            for side, whole in zip(found, image, strict=True)
+            for side, whole in zip(found, decoded, strict=True)
         )
 
 

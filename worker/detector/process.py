@@ -56,7 +56,7 @@ class DetectorProcess:
     def __init__(self, options: ChildOptions, launched: Child | None = None) -> None:
         self._face_points = options.model.face_points
         self._masks = (
-            MaskBounds(options.max_image_pixels, options.model.max_image_side)
+            MaskBounds(options.max_mask_pixels, options.model.max_image_side)
             if options.model.segmentation
             else None
         )

@@ -6,9 +6,12 @@ damage is left to the decoder.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 ImageFormat = Literal["jpeg", "png", "webp", "heif", "avif", "tiff", "bmp", "gif"]
+
+# Of a decoded image: 8-bit RGB.
+PIXEL_BYTES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class ImageHeader:
         length_bytes: where the image ends; the decoder never sees what follows.
         orientation: how to turn the stored pixels upright, 1 to 8, as in EXIF; 1 is upright.
         truncated: whether the file ends before the image does.
-        bytes_per_pixel: memory that decoding may take, including the pixels and turning them.
+        bytes_per_pixel: memory that decoding may take per stored pixel, including the 3 bytes of
+            the pixel itself.
         decodable: what to decode instead of the file: a truncated JPEG with an end marker, or the
             one image of an animation or a container; None for the file itself.
     """

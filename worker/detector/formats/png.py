@@ -38,6 +38,9 @@ MAX_TEXTS = 16
 
 MAX_TEXT_BYTES = 2**20  # as much of a text as is searched for an orientation
 
+# Measured with all depths and colour types, interlaced or not.
+_BYTES_PER_PIXEL = 6
+
 
 class Header(NamedTuple):
     """The IHDR chunk: size in pixels, bits per sample, PNG colour type."""
@@ -64,6 +67,7 @@ def walk(content: bytes) -> ImageHeader:
         header.height,
         length_bytes=chunks[-1][2],
         orientation=_orientation(content, chunks),
+        bytes_per_pixel=_BYTES_PER_PIXEL,
         decodable=_default_image(content, chunks) if kinds.keys() & _ANIMATION else None,
     )
 
