@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from landmarks.errors import CorruptImageError, ImageError
+from landmarks.errors import CorruptImageError, ImageError, TooManyPixelsError
 from tests import pictures
 from tests.pictures import (
     HEIGHT,
@@ -29,7 +29,7 @@ from tests.pictures import (
     webp,
     webp_animation,
 )
-from worker.detector.decode import DecodedImage, decode_image
+from worker.detector.decode import DecodedImage, ImageMemory, decode_image
 
 ROOT = Path(__file__).parents[2]
 MAX_PIXELS = 50_000_000
@@ -87,6 +87,32 @@ def test_reduces_to_the_longest_side(file_format: str, max_side: int, orientatio
     for row, column in ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75)):
         at = int(row * rows), int(column * columns)
         assert difference(image.pixels[at], np.asarray(expected)[at]) <= 8
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "shown"),
+    [(30_000_000, (1000, 600)), (20_000_000, (500, 300)), (17_200_000, (250, 150))],
+)
+def test_jpegs_are_reduced_to_fit_the_memory(memory_bytes: int, shown: tuple[int, int]) -> None:
+    """Only as far as needed; other formats are refused."""
+    memory = ImageMemory(memory_bytes, bytes_per_pixel=6)
+    content = encode(corners(1000, 600), "JPEG")
+    image = decode_image(content, max_pixels=MAX_PIXELS, memory=memory)
+    assert image.pixels.shape[1::-1] == shown
+    assert (image.width, image.height) == (1000, 600)
+    if shown != (1000, 600):
+        with pytest.raises(TooManyPixelsError, match="memory"):
+            decode_image(encode(corners(1000, 600), "PNG"), max_pixels=MAX_PIXELS, memory=memory)
+
+
+def test_reduction_leaves_less_to_detect_in() -> None:
+    """With a maximum side, only decoding needs memory for all pixels."""
+    memory = ImageMemory(22_000_000, bytes_per_pixel=13)
+    content = encode(corners(1000, 600), "PNG")
+    with pytest.raises(TooManyPixelsError, match="memory for in a png of this kind, 40"):
+        decode_image(content, max_pixels=MAX_PIXELS, memory=memory)
+    reduced = decode_image(content, max_pixels=MAX_PIXELS, max_side=500, memory=memory)
+    assert reduced.pixels.shape == (300, 500, 3)
 
 
 def test_small_images_are_left_alone() -> None:

@@ -251,6 +251,54 @@ def test_limits_are_inclusive() -> None:
     assert header(longest).height == MAX_JPEG_SIDE_PIXELS
 
 
+def in_three_scans() -> bytes:
+    """Return a baseline JPEG whose first scan has one of three components."""
+    content = photo("JPEG")
+    return patched(content, content.index(b"\xff\xda") + 4, b"\x01")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (photo("JPEG"), 3),
+        (encode(corners().convert("CMYK"), "JPEG"), 3),
+        (in_three_scans(), 3 + 3),
+        (photo("JPEG", progressive=True), 3 + 3),
+        (photo("JPEG", progressive=True, subsampling=1), 3 + 4),
+        (photo("JPEG", progressive=True, subsampling=0), 3 + 6),
+        (encode(corners().convert("L"), "JPEG", progressive=True), 3 + 2),
+        (encode(corners().convert("CMYK"), "JPEG", progressive=True), 3 + 8),
+        (photo("PNG"), 6),
+        (photo("WEBP"), 6),
+        (photo("WEBP", lossless=True), 8),
+        (encode(pictures.cut_out(), "WEBP"), 14),
+        (encode(pictures.cut_out(), "WEBP", lossless=True), 12),
+    ],
+)
+def test_tells_what_decoding_takes(content: bytes, expected: int) -> None:
+    """JPEG keeps 2 bytes per coefficient if there are several scans, WebP transparency."""
+    assert header(content).bytes_per_pixel == expected
+
+
+@pytest.mark.parametrize("sampling", [b"\0", b"\x0f", b"\xff"])
+def test_survives_odd_sampling_factors(sampling: bytes) -> None:
+    """Whatever the frame says, there is an estimate."""
+    content = photo("JPEG", progressive=True)
+    odd = patched(content, pictures.jpeg_frame(content) + 11, sampling)
+    assert 3 <= header(odd).bytes_per_pixel <= 11
+
+
+def test_limits_scans_of_large_jpegs() -> None:
+    """Each scan is a pass over all pixels."""
+    content = pictures.jpeg_scans(20)
+    at = pictures.jpeg_frame(content) + 5
+    size = (15_000).to_bytes(2) * 2
+    assert read_header(content, max_pixels=10**9).width == WIDTH
+    with pytest.raises(UnsupportedFormatError, match="20 scans, more than 19"):
+        read_header(patched(content, at, (15_300).to_bytes(2) * 2), max_pixels=10**9)
+    assert read_header(patched(content, at, size), max_pixels=10**9).width == 15_000
+
+
 @pytest.mark.parametrize(("width", "height"), [(63, 63), (1, 1), (0, 0), (64, 0), (0, 640)])
 def test_refuses_too_small(width: int, height: int) -> None:
     """Below 64 pixels, the models see people who aren't there; zero pixels break them."""

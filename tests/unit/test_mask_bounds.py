@@ -60,6 +60,14 @@ def test_a_reduced_image_has_a_mask_of_the_reduced_size(
     assert REDUCING.flaw(mask(shown[0], shown[1] + 4), *size)
 
 
+@pytest.mark.parametrize("shown", [(150, 100), (75, 50), (38, 25)])
+def test_a_large_jpeg_has_a_mask_of_the_decoded_size(shown: tuple[int, int]) -> None:
+    """The decoder halves the sides up to three times, and rounds up."""
+    assert BOUNDS.flaw(mask(*shown), 300, 200) is None
+    assert BOUNDS.flaw(mask(shown[0], shown[1] + 1), 300, 200)
+    assert REDUCING.flaw(mask(*shown), 300, 200) is None
+
+
 def with_pixels(header: bytes) -> bytes:
     """Return a PNG with this header and some pixels."""
     return PNG_SIGNATURE + header + png_chunk(b"IDAT", b"x") + png_chunk(b"IEND")
