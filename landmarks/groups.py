@@ -82,7 +82,7 @@ class MaskPlace(NamedTuple):
 
 
 class ModelInfo(NamedTuple):
-    """The model and options that computed the landmarks.
+    """The model and options that computed the landmarks. int16 items leave out default options.
 
     Attributes:
         mediapipe_version: such as "0.10.21".
@@ -93,10 +93,10 @@ class ModelInfo(NamedTuple):
     """
 
     mediapipe_version: str
-    model_complexity: int
-    refine_face_landmarks: bool
-    min_detection_confidence: float
-    min_landmark_confidence: float
+    model_complexity: int = 2
+    refine_face_landmarks: bool = False
+    min_detection_confidence: float = 0.5
+    min_landmark_confidence: float = 0.5
 
 
 class Durations(NamedTuple):

@@ -1,18 +1,16 @@
 """The results table's schema: attributes, keys, and the index by folder."""
 
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
-from landmarks.encoding import ATTRIBUTES, LandmarksAttribute, TupleAttribute
+from landmarks.encoding import ATTRIBUTES, TupleAttribute, decode
 from landmarks.enums import LandmarkEncoding
 from landmarks.groups import (
     GROUPS,
-    XYZ,
-    XYZV,
     BoundingBox,
     Durations,
     FloatArray,
@@ -81,16 +79,13 @@ class LandmarkItem(Model):
     error_code = UnicodeAttribute(null=True)
     error_message = UnicodeAttribute(null=True)
 
-    pose_landmarks = LandmarksAttribute(XYZV)
-    pose_world_landmarks = LandmarksAttribute(XYZV)
-    face_landmarks = LandmarksAttribute(XYZ)
-    left_hand_landmarks = LandmarksAttribute(XYZ)
-    right_hand_landmarks = LandmarksAttribute(XYZ)
+    # The groups of landmarks come from `bind_item`. Without this, they are float32 or maps.
+    encoding = UnicodeAttribute(null=True)
     pose_score = NumberAttribute(null=True)
     bounding_box = TupleAttribute(BoundingBox, null=True)
     segmentation = TupleAttribute(MaskPlace, null=True)
 
-    image = TupleAttribute(ImageInfo)
+    image = TupleAttribute(ImageInfo, sparse=True)
     etag = UnicodeAttribute()
     version_id = UnicodeAttribute(null=True)
     sequencer = UnicodeAttribute(null=True)
@@ -105,6 +100,20 @@ class LandmarkItem(Model):
     duration_ms = TupleAttribute(Durations)
     schema_version = NumberAttribute(default=SCHEMA_VERSION)
     expires_at = TTLAttribute(null=True)
+
+    @classmethod
+    def from_raw_data(cls, data: dict[str, Any]) -> Self:
+        """Return an item with its landmarks decoded.
+
+        Raises:
+            ValueError: bytes are not the landmarks of a group, or their encoding is unknown.
+        """
+        item = super().from_raw_data(data)
+        stored = {group.name: getattr(item, group.name) for group in GROUPS}
+        if any(stored.values()):
+            for name, array in decode(stored, item.encoding).items():
+                setattr(item, name, array)
+        return item
 
 
 class PrefixIndex(GlobalSecondaryIndex[LandmarkItem]):
@@ -148,7 +157,9 @@ def bind_item(
     }
     # PynamoDB ties DynamoDB's type to the attribute class, so each encoding has its own.
     attribute = ATTRIBUTES[encoding]
-    attributes: dict[str, Any] = {group.name: attribute(group.columns) for group in GROUPS}
+    attributes: dict[str, Any] = {group.name: attribute(group) for group in GROUPS}
+    if encoding is LandmarkEncoding.INT16:  # every byte counts
+        attributes["model"] = TupleAttribute(ModelInfo, sparse=True)
     if for_reading:
         attributes["by_prefix"] = PrefixIndex()
     return type("LandmarkItem", (LandmarkItem,), {"Meta": type("Meta", (), meta), **attributes})

@@ -36,6 +36,7 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
         settings.model,
         settings.result_ttl_days,
         settings.landmark_encoding,
+        prefix_index=settings.prefix_index,
     )
     results.connect()
     buckets = Buckets(settings.image_bucket, settings.allowed_buckets, settings.segmentation_bucket)

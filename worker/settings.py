@@ -76,8 +76,10 @@ class Settings:
             limit: see docs/performance.md.
         detect_timeout_seconds: how long detection may take for one image.
         result_ttl_days: results expire after this many days. Without it, they are kept.
-        landmark_encoding: how landmarks are stored: binary is small and exact; maps lets DynamoDB
-            expressions access single landmarks, at twice the price.
+        landmark_encoding: how landmarks are stored: binary is exact; int16 rounds them and costs
+            half; maps lets DynamoDB expressions access single landmarks, at twice the price.
+        prefix_index: whether the table has the index by-prefix. If not, int16 items leave out the
+            attribute that it needs.
         detectors: number of detector processes. Default: one per vCPU; on Lambda, one per 1,769 MB.
     """
 
@@ -95,6 +97,7 @@ class Settings:
     detect_timeout_seconds: float = 15.0
     result_ttl_days: int | None = None
     landmark_encoding: LandmarkEncoding = LandmarkEncoding.BINARY
+    prefix_index: bool = False
     detectors: int = 1
 
     @classmethod
@@ -140,6 +143,7 @@ class Settings:
             ),
             result_ttl_days=read.integer("RESULT_TTL_DAYS", 0, 1, _MAX_TTL_DAYS) or None,
             landmark_encoding=read.word("LANDMARK_ENCODING", LandmarkEncoding.BINARY),
+            prefix_index=read.boolean("PREFIX_INDEX", default=False),
             detectors=read.integer("DETECTORS", 0, 1, _MAX_DETECTORS) or read.vcpus(),
         )
 

@@ -10,7 +10,7 @@ from pynamodb.expressions.condition import Condition
 
 from landmarks.dynamodb import fault_code, service_errors
 from landmarks.encoding import DECIMALS
-from landmarks.enums import FAILED, LandmarkEncoding
+from landmarks.enums import DETECTED, FAILED, LandmarkEncoding
 from landmarks.errors import (
     ImageError,
     ObjectNotFoundError,
@@ -46,6 +46,8 @@ class ResultsTable:
         options: options that landmarks are computed with.
         ttl_days: results expire after this many days; None to keep them.
         encoding: how landmarks are written. Results in another encoding still count as done.
+        prefix_index: whether the table has the index by folder. If not, int16 items, which have to
+            be small, have no `prefix`.
     """
 
     def __init__(
@@ -54,8 +56,12 @@ class ResultsTable:
         options: ModelOptions,
         ttl_days: int | None = None,
         encoding: LandmarkEncoding = LandmarkEncoding.BINARY,
+        *,
+        prefix_index: bool = False,
     ) -> None:
         self.item = bind_item(table_name, encoding)
+        self._int16 = encoding is LandmarkEncoding.INT16
+        self._has_prefix = prefix_index or not self._int16
         self._options_hash = options_hash(options)
         self._model = ModelInfo(
             mediapipe_version=mediapipe_version(),
@@ -145,8 +151,9 @@ class ResultsTable:
         return self.item(
             object_key=job.key,
             bucket=job.bucket,
-            prefix=prefix_of(job.bucket, job.key),
+            prefix=prefix_of(job.bucket, job.key) if self._has_prefix else None,
             status=result.status,
+            encoding=LandmarkEncoding.INT16 if self._int16 and result.status == DETECTED else None,
             etag=identity.etag,
             version_id=identity.version_id,
             sequencer=normalised(identity.sequencer),

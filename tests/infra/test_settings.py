@@ -95,6 +95,7 @@ def test_every_setting_has_a_parameter() -> None:
         DetectTimeoutSeconds="10",
         ResultTtlDays="90",
         LandmarkEncoding="maps",
+        PrefixIndex="true",
         FunctionMemoryMegabytes="5307",
         Detectors="2",
     )
@@ -120,6 +121,7 @@ def test_every_setting_has_a_parameter() -> None:
         detect_timeout_seconds=10,
         result_ttl_days=90,
         landmark_encoding=LandmarkEncoding.MAPS,
+        prefix_index=True,
         detectors=2,
     )
 
@@ -128,7 +130,7 @@ EDGES = [
     *("", " ", "-1", "0", "1", "2", "3", "5", "6", "64", "65", "0.1", "0.5", "1.0", "1.5", "00"),
     *("1e-1", "1e9", "nan", "inf", "+1", "1_0", "٣", "0x1", "5.", ".5", "true", "false", "yes"),
     *("True", "120", "899", "900", "901", "9999", "10000", "36500", "36501", "49999999"),
-    *("binary", "maps", "Maps", "BINARY"),
+    *("binary", "int16", "maps", "Maps", "BINARY"),
     *("255", "256", "1599", "1600", "16299", "16300", "16384", "16385", "16390", "16400"),
     *(
         "50000000",

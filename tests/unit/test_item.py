@@ -41,7 +41,7 @@ def test_tuples_are_stored_as_maps(
     value: tuple[object, ...], stored: dict[str, dict[str, object]]
 ) -> None:
     """Fields keep their names and types; defaults are left out, unknown fields are ignored."""
-    attribute = TupleAttribute(type(value))
+    attribute = TupleAttribute(type(value), sparse=True)
 
     assert attribute.serialize(value) == stored
     assert attribute.deserialize(stored | {"later": {"S": "field"}}) == value

@@ -54,6 +54,7 @@ def test_defaults() -> None:
         detect_timeout_seconds=15.0,
         result_ttl_days=None,
         landmark_encoding=LandmarkEncoding.BINARY,
+        prefix_index=False,
         detectors=1,
     )
 
@@ -97,7 +98,9 @@ def test_defaults() -> None:
         ("RESULT_TTL_DAYS", "1", 1),
         ("RESULT_TTL_DAYS", "36500", 36_500),
         ("LANDMARK_ENCODING", "binary", LandmarkEncoding.BINARY),
+        ("LANDMARK_ENCODING", "int16", LandmarkEncoding.INT16),
         ("LANDMARK_ENCODING", " maps ", LandmarkEncoding.MAPS),
+        ("PREFIX_INDEX", "true", True),
         ("DETECTORS", "64", 64),
     ],
 )
@@ -126,8 +129,8 @@ SIZE_PIXELS = "a whole number from 1 to 250000000"
         ("MAX_RECEIVE_COUNT", "1001", "a whole number from 1 to 1000"),
         ("RETRY_BASE_SECONDS", "-1", "a number from 0 to 3600"),
         ("RETRY_BASE_SECONDS", "3601", "a number from 0 to 3600"),
-        ("LANDMARK_ENCODING", "json", "one of binary, maps"),
-        ("LANDMARK_ENCODING", "Maps", "one of binary, maps"),
+        ("LANDMARK_ENCODING", "json", "one of binary, int16, maps"),
+        ("LANDMARK_ENCODING", "Maps", "one of binary, int16, maps"),
         ("MODEL_COMPLEXITY", "3", COMPLEXITIES),
         ("MODEL_COMPLEXITY", "-1", COMPLEXITIES),
         ("MODEL_COMPLEXITY", "1.0", COMPLEXITIES),

@@ -95,9 +95,31 @@ def test_schema_refuses_a_mask_of_nobody(written: ResultsTable, save: Save) -> N
         {"image": {"M": {"bytes": ONE, "format": {"S": "jp2"}}}},
         {"attempts": {"N": "one"}},
         {"schema_version": {"N": "2"}},
+        {"encoding": {"S": "int16"}},
+        {"encoding": {"S": "binary"}},
     ],
 )
 def test_schema_refuses_what_is_no_item(damage: Item, written: ResultsTable, save: Save) -> None:
     """Wrong types, sizes and combinations are invalid."""
     save("photo.jpg")
     assert not Draft202012Validator(SCHEMA).is_valid(only_item(written) | damage)
+
+
+@pytest.mark.parametrize("encoding", [LandmarkEncoding.INT16])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"encoding": {"S": "int12"}},
+        {"face_landmarks": {"B": 7488 * "A"}},
+        {"pose_world_landmarks": {"B": 352 * "A"}},
+        {"left_hand_landmarks": {"L": 21 * [POINT]}},
+    ],
+)
+def test_schema_tells_int16_from_float32(damage: Item, written: ResultsTable, save: Save) -> None:
+    """Bytes have the length of the encoding that the item names."""
+    save("photo.jpg")
+    item, schema = only_item(written), Draft202012Validator(SCHEMA)
+    assert schema.is_valid(item)
+    assert not schema.is_valid(item | damage)
+    del item["encoding"]
+    assert not schema.is_valid(item)

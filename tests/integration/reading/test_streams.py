@@ -103,7 +103,7 @@ def number_of(record: Mapping[str, Any]) -> dict[str, str]:
 def test_stream_has_the_numbers_of_the_table(
     written: ResultsTable, save: Save, streamed: Callable[[], Event]
 ) -> None:
-    """A stream record gives the same result as the table, in both encodings."""
+    """A stream record gives the same result as the table, in every encoding."""
     save("photo.jpg", outcome=seen_person())
     (record,) = streamed()["Records"]
 

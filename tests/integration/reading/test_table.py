@@ -116,6 +116,22 @@ def test_person_of_maps_is_read_alike(table: LandmarkTable, save: Save) -> None:
         np.testing.assert_allclose(read, array, rtol=2**-23, atol=5e-7)
 
 
+@pytest.mark.parametrize("encoding", [LandmarkEncoding.INT16])
+def test_person_of_16_bits_is_read_alike(table: LandmarkTable, save: Save) -> None:
+    """Within half a step of what the worker saw; the model's usual options are filled in."""
+    save(KEY)
+    result, seen = get(table), seen_person().landmarks
+    assert seen.pose_landmarks is not None
+    assert seen.pose_world_landmarks is not None
+    seen.pose_world_landmarks[:, 3] = seen.pose_landmarks[:, 3]  # as MediaPipe returns them
+    for group, array in seen.found():
+        read = getattr(result, group.name)
+        assert (read.dtype, read.shape, read.flags.writeable) == (np.float32, array.shape, False)
+        np.testing.assert_allclose(read, array, rtol=0, atol=0.5 / 4096)
+    assert result.model == (mediapipe_version(), 2, False, 0.5, 0.5)
+    assert result.to_json()["encoding"] == "int16"
+
+
 def test_json_is_that_of_the_item(table: LandmarkTable, save: Save, written: ResultsTable) -> None:
     """The JSON is that of the item, even after the result was pickled."""
     save(KEY)
