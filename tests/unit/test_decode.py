@@ -534,7 +534,7 @@ except TooManyPixelsError:
 MEMORY = """
 import json, resource, sys
 import numpy as np
-from tests.pictures import corners, encode
+from tests.pictures import corners, encode, exif
 from worker.detector.decode import decode_image
 
 picture = corners(2000, 1500)
@@ -543,6 +543,10 @@ files = {
     "progressive": encode(picture, "JPEG", progressive=True, subsampling=0),
     "png": encode(picture, "PNG"),
     "webp": encode(picture, "WEBP", lossless=True, method=0),
+    "turned": encode(picture, "WEBP", method=0, exif=exif(6)),
+    "truncated": encode(picture, "JPEG")[:-2],
+    "apng": encode(picture, "PNG", save_all=True, append_images=[picture.rotate(180)]),
+    "animation": encode(picture, "WEBP", save_all=True, append_images=[picture.rotate(180)]),
 }
 
 def limit(mebibytes):
@@ -557,7 +561,7 @@ def outcome(content):
         return type(error).__name__
 
 print(json.dumps({
-    name: [outcome(content) for mebibytes in range(0, 64, 2) if not limit(mebibytes)]
+    name: [outcome(content) for mebibytes in range(0, 96, 4) if not limit(mebibytes)]
     for name, content in files.items()
 }))
 """
@@ -566,7 +570,7 @@ print(json.dumps({
 def test_tells_missing_memory_from_damage() -> None:
     """With little memory, a valid image gives its pixels or `MemoryError`."""
     outcomes = json.loads(run_child(MEMORY, MALLOC_MMAP_THRESHOLD_="65536"))  # keeps nothing
-    assert len(outcomes) == 4
+    assert len(outcomes) == 8
     for found in outcomes.values():
         assert set(found) == {"pixels", "MemoryError"}
 

@@ -306,6 +306,14 @@ def test_refuses_too_small(width: int, height: int) -> None:
         header(png(width=width, height=height))
 
 
+def test_refuses_a_height_that_comes_later() -> None:
+    """JPEG may tell the number of lines after the first scan, but libjpeg doesn't support it."""
+    with pytest.raises(TooSmallError):
+        header(jpeg_frame_patched(5, b"\0\0"))
+    with pytest.raises(TooSmallError):
+        header(jpeg_frame_patched(5, b"\0\0")[:-2])
+
+
 @pytest.mark.parametrize(("width", "height"), [(64, 1), (1, 64)])
 def test_goes_by_the_longer_side(width: int, height: int) -> None:
     """A narrow image is large enough if its longer side is."""

@@ -72,8 +72,8 @@ def read_header(content: bytes, *, max_pixels: int) -> ImageHeader:
 
     Raises:
         NotAnImageError: the content is in no known image format.
-        UnsupportedFormatError: the image has another format, an animation or a rare variant.
-        CorruptImageError: the image is truncated or damaged.
+        UnsupportedFormatError: the image has another format or a rare variant.
+        CorruptImageError: the image is damaged, or truncated and no JPEG.
         TooManyPixelsError: it has more pixels than `max_pixels`, or a side over MAX_SIDE_PIXELS
             (MAX_JPEG_SIDE_PIXELS).
         TooSmallError: both sides are below MIN_LONG_SIDE_PIXELS.
