@@ -68,8 +68,8 @@ def walk(content: bytes) -> ImageHeader:
             elif marker == _SOS:
                 scans += 1
                 first_scan = first_scan or content[start:end]
-            elif marker == _APP1 and not scans:  # decoders need it before the pixels, too
-                metadata.append(content[start:end])
+            elif not scans and marker == _APP1 and content.startswith((_EXIF, _XMP), start):
+                metadata.append(content[start:end])  # decoders need it before the pixels, too
     except _BrokenOffError as damage:
         if not scans:
             raise
