@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
 from worker.detector.formats import PIXEL_BYTES, ImageHeader
 from worker.detector.formats.orientation import read_orientation
 
 _SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+_END = bytes((0xFF, _EOI))
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"  # what an APP1 segment starts with
 
 # All "start of frame" markers: C0 to CF without DHT (C4) and DAC (CC), and JPEG-LS's F7.
@@ -45,6 +47,29 @@ class _BrokenOffError(CorruptImageError):
         self.end_bytes = end_bytes
 
 
+@dataclass(slots=True)
+class _Structure:
+    """What matters of a JPEG's segments.
+
+    Attributes:
+        frame_marker: the marker of the frame, 0 without one.
+        frame: the frame segment's body.
+        first_scan: the first scan segment's body.
+        scans: number of scans.
+        metadata: bodies of EXIF and XMP segments before the first scan.
+        end: where the image ends.
+        truncated: whether it ends there because it breaks off.
+    """
+
+    frame_marker: int = 0
+    frame: bytes = b""
+    first_scan: bytes = b""
+    scans: int = 0
+    metadata: list[bytes] = field(default_factory=list)
+    end: int = 0
+    truncated: bool = False
+
+
 def walk(content: bytes) -> ImageHeader:
     """Find the size, orientation and end of the image.
 
@@ -53,47 +78,46 @@ def walk(content: bytes) -> ImageHeader:
     """
     # Zeros fill up a file that was allocated before its upload broke off. FF00 is a data byte.
     content = content[: len(content.rstrip(b"\0")) + 1]
-    size = None
-    frame = first_scan = b""
-    is_progressive = False
-    scans = end = 0
-    metadata: list[bytes] = []
-    decodable = None
-    try:
-        for marker, start, end in _segments(content):
-            if marker in _FRAMES:
-                frame = content[start:end]
-                size = _frame_size(marker, frame)
-                is_progressive = marker == _PROGRESSIVE
-            elif marker == _SOS:
-                scans += 1
-                first_scan = first_scan or content[start:end]
-            elif not scans and marker == _APP1 and content.startswith((_EXIF, _XMP), start):
-                metadata.append(content[start:end])  # decoders need it before the pixels, too
-    except _BrokenOffError as damage:
-        if not scans:
-            raise
-        end = damage.end_bytes
-        decodable = content[:end] + b"\xff" + bytes((_EOI,))
-    if size is None or not scans:
+    found = _read(content)
+    if not found.frame_marker or not found.scans:
         raise CorruptImageError("the JPEG file has no pixels")
-    if scans > (most := min(MAX_SCANS, MAX_SCANNED_PIXELS // max(1, size[0] * size[1]))):
-        raise UnsupportedFormatError(f"the JPEG file has {scans} scans, more than {most}")
-    in_one_pass = not is_progressive and first_scan[:1] == frame[5:6]  # number of components
-    coefficients = 0 if in_one_pass else _coefficient_bytes(frame)
-    orientation = read_orientation(
-        exif=(body for body in metadata if body.startswith(_EXIF)),
-        xmp=(body for body in metadata if body.startswith(_XMP)),
-    )
+    width, height = _frame_size(found.frame_marker, found.frame)
+    most = min(MAX_SCANS, MAX_SCANNED_PIXELS // max(1, width * height))
+    if found.scans > most:
+        raise UnsupportedFormatError(f"the JPEG file has {found.scans} scans, more than {most}")
+    components = found.frame[5:6], found.first_scan[:1]
+    in_one_pass = found.frame_marker != _PROGRESSIVE and components[0] == components[1]
     return ImageHeader(
         "jpeg",
-        *size,
-        end,
-        orientation,
-        truncated=decodable is not None,
-        bytes_per_pixel=PIXEL_BYTES + coefficients,
-        decodable=decodable,
+        width,
+        height,
+        found.end,
+        orientation=read_orientation(
+            exif=(body for body in found.metadata if body.startswith(_EXIF)),
+            xmp=(body for body in found.metadata if body.startswith(_XMP)),
+        ),
+        truncated=found.truncated,
+        bytes_per_pixel=PIXEL_BYTES + (0 if in_one_pass else _coefficient_bytes(found.frame)),
+        decodable=content[: found.end] + _END if found.truncated else None,
     )
+
+
+def _read(content: bytes) -> _Structure:
+    found = _Structure()
+    try:
+        for marker, start, found.end in _segments(content):
+            if marker in _FRAMES:
+                found.frame_marker, found.frame = marker, content[start : found.end]
+            elif marker == _SOS:
+                found.scans += 1
+                found.first_scan = found.first_scan or content[start : found.end]
+            elif not found.scans and marker == _APP1 and content.startswith((_EXIF, _XMP), start):
+                found.metadata.append(content[start : found.end])
+    except _BrokenOffError as damage:
+        if not found.scans:
+            raise
+        found.end, found.truncated = damage.end_bytes, True
+    return found
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
@@ -104,8 +128,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
         found = _MARKER.search(content, end)
         if not found:
             raise _BrokenOffError(
-                "the JPEG file is truncated: it has no end-of-image marker",
-                len(content),
+                "the JPEG file is truncated: it has no end-of-image marker", len(content)
             )
         marker, start = found[1][0], found.end()
         if marker == _EOI:
