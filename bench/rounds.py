@@ -210,7 +210,7 @@ class Bench:
     def _upload(self, photos: Sequence[Path], size: int) -> Mapping[str, Any]:
         """Upload new objects; returns an event about them."""
         keys = [self._put(photo) for photo in islice(cycle(photos), size)]
-        return {"Records": [_record(key) for key in keys]}
+        return {"Records": [record(key) for key in keys]}
 
     def _put(self, photo: Path) -> str:
         key = f"2026/album {next(self._numbers)}/{photo.name}"
@@ -240,7 +240,7 @@ def _mean(usages: Sequence[Usage]) -> Usage:
     )
 
 
-def _record(key: str) -> Mapping[str, Any]:
+def record(key: str) -> Mapping[str, Any]:
     """A message in the form of Lambda's events."""
     return {
         "messageId": key,
