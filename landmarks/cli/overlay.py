@@ -16,7 +16,7 @@ from landmarks.errors import LandmarkError, ObjectNotFoundError, TooManyBytesErr
 from landmarks.photograph import processed_content
 from landmarks.result import LandmarkResult
 
-# More than the worker's default MAX_IMAGE_BYTES of 30 MB.
+# More than the worker's default MAX_IMAGE_BYTES of 80 MB.
 MAX_BYTES: Final = 100_000_000
 
 _TIMEOUT_SECONDS: Final = 300

@@ -78,7 +78,7 @@ def report(  # noqa: PLR0913, click's options
     anyone with the file can see. Photos that have changed since processing are left out.
 
     Reads the whole table, regardless of the filters, at about one DynamoDB read unit per item,
-    and up to 30 MB from S3 for each photo on the page.
+    and up to 80 MB from S3 for each photo on the page.
 
     \b
       landmarks report s3://my-photos/2026/ --since 2h -o today.html

@@ -30,7 +30,7 @@ _QUALITY: Final = 70
 _METHOD: Final = 2
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP")  # the worker's
-MAX_BYTES: Final = 30_000_000  # the default of MAX_IMAGE_BYTES
+MAX_BYTES: Final = 80_000_000  # the default of MAX_IMAGE_BYTES
 _SECONDS: Final = 60
 _THREADS: Final = 8
 _DECODERS: Final = 2  # a photo of 50 megapixels takes 300 MB while it is made small
