@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, Final
 
 import skimage.data
@@ -30,7 +31,8 @@ LARGE: Final = 3
 # Eileen Collins from the waist up, 512 pixels square.
 _ASTRONAUT: Final[Callable[[], Any]] = skimage.data.astronaut
 
-_FORMATS: Final = ("JPEG", "PNG", "WEBP")
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP")
+_TURNED_FORMATS: Final = frozenset({"JPEG", "PNG", "WEBP", "AVIF"})  # these hold an orientation
 _TURNS: Final[Mapping[int, Image.Transpose]] = {
     3: Image.Transpose.ROTATE_180,
     6: Image.Transpose.ROTATE_90,
@@ -133,7 +135,7 @@ def _person(number: int) -> bytes:
     size = 224 + 16 * (number % 5)
     picture = ImageEnhance.Brightness(cut.resize((size, size + 8))).enhance(0.8 + number / 75)
     file_format = _FORMATS[number % len(_FORMATS)]
-    if number % 4 == 3 and file_format != "WEBP":
+    if number % 4 == 3 and file_format in _TURNED_FORMATS:
         orientation = tuple(_TURNS)[number // 4 % 3]
         turned = picture.transpose(_TURNS[orientation])
         return pictures.encode(turned, file_format, exif=pictures.exif(orientation))
@@ -201,6 +203,11 @@ def _smeared() -> bytes:
     return bytes(content)
 
 
+def _heic() -> bytes:
+    """Four colours; nothing here can encode a person."""
+    return (Path(pictures.__file__).parent / "heif" / "corners.heic").read_bytes()
+
+
 def _animated(file_format: str) -> bytes:
     person = Image.fromarray(_ASTRONAUT()).resize((224, 232))
     frames = [person, person.rotate(180)]
@@ -227,11 +234,14 @@ _HOSTILE: Final[Mapping[str, tuple[Callable[[], bytes], str]]] = {
     "cut-webp": (_cut("WEBP"), "CORRUPT_IMAGE"),
     "text-bomb": (_text_bomb, "UNSUPPORTED_FORMAT"),
     "pixel-bomb": (lambda: pictures.png(width=30_000, height=30_000), "TOO_MANY_PIXELS"),
-    "square-bomb": (lambda: pictures.png(width=9_000, height=9_000), "TOO_MANY_PIXELS"),
+    "square-bomb": (lambda: pictures.png(width=12_000, height=12_000), "TOO_MANY_PIXELS"),
     "huge-jpeg": (_huge_jpeg, "TOO_MANY_PIXELS"),
     "scans": (lambda: pictures.jpeg_scans(1_000), "UNSUPPORTED_FORMAT"),
     "jpeg-2000": (_jpeg_2000, "UNSUPPORTED_FORMAT"),
-    "gif": (lambda: pictures.photo("GIF"), "UNSUPPORTED_FORMAT"),
+    "cut-gif": (_cut("GIF"), "CORRUPT_IMAGE"),
+    "cut-bmp": (_cut("BMP"), "CORRUPT_IMAGE"),
+    "cut-avif": (_cut("AVIF"), "CORRUPT_IMAGE"),
+    "cut-heic": (lambda: _heic()[:-40], "CORRUPT_IMAGE"),
     "tiff": (lambda: pictures.photo("TIFF"), "UNSUPPORTED_FORMAT"),
     "tiny": (lambda: pictures.encode(pictures.corners(24, 24), "PNG"), "TOO_SMALL"),
 }
@@ -243,6 +253,8 @@ ODD: Final[Mapping[str, Callable[[], bytes]]] = {
     "cut-jpeg": lambda: bare("person-6")[:-2000],
     "animated-png": lambda: _animated("PNG"),
     "animated-webp": lambda: _animated("WEBP"),
+    "animated-gif": lambda: _animated("GIF"),
+    "heic": _heic,
 }
 
 
