@@ -1,30 +1,31 @@
-"""Reads the photograph that a result belongs to, and decodes it upright."""
+"""Reads the photograph that a result belongs to, and has it decoded upright."""
 
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from io import BytesIO
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, Self, TypedDict
 
-import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
-from PIL import Image, ImageOps
+from PIL import Image
 from urllib3.exceptions import HTTPError
 
 from landmarks.errors import (
     AccessDeniedError,
     DeadlineError,
+    ImageError,
     LandmarkError,
     ObjectNotFoundError,
     ServiceError,
     TooManyBytesError,
 )
+from worker.detector.confinement import hide_from_children
+from worker.detector.launch import ChildOptions
+from worker.detector.pool import DetectorPool
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-Size = tuple[int, int]
 
 _CHUNK_BYTES: Final = 1024 * 1024
 
@@ -35,12 +36,17 @@ _DENIED: Final = {401, 403}
 # The largest value of the setting MAX_IMAGE_PIXELS.
 _MAX_PIXELS: Final = 250_000_000
 
-# Pillow warns above this size. Filtering warnings around each `open` would not be thread-safe.
-Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
+# Limits of a decoding process. The address space is a detector's without masks, so whatever a
+# detector has decoded fits.
+_DECODE_SECONDS: Final = 60
+_DECODE_BYTES: Final = 1536 * 1024 * 1024
+
+# For all photographs that wait for a process; each has its own limit.
+_DEADLINE_SECONDS: Final = 86_400
 
 
 class UnreadablePhotographError(LandmarkError):
-    """Raised when Pillow can't read a file."""
+    """Raised when a photograph can't be decoded."""
 
     code = "UNREADABLE_PHOTOGRAPH"
 
@@ -124,38 +130,50 @@ def _status(error: ClientError) -> int:
     return error.response["ResponseMetadata"]["HTTPStatusCode"]
 
 
-def read_upright(
-    content: bytes, fit: Callable[[Size], Size], formats: tuple[str, ...] | None = None
-) -> Image.Image:
-    """Decode a picture as RGB and apply its EXIF orientation. Thread-safe.
+class PhotoDecoder:
+    """Decodes photographs in confined processes, with the worker's decoders. Thread-safe.
+
+    Without the `worker` extra, the processes use Pillow, which knows fewer formats.
 
     Args:
-        content: the file's bytes.
-        fit: maps the picture's size to the size to return, both (width, height) in pixels.
-        formats: formats that Pillow may try; None for all.
-
-    Raises:
-        UnreadablePhotographError: Pillow can't read it, or it has more than 250 megapixels.
+        max_side: longer sides are scaled down to this many pixels.
+        processes: how many photographs are decoded at once.
     """
-    try:
-        with Image.open(BytesIO(content), formats=formats) as file:
-            if file.width * file.height > _MAX_PIXELS:
-                raise UnreadablePhotographError(f"more than {_MAX_PIXELS:,} pixels")
-            file.draft(None, fit(file.size))  # the JPEG decoder can scale down
-            picture = _eight_bit(ImageOps.exif_transpose(file)).convert("RGB")
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,  # if warnings are errors
-    ) as error:
-        raise UnreadablePhotographError(f"Pillow can't read it: {error}") from error
-    return picture.resize(fit(picture.size), Image.Resampling.LANCZOS)
 
+    def __init__(self, max_side: int, processes: int = 1) -> None:
+        options = ChildOptions(
+            model=None,
+            max_image_pixels=_MAX_PIXELS,
+            timeout_seconds=_DECODE_SECONDS,
+            memory_bytes=_DECODE_BYTES,
+            picture_side=max_side,
+        )
+        hide_from_children()
+        # What goes wrong is raised; without a handler, Python would print warnings.
+        logging.getLogger("worker").addHandler(logging.NullHandler())
+        self._processes = DetectorPool(options, processes)
 
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Convert 16-bit grey as OpenCV does; Pillow would turn all but the darkest pixels white."""
-    if not picture.mode.startswith("I"):
-        return picture
-    return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    def __enter__(self) -> Self:
+        """Return at once, while the processes start."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes."""
+        self._processes.close()
+
+    def decode(self, content: bytes) -> Image.Image:
+        """Decode a photograph upright, as RGB.
+
+        Args:
+            content: the file's bytes.
+
+        Raises:
+            UnreadablePhotographError: the worker refuses the file too, or decoding it crashed two
+                processes, took too long or needed too much memory.
+            DetectorStartError: no process starts.
+        """
+        try:
+            pixels = self._processes.decode(content, time.monotonic() + _DEADLINE_SECONDS)
+        except ImageError as error:
+            raise UnreadablePhotographError(f"can't read it: {error}") from error
+        return Image.fromarray(pixels)

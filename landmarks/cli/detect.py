@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import click
 from rich.console import Console
@@ -23,9 +23,9 @@ from landmarks.cli.progress import Progress
 from landmarks.cli.result_formats import FORMATS, as_csv
 from landmarks.cli.result_table import result_cells, result_table
 from landmarks.cli.terminal import counted, one_line
-from landmarks.drawing.canvas import draw_overlay, save_overlay
+from landmarks.drawing.canvas import MAX_SIDE_PIXELS, draw_overlay, save_overlay
 from landmarks.enums import FAILED
-from landmarks.photograph import UnreadablePhotographError
+from landmarks.photograph import PhotoDecoder, UnreadablePhotographError
 from landmarks.result import LandmarkResult
 
 _STDIN: Final = "-"
@@ -62,11 +62,14 @@ def detect(files: tuple[str, ...], kind: str | None, overlay: Path | None, *, ev
     """  # noqa: D301, \b is click's
     files = tuple(dict.fromkeys(files))
     _check(files, kind)
-    drawings = _Drawings(_drawing_paths(files, overlay) if overlay else {})
+    drawing_paths = _drawing_paths(files, overlay) if overlay else {}
     began_at = time.monotonic()
     # The program that reads the pipe may write to this terminal.
     console = Console(stderr=True, quiet=bool(kind) and not _stdout_is_a_file())
-    with closing(_results(files, drawings, console)) as results:
+    with (
+        _Drawings(drawing_paths) as drawings,
+        closing(_results(files, drawings, console)) as results,
+    ):
         failed = _write(results, kind) if kind else _show(results, every=every)
     if len(files) > 1:
         seconds = time.monotonic() - began_at
@@ -154,8 +157,17 @@ class _Drawings:
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         self._paths = paths
+        self._decoder = PhotoDecoder(MAX_SIDE_PIXELS, min(len(paths), os.cpu_count() or 1))
         self._written: list[Path] = []
         self.problems: list[str] = []
+
+    def __enter__(self) -> Self:
+        """Return at once, while the decoders start."""
+        return self
+
+    def __exit__(self, *exit_reason: object) -> None:
+        """End the decoders."""
+        self._decoder.__exit__(*exit_reason)
 
     @property
     def drawn(self) -> int:
@@ -168,10 +180,11 @@ class _Drawings:
         if path is None or not result.landmarks.person_found:
             return
         try:
-            drawing = draw_overlay(content, result.landmarks)
+            photo = self._decoder.decode(content)
         except UnreadablePhotographError as error:
             self.problems.append(f"{result.key} is not drawn: {error}")
             return
+        drawing = draw_overlay(photo, result.landmarks)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as part:
             save_overlay(drawing, part, key=result.key)

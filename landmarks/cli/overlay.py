@@ -11,9 +11,9 @@ from landmarks.cli.advice import WrongCallError
 from landmarks.cli.atomic import atomic_write
 from landmarks.cli.lookup import enqueue_command, key_options, read_result
 from landmarks.cli.options import REQUIRED_TABLE, output_option, stack_options
-from landmarks.drawing.canvas import draw_overlay, save_overlay
+from landmarks.drawing.canvas import MAX_SIDE_PIXELS, draw_overlay, save_overlay
 from landmarks.errors import LandmarkError, ObjectNotFoundError, TooManyBytesError
-from landmarks.photograph import processed_content
+from landmarks.photograph import PhotoDecoder, processed_content
 from landmarks.result import LandmarkResult
 
 # More than the worker's default MAX_IMAGE_BYTES of 80 MB.
@@ -66,8 +66,9 @@ def overlay(key: str, bucket: str | None, output: Path, image: Path | None, tabl
         raise WrongCallError(f"{output} is the photograph itself; use another name")
     result = read_result(table, key, bucket)
     _require_landmarks(result)
-    content = _content_of(image, result) if image else _photograph_of(result)
-    drawing = draw_overlay(content, result.landmarks)
+    with PhotoDecoder(MAX_SIDE_PIXELS) as decoder:
+        content = _content_of(image, result) if image else _photograph_of(result)
+        drawing = draw_overlay(decoder.decode(content), result.landmarks)
     with atomic_write(output) as path:
         save_overlay(drawing, path, key=result.key)
         size = path.stat().st_size

@@ -25,10 +25,18 @@ from landmarks.drawing import canvas
 from landmarks.drawing.topology import load_topology
 from landmarks.groups import VISIBLE
 from landmarks.names import HAND_NAMES, POSE_NAMES
+from landmarks.photograph import PhotoDecoder
 from landmarks.report.entries import Entry, columns, iso
 from landmarks.report.page import PageWriter, page_in
 from landmarks.report.statistics import Summary
-from landmarks.report.thumbnails import CLIENT_CONFIG, Photo, PhotoReader, PhotoState
+from landmarks.report.thumbnails import (
+    CLIENT_CONFIG,
+    DECODERS,
+    SIDE_PIXELS,
+    Photo,
+    PhotoReader,
+    PhotoState,
+)
 from landmarks.result import LandmarkResult
 from landmarks.table import LandmarkTable
 
@@ -242,7 +250,9 @@ def _add_results(
 
 
 def _photos(entries: Sequence[Entry]) -> Iterator[Photo]:
-    return PhotoReader(boto3.client("s3", config=CLIENT_CONFIG)).read_all(entries)
+    client = boto3.client("s3", config=CLIENT_CONFIG)
+    with PhotoDecoder(SIDE_PIXELS, min(DECODERS, len(entries))) as decoder:
+        yield from PhotoReader(client, decoder).read_all(entries)
 
 
 def _left_out(entry: Entry) -> Photo:

@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, PngImagePlugin
 
 from landmarks.drawing.topology import Edges, load_topology
 from landmarks.groups import VISIBLE, FloatArray, Landmarks
-from landmarks.photograph import Size, read_upright
 
+Size = tuple[int, int]
 Colour = tuple[int, int, int]
 Points = npt.NDArray[np.float64]
 
@@ -70,20 +70,17 @@ _POSE_RIGHT_HAND: Final = frozenset({18, 20, 22})
 _UNREFINED_FACE_POINTS: Final = 468
 
 
-def draw_overlay(content: bytes, landmarks: Landmarks) -> Image.Image:
+def draw_overlay(photo: Image.Image, landmarks: Landmarks) -> Image.Image:
     """Draw landmarks on a photograph.
 
     Args:
-        content: the image file that was processed.
+        photo: the photograph that was processed, upright; may be scaled down to MAX_SIDE_PIXELS.
         landmarks: the landmarks found in it.
 
     Returns:
-        an upright RGB image, 1,280 to 1,600 pixels on its longer side.
-
-    Raises:
-        UnreadablePhotographError: Pillow can't read the file.
+        an RGB image, 1,280 to 1,600 pixels on its longer side.
     """
-    picture = read_upright(content, _drawing_size)
+    picture = photo.resize(_drawing_size(photo.size), Image.Resampling.LANCZOS)
     sheet = _Sheet(picture.size)
     _draw_box(sheet, landmarks)
     _draw_pose(sheet, landmarks)

@@ -21,7 +21,7 @@ from landmarks.cli.enqueue.sending import Sender
 from landmarks.cli.progress import Progress
 from landmarks.cli.queue_status import read_queue
 from landmarks.cli.report import Selection, write_report
-from landmarks.drawing.canvas import draw_overlay, save_overlay
+from landmarks.drawing.canvas import MAX_SIDE_PIXELS, draw_overlay, save_overlay
 from landmarks.enums import DETECTED
 from landmarks.errors import LandmarkError
 from landmarks.local.samples import DEMO
@@ -33,7 +33,7 @@ from landmarks.local.stack import (
     embedded_services,
 )
 from landmarks.local.worker_process import WorkerProcess
-from landmarks.photograph import UnreadablePhotographError
+from landmarks.photograph import PhotoDecoder, UnreadablePhotographError
 from landmarks.result import LandmarkResult
 from landmarks.table import LandmarkTable
 
@@ -227,16 +227,18 @@ def _draw(
     s3 = boto3.client("s3")
     overlays: dict[str, Path] = {}
     not_drawn: dict[str, str] = {}
-    for number, (key, name) in enumerate(overlay_names(detected).items(), start=1):
-        content = s3.get_object(Bucket=detected[key].bucket, Key=key)["Body"].read()
-        try:
-            drawing = draw_overlay(content, detected[key].landmarks)
-        except UnreadablePhotographError as error:
-            not_drawn[key] = str(error)
-        else:
-            overlays[key] = folder / name
-            save_overlay(drawing, overlays[key], key=key, software=SOFTWARE)
-        progress.update(number)
+    with PhotoDecoder(MAX_SIDE_PIXELS) as decoder:
+        for number, (key, name) in enumerate(overlay_names(detected).items(), start=1):
+            content = s3.get_object(Bucket=detected[key].bucket, Key=key)["Body"].read()
+            try:
+                photo = decoder.decode(content)
+            except UnreadablePhotographError as error:
+                not_drawn[key] = str(error)
+            else:
+                overlays[key] = folder / name
+                drawing = draw_overlay(photo, detected[key].landmarks)
+                save_overlay(drawing, overlays[key], key=key, software=SOFTWARE)
+            progress.update(number)
     return overlays, not_drawn
 
 

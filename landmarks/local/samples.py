@@ -26,7 +26,7 @@ SAMPLE_KEYS: Final = ("photos/astronaut.jpg", "photos/café 1+1.jpg")
 
 # Formats that the worker can't read are among them: it says so itself.
 _SUFFIXES: Final = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp"),
     *(".gif", ".bmp", ".tif", ".tiff", ".jp2", ".jxl", ".heic", ".heif", ".avif"),
 )
 _SEQUENCER: Final = "0055AED6DCD90281E5"

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from io import BytesIO
-from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.config import Config
+from PIL import Image
 
 from landmarks.errors import (
     AccessDeniedError,
@@ -17,23 +17,22 @@ from landmarks.errors import (
     TooManyBytesError,
     TransientError,
 )
-from landmarks.photograph import Size, UnreadablePhotographError, processed_content, read_upright
+from landmarks.photograph import PhotoDecoder, UnreadablePhotographError, processed_content
 from landmarks.report.entries import Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Of the longer side. Ten photos of 640 pixels took 27 kB each as WebP at this quality, 39 kB as
+# The longer side. Ten photos of 640 pixels took 27 kB each as WebP at this quality, 39 kB as
 # JPEG at quality 75. WebP's method 4 would save a thirtieth of it for twice the time.
-_SIDE_PIXELS: Final = 640
+SIDE_PIXELS: Final = 640
 _QUALITY: Final = 70
 _METHOD: Final = 2
 
-_FORMATS: Final = ("JPEG", "PNG", "WEBP")  # the worker's
 MAX_BYTES: Final = 80_000_000  # the default of MAX_IMAGE_BYTES
 _SECONDS: Final = 60
 _THREADS: Final = 8
-_DECODERS: Final = 2  # a photo of 50 megapixels takes 300 MB while it is made small
+DECODERS: Final = 2
 
 CLIENT_CONFIG: Final = Config(
     connect_timeout=5,
@@ -80,9 +79,9 @@ class Photo(NamedTuple):
 class PhotoReader:
     """Reads the photos of results. Files that the worker refused to decode are not decoded here."""
 
-    def __init__(self, client: "S3Client") -> None:
+    def __init__(self, client: "S3Client", decoder: PhotoDecoder) -> None:
         self._client = client
-        self._decoders = BoundedSemaphore(_DECODERS)
+        self._decoder = decoder
 
     def read_all(self, entries: Iterable[Entry]) -> Iterator[Photo]:
         """The photos of entries, in their order; a few are read ahead."""
@@ -114,20 +113,12 @@ class PhotoReader:
             )
             if content is None:
                 return Photo(PhotoState.CHANGED)
-            with self._decoders:
-                return Photo(PhotoState.EMBEDDED, _data_url(content))
+            return Photo(PhotoState.EMBEDDED, _data_url(self._decoder.decode(content)))
         except (TransientError, TooManyBytesError, UnreadablePhotographError) as error:
             return Photo(_STATES.get(type(error), PhotoState.UNAVAILABLE))
 
 
-def _data_url(content: bytes) -> str:
+def _data_url(picture: Image.Image) -> str:
     file = BytesIO()
-    read_upright(content, _small, _FORMATS).save(file, "WEBP", quality=_QUALITY, method=_METHOD)
+    picture.save(file, "WEBP", quality=_QUALITY, method=_METHOD)
     return f"data:image/webp;base64,{b64encode(file.getbuffer()).decode()}"
-
-
-def _small(size: Size) -> Size:
-    """Fits in a square of `_SIDE_PIXELS`; smaller photos keep their size."""
-    factor = min(1.0, _SIDE_PIXELS / max(size))
-    width, height = (max(1, round(length * factor)) for length in size)
-    return width, height

@@ -18,9 +18,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from landmarks.cli.main import landmarks
-from landmarks.drawing.canvas import draw_overlay
+from landmarks.drawing.canvas import MAX_SIDE_PIXELS, draw_overlay
 from landmarks.item import KEYS
-from landmarks.photograph import UnreadablePhotographError
+from landmarks.photograph import PhotoDecoder, UnreadablePhotographError
 from tests import photos
 from tests.conftest import MakeHandler
 from tests.fakes import Cloud, RiggedDetectors, deliver, nobody, person, seen_nobody
@@ -310,7 +310,9 @@ class TestOverlay:
         assert "left_wrist" in result.stdout
         with Image.open("a.png", formats=("PNG",)) as drawing:
             assert drawing.info["Title"] == "person.jpg"
-            assert drawing.tobytes() == draw_overlay(person(), found).tobytes()
+            with PhotoDecoder(MAX_SIDE_PIXELS) as decoder:
+                expected = draw_overlay(decoder.decode(person()), found)
+            assert drawing.tobytes() == expected.tobytes()
         assert {path.name for path in album.iterdir()} == {
             *("person.jpg", "wall.png", "list.jpg"),
             "a.png",
@@ -375,16 +377,16 @@ class TestOverlay:
         """The result is printed all the same, and an older drawing stays."""
 
         def refuse(*_: object) -> None:
-            raise UnreadablePhotographError("Pillow can't read it: why")
+            raise UnreadablePhotographError("can't read it: why")
 
         (album / "a.png").write_text("older")
-        monkeypatch.setattr("landmarks.cli.detect.draw_overlay", refuse)
+        monkeypatch.setattr("landmarks.photograph.PhotoDecoder.decode", refuse)
 
         result = run("person.jpg", "--overlay", "a.png")
 
         assert result.exit_code == 1
         assert "left_wrist" in result.stdout
-        assert "person.jpg is not drawn: Pillow can't read it: why\n" in result.stderr
+        assert "person.jpg is not drawn: can't read it: why\n" in result.stderr
         assert (album / "a.png").read_text() == "older"
 
 

@@ -1,5 +1,6 @@
 """`landmarks overlay`: the drawing, and when there is none."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from landmarks.cli.main import landmarks
 from landmarks.drawing.canvas import LEFT, RIGHT
 from landmarks.errors import CorruptImageError
 from tests.fakes import Cloud, nobody, person, seen_nobody, seen_person
+from tests.pictures import encode, exif
 from tests.results import save_result
 from worker.result import Detection
 
@@ -74,6 +76,18 @@ def test_the_version_that_was_processed_is_drawn_on(cloud: Cloud, tmp_path: Path
     assert picture.tobytes() == copy.tobytes()
 
 
+def test_a_turned_photograph_is_drawn_on_upright(cloud: Cloud, tmp_path: Path) -> None:
+    """The EXIF orientation is applied first, because landmarks are upright."""
+    with Image.open(BytesIO(person())) as stored:
+        lying = stored.transpose(Image.Transpose.ROTATE_90)
+    processed(cloud, encode(lying, "JPEG", quality=95, exif=exif(6)))  # to be turned right
+
+    turned = np.asarray(drawn(cloud, tmp_path / "a.png")).astype(int)
+
+    processed(cloud, person())
+    assert np.abs(turned - np.asarray(drawn(cloud, tmp_path / "b.png"))).mean() < 3
+
+
 def test_a_changed_photograph_is_not_drawn_on(cloud: Cloud, tmp_path: Path) -> None:
     """A changed photograph is an error with advice."""
     processed(cloud, person())
@@ -128,7 +142,7 @@ def test_a_copy_that_is_no_image_is_refused(cloud: Cloud, tmp_path: Path) -> Non
     copy.write_bytes(b"Milk".ljust(len(person())))
     older.write_text("older")
 
-    assert "Pillow can't read it" in refusal(cloud, tmp_path, "--image", str(copy))
+    assert "can't read it: not an image" in refusal(cloud, tmp_path, "--image", str(copy))
     run(cloud, KEY, "-o", str(older), "--image", str(copy))
     assert older.read_text() == "older"
 

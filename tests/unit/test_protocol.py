@@ -32,8 +32,10 @@ from worker.detector.protocol import (
     ProtocolError,
     decode_detection,
     decode_failure,
+    decode_picture,
     encode_detection,
     encode_failure,
+    encode_picture,
     frame,
 )
 from worker.result import Detection
@@ -322,6 +324,43 @@ class TestMask:
         except ProtocolError:
             return
         assert_is_sound(received, 468)
+
+
+class TestPicture:
+    """A PICTURE's payload."""
+
+    PIXELS = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
+
+    def test_comes_through(self) -> None:
+        """Shape and pixels arrive."""
+        received = decode_picture(encode_picture(self.PIXELS), side=4)
+        assert received.tolist() == self.PIXELS.tolist()
+
+    def test_layout(self) -> None:
+        """Width and height are followed by RGB, row by row."""
+        assert encode_picture(self.PIXELS) == struct.pack("<II", 4, 2) + bytes(range(24))
+
+    def test_larger_than_asked_for_is_refused(self) -> None:
+        """In width or in height."""
+        for pixels in (self.PIXELS, self.PIXELS.reshape(4, 2, 3)):
+            with pytest.raises(ProtocolError, match="pixels"):
+                decode_picture(encode_picture(pixels), side=3)
+
+    @unhurried
+    @given(payload=st.binary(max_size=200))
+    @example(payload=struct.pack("<II", 0, 4))
+    @example(payload=struct.pack("<II", 4, 0))
+    @example(payload=struct.pack("<II", 1, 1) + b"RG")
+    @example(payload=struct.pack("<II", 1, 1) + b"RGBA")
+    @example(payload=struct.pack("<II", 1, 1) + b"RGB")
+    def test_of_any_bytes_is_sound_or_refused(self, payload: bytes) -> None:
+        """Any bytes give a picture with exactly these pixels, or `ProtocolError`."""
+        try:
+            received = decode_picture(payload, side=8)
+        except ProtocolError:
+            return
+        assert received.size > 0
+        assert encode_picture(received) == payload
 
 
 class TestFailure:

@@ -2,21 +2,37 @@
 
 `launch.py` runs it as `python -m worker.detector.child OPTIONS`. Decoders and MediaPipe run only
 here, in a process without credentials, with limited memory and few system calls, which may die at
-any time.
+any time. Without a model, it returns the decoded pictures themselves.
 """
 
 import os
 import signal
 import sys
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from landmarks.errors import DetectorMemoryError, ImageError, UnsupportedFormatError
 from worker.detector.confinement import limit_resources, refuse_system_calls
+from worker.detector.heif import load_library
 from worker.detector.launch import ChildOptions
-from worker.detector.protocol import HEADER, Kind, encode_detection, encode_failure, frame
+from worker.detector.protocol import (
+    HEADER,
+    Kind,
+    encode_detection,
+    encode_failure,
+    encode_picture,
+    frame,
+)
+from worker.model import ModelOptions
 from worker.result import Detection
+
+# What to answer to an image: kind and payload.
+_Answer = Callable[[bytes], tuple[Kind, bytes]]
 
 # The parent kills a child that takes too long. If the parent is gone, the child's alarm does,
 # this much later.
@@ -35,36 +51,11 @@ def main(arguments: list[str]) -> None:
     options = ChildOptions.from_json(arguments[0])
     source, sink = _take_pipes()
     limit_resources(options.memory_bytes)
-    # Imported after the limits are set, so that they apply to these libraries' allocations.
-    from worker.detector.decode import ImageMemory, decode_image, encode_mask  # noqa: PLC0415
-    from worker.detector.graph import HolisticGraph  # noqa: PLC0415
-    from worker.detector.heif import load_library  # noqa: PLC0415
-
-    image_bytes, bytes_per_pixel = options.image_bytes, options.bytes_per_pixel
-    memory = ImageMemory(image_bytes, bytes_per_pixel) if image_bytes else None
-
-    def detect(content: bytes) -> Detection:
-        image = decode_image(
-            content,
-            max_pixels=options.max_image_pixels,
-            max_side=options.model.max_image_side,
-            memory=memory,
-        )
-        landmarks, mask = graph.process(image.pixels)
-        png = None if mask is None else encode_mask(mask)
-        return Detection(
-            landmarks,
-            image.width,
-            image.height,
-            image.format,
-            mask=png,
-            orientation=image.orientation,
-            truncated=image.truncated,
-        )
-
-    with closing(HolisticGraph(options.model)) as graph:
+    with ExitStack() as stack:
+        model = options.model
+        answer = _detector(options, model, stack) if model else _decoder(options)
         with suppress(ImageError):  # if the settings reject even this photo
-            detect(_WARM_UP_PHOTO.read_bytes())
+            answer(_WARM_UP_PHOTO.read_bytes())
         if options.heif:
             with suppress(UnsupportedFormatError):  # reported with the image
                 load_library()
@@ -73,7 +64,7 @@ def main(arguments: list[str]) -> None:
         while (content := _read_image(source)) is not None:
             signal.alarm(int(options.timeout_seconds) + _ALARM_GRACE_SECONDS)
             try:
-                kind, payload = Kind.DETECTION, encode_detection(detect(content))
+                kind, payload = answer(content)
             except ImageError as error:
                 kind, payload = Kind.FAILURE, encode_failure(error)
             except MemoryError:
@@ -81,6 +72,57 @@ def main(arguments: list[str]) -> None:
             signal.alarm(0)
             del content  # or it would be held while the next one is read
             _write(sink, kind, payload)
+
+
+# Both import libraries only when called, so that the limits apply to these libraries' allocations.
+
+
+def _detector(options: ChildOptions, model: ModelOptions, stack: ExitStack) -> _Answer:
+    """Load the model; the stack closes it."""
+    from worker.detector.decode import ImageMemory, decode_image, encode_mask  # noqa: PLC0415
+    from worker.detector.graph import HolisticGraph  # noqa: PLC0415
+
+    image_bytes, bytes_per_pixel = options.image_bytes, options.bytes_per_pixel
+    memory = ImageMemory(image_bytes, bytes_per_pixel) if image_bytes else None
+    graph = stack.enter_context(closing(HolisticGraph(model)))
+
+    def detect(content: bytes) -> tuple[Kind, bytes]:
+        image = decode_image(
+            content,
+            max_pixels=options.max_image_pixels,
+            max_side=model.max_image_side,
+            memory=memory,
+        )
+        landmarks, mask = graph.process(image.pixels)
+        png = None if mask is None else encode_mask(mask)
+        detection = Detection(
+            landmarks,
+            image.width,
+            image.height,
+            image.format,
+            mask=png,
+            orientation=image.orientation,
+            truncated=image.truncated,
+        )
+        return Kind.DETECTION, encode_detection(detection)
+
+    return detect
+
+
+def _decoder(options: ChildOptions) -> _Answer:
+    """Load OpenCV, or Pillow where that is not installed."""
+    decode_pixels: Callable[..., npt.NDArray[np.uint8]]
+    try:
+        from worker.detector.decode import decode_image  # noqa: PLC0415
+    except ModuleNotFoundError:
+        from worker.detector.pillow import decode_pixels  # noqa: PLC0415
+    else:
+
+        def decode_pixels(content: bytes, **limits: int) -> npt.NDArray[np.uint8]:
+            return decode_image(content, **limits).pixels
+
+    limits = {"max_pixels": options.max_image_pixels, "max_side": options.picture_side}
+    return lambda content: (Kind.PICTURE, encode_picture(decode_pixels(content, **limits)))
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -75,27 +75,34 @@ class ChildOptions:
     """A detector's options, passed as JSON on its command line.
 
     Attributes:
-        model: MediaPipe's options.
+        model: MediaPipe's options; None for a process that only decodes.
         max_image_pixels: larger images are rejected before decoding.
         timeout_seconds: how long the parent waits for an answer.
         memory_bytes: limit of the process's address space.
         heif: whether the process can decode HEIF; loading the decoder takes time and memory.
         image_bytes: memory that one image may take; what takes more is rejected before decoding.
             None for no such check.
+        picture_side: without a model, the longest side of the pictures that the process returns,
+            in pixels.
     """
 
-    model: ModelOptions
+    model: ModelOptions | None
     max_image_pixels: int
     timeout_seconds: float
     memory_bytes: int
     heif: bool = False
     image_bytes: int | None = None
+    picture_side: int = 0
+
+    @property
+    def makes_masks(self) -> bool:
+        """Whether the process returns segmentation masks."""
+        return self.model is not None and self.model.segmentation
 
     @property
     def bytes_per_pixel(self) -> int:
         """Memory that detection takes per pixel."""
-        masks = self.model.segmentation
-        return _MASK_DETECTION_BYTES_PER_PIXEL if masks else _DETECTION_BYTES_PER_PIXEL
+        return _MASK_DETECTION_BYTES_PER_PIXEL if self.makes_masks else _DETECTION_BYTES_PER_PIXEL
 
     @property
     def max_mask_pixels(self) -> int:
@@ -112,7 +119,8 @@ class ChildOptions:
     def from_json(cls, text: str) -> Self:
         """Parse options written by `to_json`."""
         values = json.loads(text)
-        return cls(**{**values, "model": ModelOptions(**values["model"])})
+        model = values["model"] and ModelOptions(**values["model"])
+        return cls(**{**values, "model": model})
 
 
 def child_options(settings: Settings) -> ChildOptions:
@@ -150,7 +158,7 @@ def _environment(options: ChildOptions) -> dict[str, str]:
     path = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), inherited.get("PYTHONPATH"))))
     return {
         **inherited,
-        **(_MASK_MALLOC_VARIABLES if options.model.segmentation else MALLOC_VARIABLES),
+        **(_MASK_MALLOC_VARIABLES if options.makes_masks else MALLOC_VARIABLES),
         "PYTHONPATH": path,
         # Read when OpenCV is imported; a second line of defence after the header check.
         "OPENCV_IO_MAX_IMAGE_PIXELS": str(options.max_image_pixels),

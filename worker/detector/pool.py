@@ -8,9 +8,13 @@ import logging
 import math
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from landmarks.errors import DeadlineError, DetectorError, DetectorStartError, DetectorTimeoutError
 from worker.detector.formats.isobmff import HEIF_MAGIC
@@ -20,10 +24,15 @@ from worker.result import Detection
 
 _LOG = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
 # A start takes 0.7 s on two idle cores, and many times as long from a cold file system or under
 # load.
 _START_TIMEOUT_SECONDS: Final = 60.0
 _START_ATTEMPTS: Final = 3
+
+
+_Ask = Callable[[DetectorProcess, bytes, float], Answer]
 
 
 class Detector:
@@ -59,15 +68,11 @@ class Detector:
             DeadlineError: there was not enough time.
             DetectorStartError: no process could be started.
         """
-        if not self._options.heif and HEIF_MAGIC.match(content):
-            # A running process can't load the decoder any more. Its successors have it, too.
-            self._options = replace(self._options, heif=True)
-            self._start()
-        try:
-            return self._try(content, deadline)
-        except DetectorError as error:
-            _LOG.warning("detector replaced", extra={"reason": error.code, "detail": str(error)})
-        return self._try(content, deadline)
+        return self._try_twice(DetectorProcess.detect, content, deadline)
+
+    def decode(self, content: bytes, deadline: float) -> npt.NDArray[np.uint8]:
+        """Decode one image as `DetectorProcess.decode` does; raises what `detect` raises."""
+        return self._try_twice(DetectorProcess.decode, content, deadline)
 
     def wait_until_ready(self, deadline: float) -> None:
         """Wait for a process to be ready. Failed starts don't count as tries for an image.
@@ -96,11 +101,22 @@ class Detector:
         """End the process."""
         self._process.close()
 
-    def _try(self, content: bytes, deadline: float) -> Detection:
+    def _try_twice(self, ask: _Ask[Answer], content: bytes, deadline: float) -> Answer:
+        if not self._options.heif and HEIF_MAGIC.match(content):
+            # A running process can't load the decoder any more. Its successors have it, too.
+            self._options = replace(self._options, heif=True)
+            self._start()
+        try:
+            return self._try(ask, content, deadline)
+        except DetectorError as error:
+            _LOG.warning("detector replaced", extra={"reason": error.code, "detail": str(error)})
+        return self._try(ask, content, deadline)
+
+    def _try(self, ask: _Ask[Answer], content: bytes, deadline: float) -> Answer:
         self.wait_until_ready(deadline)
         limit = time.monotonic() + self._options.timeout_seconds
         try:
-            return self._process.detect(content, min(limit, deadline))
+            return ask(self._process, content, min(limit, deadline))
         except DetectorTimeoutError as error:
             self._replace()
             if deadline < limit:
@@ -165,19 +181,13 @@ class DetectorPool:
 
         Raises what `Detector.detect` raises, and `DeadlineError` if none is free in time.
         """
-        try:
-            detector = self._idle.get(timeout=max(0, deadline - time.monotonic()))
-        except queue.Empty:
-            raise DeadlineError("no detector was free in time") from None
-        try:
-            detection = detector.detect(content, deadline)
-        except DetectorStartError:
-            self.failing = True
-            raise
-        finally:
-            self._idle.put(detector)
-        self.failing = False
-        return detection
+        with self._detector(deadline) as detector:
+            return detector.detect(content, deadline)
+
+    def decode(self, content: bytes, deadline: float) -> npt.NDArray[np.uint8]:
+        """Decode one image with the next free detector; see `detect` for errors."""
+        with self._detector(deadline) as detector:
+            return detector.decode(content, deadline)
 
     def wait_until_ready(self, deadline: float = math.inf) -> None:
         """Wait for all processes. See `Detector.wait_until_ready` for errors."""
@@ -188,3 +198,19 @@ class DetectorPool:
         """End all processes."""
         for detector in self._detectors:
             detector.close()
+
+    @contextmanager
+    def _detector(self, deadline: float) -> Iterator[Detector]:
+        """Take the next free detector."""
+        try:
+            detector = self._idle.get(timeout=max(0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise DeadlineError("no detector was free in time") from None
+        try:
+            yield detector
+        except DetectorStartError:
+            self.failing = True
+            raise
+        finally:
+            self._idle.put(detector)
+        self.failing = False

@@ -13,8 +13,12 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from landmarks.errors import (
     DetectorAnswerError,
@@ -26,10 +30,12 @@ from worker.detector.mask import MaskBounds
 from worker.detector.protocol import (
     HEADER,
     MAX_ANSWER_BYTES,
+    RGB_BYTES,
     Kind,
     ProtocolError,
     decode_detection,
     decode_failure,
+    decode_picture,
 )
 from worker.result import Detection
 
@@ -54,13 +60,19 @@ class DetectorProcess:
     """
 
     def __init__(self, options: ChildOptions, launched: Child | None = None) -> None:
-        self._face_points = options.model.face_points
+        model = options.model
+        self._face_points = model.face_points if model else 0
         self._masks = (
-            MaskBounds(options.max_mask_pixels, options.model.max_image_side)
-            if options.model.segmentation
+            MaskBounds(options.max_mask_pixels, model.max_image_side)
+            if model and model.segmentation
             else None
         )
-        self._max_answer_bytes = MAX_ANSWER_BYTES + (self._masks.max_bytes if self._masks else 0)
+        self._picture_side = options.picture_side
+        self._max_answer_bytes = (
+            MAX_ANSWER_BYTES
+            + (self._masks.max_bytes if self._masks else 0)
+            + RGB_BYTES * self._picture_side**2
+        )
         self._process = launched or launch(options)
         self._source = _non_blocking(self._process.stdout)
         self._sink = _non_blocking(self._process.stdin)
@@ -105,17 +117,21 @@ class DetectorProcess:
             DetectorError: the process is unusable and must be killed.
             ImageError: the image was rejected; the process can be used again.
         """
-        self._expect_silence(deadline)
-        # Written separately, so that the image isn't copied.
-        self._write(HEADER.pack(len(content) + 1, Kind.IMAGE), deadline)
-        self._write(content, deadline)
-        kind, payload = self._read_frame((Kind.DETECTION, Kind.FAILURE), deadline)
-        try:
-            if kind == Kind.FAILURE:
-                raise decode_failure(payload)
+        with _protocol_errors():
+            payload = self._ask(content, Kind.DETECTION, deadline)
             return decode_detection(payload, face_points=self._face_points, masks=self._masks)
-        except ProtocolError as error:
-            raise DetectorAnswerError(f"the detector sent {error}") from error
+
+    def decode(self, content: bytes, deadline: float) -> npt.NDArray[np.uint8]:
+        """Decode one image, in a process without a model.
+
+        Takes the arguments of `detect` and raises the same errors.
+
+        Returns:
+            upright RGB pixels, shape (rows, columns, 3), scaled down to the options' side.
+        """
+        with _protocol_errors():
+            payload = self._ask(content, Kind.PICTURE, deadline)
+            return decode_picture(payload, self._picture_side)
 
     def kill(self) -> None:
         """Kill the process and everything it started."""
@@ -135,6 +151,17 @@ class DetectorProcess:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_EXIT_GRACE_SECONDS)
         self.kill()
+
+    def _ask(self, content: bytes, expected: Kind, deadline: float) -> bytes:
+        """Send an image; return the answer's payload."""
+        self._expect_silence(deadline)
+        # Written separately, so that the image isn't copied.
+        self._write(HEADER.pack(len(content) + 1, Kind.IMAGE), deadline)
+        self._write(content, deadline)
+        kind, payload = self._read_frame((expected, Kind.FAILURE), deadline)
+        if kind == Kind.FAILURE:
+            raise decode_failure(payload)
+        return payload
 
     def _write(self, data: bytes, deadline: float) -> None:
         view = memoryview(data)
@@ -192,6 +219,14 @@ class DetectorProcess:
                 self._last_line = text
                 level = logging.WARNING if _COMPLAINT.match(text) else logging.DEBUG
                 _LOG.log(level, "detector said", extra={"pid": self.pid, "line": text})
+
+
+@contextmanager
+def _protocol_errors() -> Iterator[None]:
+    try:
+        yield
+    except ProtocolError as error:
+        raise DetectorAnswerError(f"the detector sent {error}") from error
 
 
 def _non_blocking(pipe: IO[bytes] | None) -> int:

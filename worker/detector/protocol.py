@@ -2,7 +2,7 @@
 
 A frame consists of the length of the rest (4 bytes, little-endian), its kind (1 byte) and a
 payload. The child sends READY once it has warmed up, then answers each IMAGE with one DETECTION or
-FAILURE.
+FAILURE; a child that only decodes, with one PICTURE or FAILURE.
 
 The parent validates everything, because a compromised child can send any bytes.
 """
@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Final, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from landmarks.errors import (
     CorruptImageError,
@@ -30,7 +31,7 @@ from worker.result import Detection
 
 FORMATS: Final[tuple[ImageFormat, ...]] = get_args(ImageFormat)
 
-# Without a mask. A detection with all groups takes 8 kB.
+# Without a mask or a picture. A detection with all groups takes 8 kB.
 MAX_ANSWER_BYTES: Final = 64 * 1024
 
 _MAX_MESSAGE_CHARACTERS: Final = 500
@@ -42,6 +43,12 @@ HEADER: Final = struct.Struct("<IB")
 _DETECTION: Final = struct.Struct("<IIBBBBf")
 
 _LAST_ORIENTATION: Final = 8
+
+# Of a picture's pixel.
+RGB_BYTES: Final = 3
+
+# Width, height.
+_PICTURE: Final = struct.Struct("<II")
 
 # The errors that a child may report, by code.
 _ERRORS: Final[dict[str, type[ImageError]]] = {
@@ -64,6 +71,7 @@ class Kind(IntEnum):
     READY = 2
     DETECTION = 3
     FAILURE = 4
+    PICTURE = 5
 
 
 class ProtocolError(Exception):
@@ -176,3 +184,36 @@ def _decode_groups(
         for group, part, shape in zip(groups, parts, shapes, strict=True)
     }
     return arrays, end
+
+
+def encode_picture(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Encode a PICTURE's payload: size, then RGB, 8 bits each, row by row.
+
+    Args:
+        pixels: shape (rows, columns, 3).
+    """
+    height, width, _ = pixels.shape
+    return _PICTURE.pack(width, height) + pixels.tobytes()
+
+
+def decode_picture(payload: bytes, side: int) -> npt.NDArray[np.uint8]:
+    """Decode a PICTURE's payload.
+
+    Args:
+        payload: the child's answer.
+        side: the longest side that was asked for, in pixels.
+
+    Returns:
+        shape (rows, columns, 3), RGB, read-only.
+
+    Raises:
+        ProtocolError: the picture is empty, larger than asked for, or incomplete.
+    """
+    if len(payload) < _PICTURE.size:
+        raise ProtocolError("a truncated picture")
+    width, height = _PICTURE.unpack_from(payload)
+    if not (0 < width <= side and 0 < height <= side):
+        raise ProtocolError(f"a picture of {width} x {height} pixels")
+    if len(payload) != _PICTURE.size + RGB_BYTES * width * height:
+        raise ProtocolError("a picture of the wrong length")
+    return np.frombuffer(payload, np.uint8, offset=_PICTURE.size).reshape(height, width, RGB_BYTES)

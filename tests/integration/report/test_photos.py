@@ -75,7 +75,7 @@ def test_the_processed_version_is_shown(cloud: Cloud, album: Album, report: Repo
 
 
 def test_missing_photos_are_no_error(album: Album, report: Report) -> None:
-    """Deleted, in a missing bucket, unreadable for Pillow: each is marked, the rest is shown."""
+    """Deleted, in a missing bucket, unreadable: each is marked, the rest is shown."""
     album.add("gone.jpg")
     album.add("no bucket.jpg", bucket="no-such-bucket")
     album.add("odd.jpg", version=album.photo("odd.jpg", b"\xff\xd8\xff no image"))
@@ -90,7 +90,7 @@ def test_missing_photos_are_no_error(album: Album, report: Report) -> None:
 
 
 def test_files_the_worker_refused_are_not_decoded(album: Album, report: Report) -> None:
-    """A file that broke the confined decoders is not opened by unconfined ones."""
+    """A file that the worker could not decode is not tried again."""
     album.add("bad.png", NotAnImageError("no"), version=album.photo("bad.png", nobody()))
 
     page = report()
