@@ -186,8 +186,8 @@ def write_report(
         with_photos: whether to read the photos from S3 and embed them.
 
     Raises:
-        LandmarkError: DynamoDB denies access, fails or can't be reached. Missing photos are not
-            an error.
+        LandmarkError: DynamoDB denies access, fails or can't be reached, or photos can't be
+            decoded on this machine. Missing or unreadable photos are not an error.
         OSError: the file can't be written.
     """
     heading = title or selection.place or selection.table

@@ -13,6 +13,7 @@ from PIL import Image
 
 from landmarks.errors import (
     AccessDeniedError,
+    DetectorStartError,
     ObjectNotFoundError,
     TooManyBytesError,
     TransientError,
@@ -98,7 +99,11 @@ class PhotoReader:
             threads.shutdown(cancel_futures=True)
 
     def read(self, entry: Entry) -> Photo:
-        """The photo of an entry."""
+        """The photo of an entry.
+
+        Raises:
+            DetectorStartError: no photo can be decoded.
+        """
         if entry.refused:
             return Photo(PhotoState.REFUSED)
         try:
@@ -114,6 +119,8 @@ class PhotoReader:
             if content is None:
                 return Photo(PhotoState.CHANGED)
             return Photo(PhotoState.EMBEDDED, _data_url(self._decoder.decode(content)))
+        except DetectorStartError:
+            raise
         except (TransientError, TooManyBytesError, UnreadablePhotographError) as error:
             return Photo(_STATES.get(type(error), PhotoState.UNAVAILABLE))
 

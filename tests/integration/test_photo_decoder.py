@@ -38,6 +38,18 @@ import sys
 sys.modules.update(dict.fromkeys(("cv2", "mediapipe", "aws_lambda_powertools")))
 """
 
+# As if on another system than Linux.
+ELSEWHERE = """
+import ctypes
+import fcntl
+import resource
+import types
+
+sys.platform = "freebsd14"
+ctypes.CDLL = lambda *_, **__: types.SimpleNamespace()
+del fcntl.F_SETPIPE_SZ, resource.RLIMIT_AS
+"""
+
 # Decodes everything but the fatal files, whose content says what happens.
 FATAL = """
 import os
@@ -272,6 +284,27 @@ class TestFaults:
         with PhotoDecoder(256, processes=2):
             assert len(children() - before) == 2
         assert children() == before
+
+
+def test_outside_linux_it_decodes_with_what_limits_there_are(tmp_path: Path) -> None:
+    """Without Linux's calls, whose attempt would be an error, pictures are decoded all the same."""
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_EXTRA + ELSEWHERE, encoding="utf-8")
+    script = """
+import sys
+from landmarks.photograph import PhotoDecoder
+
+with PhotoDecoder(256) as decoder:
+    print(decoder.decode(sys.stdin.buffer.read()).size)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        input=photo("PNG"),
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, b"(96, 64)\n"), ran.stderr
 
 
 def answer(width: int, height: int, length: int) -> bytes:

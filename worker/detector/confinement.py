@@ -1,5 +1,7 @@
 """Confines a detector process with resource limits and a system call filter. Linux on x86-64.
 
+Elsewhere, commands that only decode photographs run with what limits there are.
+
 The limits apply from the start, the filter once the models are loaded. From then on, the process
 needs only its pipes, memory and clocks, and code that takes it over gets nothing more.
 """
@@ -10,6 +12,7 @@ import os
 import resource
 import signal
 import struct
+import sys
 from collections.abc import Iterator
 from errno import ENOSYS, EPERM
 from typing import Final, NamedTuple
@@ -127,7 +130,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def limit_resources(memory_bytes: int) -> None:
     """Limit the address space, and forbid writing files, core dumps and new privileges."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    if sys.platform == "linux":  # not tried elsewhere
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
@@ -161,8 +165,8 @@ def refuse_system_calls() -> None:
         OSError: the kernel or the processor architecture is not supported.
     """
     machine = os.uname().machine
-    if machine not in _ARCHITECTURES:
-        raise OSError(ENOSYS, f"no system call numbers for {machine}")
+    if sys.platform != "linux" or machine not in _ARCHITECTURES:
+        raise OSError(ENOSYS, f"no system call numbers for {sys.platform} on {machine}")
     architecture = _ARCHITECTURES[machine]
     _install(b"".join(_program(architecture)), architecture.numbers["seccomp"])
 
@@ -176,7 +180,7 @@ def _install(program: bytes, seccomp: int) -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, value, 0, 0, 0) != 0:
+    if sys.platform == "linux" and _libc.prctl(option, value, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"prctl {option}: {os.strerror(number)}")
 

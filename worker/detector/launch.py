@@ -18,6 +18,9 @@ Child = subprocess.Popen[bytes]
 
 _PACKAGE_ROOT: Final = Path(__file__).parents[2]
 
+# Not even root can create files in /proc, which only Linux has.
+_WORKING_DIRECTORY: Final = "/proc" if Path("/proc").is_dir() else "/"
+
 # The only variables that a detector inherits, so it gets no credentials.
 _INHERITED_VARIABLES: Final = (
     "LANG",
@@ -147,7 +150,7 @@ def launch(options: ChildOptions) -> Child:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=_environment(options),
-        cwd="/proc",  # not even root can create files here
+        cwd=_WORKING_DIRECTORY,
         bufsize=0,
         start_new_session=True,  # the parent handles Ctrl-C
     )

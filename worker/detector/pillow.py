@@ -3,6 +3,7 @@
 Runs in the child process. Detection never uses it: pixels differ slightly between decoders.
 """
 
+import importlib
 from io import BytesIO
 
 import numpy as np
@@ -12,8 +13,10 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
 from worker.detector.header import read_header
 
-# All plugins must be loaded before the system call filter keeps Pillow from opening files.
+# Everything must be loaded before the system call filter keeps Pillow from opening files: all
+# plugins, and ImageCms, which converts Lab colours.
 Image.init()
+importlib.import_module("PIL.ImageCms")
 
 # `read_header` limits the size, and the process's address space what a decoder makes of it.
 Image.MAX_IMAGE_PIXELS = None
@@ -48,7 +51,7 @@ def decode_pixels(content: bytes, *, max_pixels: int, max_side: int) -> npt.NDAr
             "which has more decoders"
         ) from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise CorruptImageError(f"Pillow can't read it: {error}") from error
+        raise CorruptImageError(f"Pillow rejected the image: {error}") from error
     picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     return np.asarray(picture)
 

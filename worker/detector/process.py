@@ -76,7 +76,8 @@ class DetectorProcess:
         self._process = launched or launch(options)
         self._source = _non_blocking(self._process.stdout)
         self._sink = _non_blocking(self._process.stdin)
-        with suppress(PermissionError):  # the user has too many large pipes
+        # Only on Linux, and not if the user has too many large pipes.
+        with suppress(AttributeError, PermissionError):
             fcntl.fcntl(self._sink, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # holds most images whole
         self._ready = False
         self._last_line = "nothing on standard error"

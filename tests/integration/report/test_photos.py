@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from landmarks.errors import NotAnImageError
+from landmarks.errors import DetectorStartError, NotAnImageError
 from landmarks.report import thumbnails as photos
 from tests.fakes import Cloud, Version, nobody, person, seen_nobody, seen_person
 from tests.integration.report.album import Album
@@ -97,6 +97,21 @@ def test_files_the_worker_refused_are_not_decoded(album: Album, report: Report) 
 
     assert page.photos == {"bad.png": "refused"}
     assert page.content(0)["photo"] is None
+
+
+def test_a_machine_that_decodes_nothing_is_an_error(
+    album: Album, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report without any photo would look as if S3 had failed."""
+
+    def fail(*_: object) -> None:
+        raise DetectorStartError("no detector started: why")
+
+    album.add("a.png", version=album.photo("a.png", nobody()))
+    monkeypatch.setattr("landmarks.photograph.PhotoDecoder.decode", fail)
+
+    with pytest.raises(DetectorStartError, match="why"):
+        report()
 
 
 def test_a_large_file_is_not_read(
