@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 WITHOUT_EXTRA = """
 import sys
 
-sys.modules.update(dict.fromkeys(("cv2", "mediapipe", "aws_lambda_powertools")))
+sys.modules.update(dict.fromkeys(("cv2", "mediapipe", "aws_lambda_powertools", "_pi_heif")))
 """
 
 # As if on another system than Linux.
@@ -116,7 +116,7 @@ class TestPictures:
     """What comes of a sound file, with either decoder."""
 
     @pytest.mark.parametrize("orientation", range(1, 9))
-    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
     def test_is_upright(self, decoder: PhotoDecoder, kind: str, orientation: int) -> None:
         """The EXIF orientation is applied: each corner has its own colour."""
         content = photo(kind, exif=exif(orientation))
@@ -129,6 +129,15 @@ class TestPictures:
         for x, y in [(10, 10), (-10, 10), (10, -10), (-10, -10)]:
             colour = np.asarray(picture)[y, x].astype(int)
             assert np.abs(colour - expected[y, x]).max() < 12
+
+    def test_is_upright_by_the_workers_rule(self, decoder: PhotoDecoder) -> None:
+        """OpenCV itself ignores this EXIF data, and overlays would be drawn beside the person."""
+        metadata = (b"EXIF", b"Exif\0\0" + pictures.tiff(6))
+        frame = pictures.webp_frame(photo("WEBP", lossless=True))
+        content = pictures.webp(pictures.webp_canvas(96, 64, flags=8), frame, metadata)
+
+        expected = corners().transpose(Image.Transpose.ROTATE_270)
+        assert decoder.decode(content).tobytes() == expected.tobytes()
 
     @pytest.mark.parametrize(
         ("stored", "returned"),

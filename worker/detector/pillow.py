@@ -8,9 +8,10 @@ from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
+from worker.detector import heif
 from worker.detector.header import read_header
 
 # Everything must be loaded before the system call filter keeps Pillow from opening files: all
@@ -35,16 +36,20 @@ def decode_pixels(content: bytes, *, max_pixels: int, max_side: int) -> npt.NDAr
 
     Raises:
         ImageError: see `read_header`; also CorruptImageError if decoding fails, and
-            UnsupportedFormatError if Pillow has no decoder for the format.
+            UnsupportedFormatError if there is no decoder for the format.
     """
     header = read_header(content, max_pixels=max_pixels)
+    if header.format == "heif":  # not one of Pillow's formats
+        pixels = heif.decode(header.decodable or b"", header.width, header.height)
+        return _within(Image.fromarray(pixels), max_side)
     ImageFile.LOAD_TRUNCATED_IMAGES = header.truncated
     try:
+        # Not `header.decodable`: what that leaves out of a monochrome AVIF, Pillow needs.
         with Image.open(BytesIO(content[: header.length_bytes])) as file:
             longest = max(file.size)
             width, height = (side * max_side // longest for side in file.size)
             file.draft(None, (max(1, width), max(1, height)))  # the JPEG decoder can scale down
-            picture = _upright(file)
+            return _within(_upright(file, header.orientation), max_side)
     except UnidentifiedImageError as error:
         raise UnsupportedFormatError(
             f"Pillow can't read this {header.format} file: install landmark-worker[worker], "
@@ -52,11 +57,11 @@ def decode_pixels(content: bytes, *, max_pixels: int, max_side: int) -> npt.NDAr
         ) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise CorruptImageError(f"Pillow rejected the image: {error}") from error
-    picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
 
 
-def _upright(file: Image.Image) -> Image.Image:
+def _upright(file: Image.Image, orientation: int) -> Image.Image:
+    """Turn by the header's orientation, whatever Pillow would read in the file."""
+    file.getexif()[ExifTags.Base.Orientation] = orientation
     return _eight_bit(ImageOps.exif_transpose(file)).convert("RGB")
 
 
@@ -65,3 +70,8 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
     if not picture.mode.startswith("I"):
         return picture
     return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+
+
+def _within(picture: Image.Image, max_side: int) -> npt.NDArray[np.uint8]:
+    picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
