@@ -33,6 +33,7 @@ from worker.result import Detection
 
 # What to answer to an image: kind and payload.
 _Answer = Callable[[bytes], tuple[Kind, bytes]]
+_Pixels = npt.NDArray[np.uint8]
 
 # The parent kills a child that takes too long. If the parent is gone, the child's alarm does,
 # this much later.
@@ -111,18 +112,23 @@ def _detector(options: ChildOptions, model: ModelOptions, stack: ExitStack) -> _
 
 def _decoder(options: ChildOptions) -> _Answer:
     """Load OpenCV, or Pillow where that is not installed."""
-    decode_pixels: Callable[..., npt.NDArray[np.uint8]]
+    decode_pixels: Callable[..., _Pixels]
     try:
         from worker.detector.decode import decode_image  # noqa: PLC0415
     except ModuleNotFoundError:
         from worker.detector.pillow import decode_pixels  # noqa: PLC0415
     else:
 
-        def decode_pixels(content: bytes, **limits: int) -> npt.NDArray[np.uint8]:
-            return decode_image(content, **limits).pixels
+        def decode_pixels(content: bytes, *, max_pixels: int, max_side: int) -> _Pixels:
+            return decode_image(content, max_pixels=max_pixels, max_side=max_side).pixels
 
-    limits = {"max_pixels": options.max_image_pixels, "max_side": options.picture_side}
-    return lambda content: (Kind.PICTURE, encode_picture(decode_pixels(content, **limits)))
+    def decode(content: bytes) -> tuple[Kind, bytes]:
+        pixels = decode_pixels(
+            content, max_pixels=options.max_image_pixels, max_side=options.picture_side
+        )
+        return Kind.PICTURE, encode_picture(pixels)
+
+    return decode
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
