@@ -16,6 +16,7 @@ from landmarks.cli.enqueue.messages import Jobs, Message
 from landmarks.cli.enqueue.sources import Entry, FileSource
 from landmarks.cli.options import Place
 from landmarks.errors import LandmarkError
+from landmarks.job import IMAGE_SUFFIXES
 
 # The demo's stack, as `create_stack` names it.
 DEMO: Final = "demo"
@@ -25,10 +26,7 @@ _BUCKET: Final = f"{DEMO}-images"
 SAMPLE_KEYS: Final = ("photos/astronaut.jpg", "photos/café 1+1.jpg")
 
 # Formats that the worker can't read are among them: it says so itself.
-_SUFFIXES: Final = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp"),
-    *(".gif", ".bmp", ".tif", ".tiff", ".jp2", ".jxl", ".heic", ".heif", ".avif"),
-)
+_SUFFIXES: Final = (*IMAGE_SUFFIXES, ".jp2", ".jxl")
 _SEQUENCER: Final = "0055AED6DCD90281E5"
 _MAX_KEY_BYTES: Final = 1024  # S3's limit
 _SHOPPING_LIST: Final = b"Milk, bread, two rolls of film\n"
