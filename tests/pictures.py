@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from tests import heif_files
+
 WIDTH, HEIGHT = 96, 64
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ORIENTATION = 0x0112  # the EXIF tag
@@ -86,6 +88,14 @@ def xmp(orientation: object, *, as_element: bool = False) -> bytes:
 def png_16_bit(samples: npt.NDArray[np.uint16]) -> bytes:
     """Return a PNG with 16 bits per sample, grey or BGR(A)."""
     return bytes(cv2.imencode(".png", samples)[1])
+
+
+def avif(pixels: npt.NDArray[Any] | None = None, *options: int) -> bytes:
+    """Encode BGR(A) or grey pixels as AVIF with OpenCV; `corners` by default."""
+    if pixels is None:
+        pixels = np.asarray(corners())[:, :, ::-1]
+    speed = (cv2.IMWRITE_AVIF_SPEED, 10)
+    return bytes(cv2.imencode(".avif", pixels, [*speed, *options])[1])
 
 
 # PNG
@@ -302,6 +312,10 @@ def specimens() -> list[bytes]:
         bmp_rle8(),
         encode(picture.quantize(16), "GIF", comment=b"corners")[:-1],  # the end mark is optional
         gif(gif_flat([0, 1, 2, 3] * 16), frame=(1, 2, 8, 8), table=bytes(range(12)))[:-1],
+        *(heif_files.sample(name) for name in ("corners", "corners-10-bit", "corners-grey")),
+        heif_files.grid([heif_files.item(heif_files.sample("red"))] * 4, 2, 120, 100),
+        avif(),
+        encode(cut_out(), "AVIF", exif=exif(6), speed=10),
     ]
 
 

@@ -19,6 +19,7 @@ OPTIONS = ChildOptions(
     max_image_pixels=50_000_000,
     timeout_seconds=TIMEOUT_SECONDS,
     memory_bytes=MEMORY_BYTES,
+    heif=True,
 )
 
 

@@ -24,7 +24,7 @@ _BRANDS = rb"(?:....){0,31}?(?:hei[cmsx]|hev[cmsx]|mif[12]|msf1|avi[fs])"
 MAGIC = re.compile(rb"....ftyp" + _BRANDS, re.DOTALL)
 # Files that begin like this may need libheif; OpenCV reads those that say they are AVIF.
 HEIF_MAGIC = re.compile(rb"....ftyp(?!avi[fs])" + _BRANDS, re.DOTALL)
-_BRAND = slice(8, 12)
+_MAJOR_BRAND = slice(8, 12)
 
 _FORMATS: dict[bytes, tuple[ImageFormat, bytes]] = {
     b"hvc1": ("heif", b"hvcC"),
@@ -64,12 +64,14 @@ class _Photo:
     Attributes:
         primary: the image.
         tiles: the items with its pixels: itself, or the tiles of a grid.
+        brands_end: where the first box ends, which names the file's brands.
         end: where the file ends for a decoder.
         unused: positions of the types of all other items, and of a sequence.
     """
 
     primary: Item
     tiles: Sequence[Item]
+    brands_end: int
     end: int
     unused: Sequence[int]
 
@@ -102,9 +104,11 @@ def _only_primary(content: bytes, photo: _Photo) -> bytes:
     changed = bytearray(content[: photo.end])
     for at in photo.unused:
         changed[at : at + 4] = b"free"
-    for tile in photo.tiles:
-        if tile.kind == b"av01":
-            changed[_BRAND] = b"avif"
+    if photo.tiles[0].kind == b"av01":
+        brands = slice(_MAJOR_BRAND.start, photo.brands_end)
+        changed[brands] = changed[brands].replace(b"avis", b"avif")  # or libavif wants `moov`
+        changed[_MAJOR_BRAND] = b"avif"
+        for tile in photo.tiles:
             changed[tile.property(b"av1C").start + 2] &= ~_AV1_MONOCHROME
     return bytes(changed)
 
@@ -112,8 +116,10 @@ def _only_primary(content: bytes, photo: _Photo) -> bytes:
 def _read(content: bytes) -> _Photo:
     outer = list(_outer(content))
     meta = next((box for box in outer if box.kind == b"meta"), None)
+    if meta is None and any(box.kind == b"moov" for box in outer):
+        raise UnsupportedFormatError("the HEIF file is a sequence without a still image")
     if meta is None:
-        raise UnsupportedFormatError("the HEIF file has no still image: it is a sequence or empty")
+        raise CorruptImageError("the HEIF file has no meta box")
     if meta.end - meta.start > MAX_META_BYTES:
         raise UnsupportedFormatError(f"the HEIF file has over {MAX_META_BYTES} bytes of metadata")
     primary, items = read_items(content, meta)
@@ -127,7 +133,8 @@ def _read(content: bytes) -> _Photo:
     used = {id(item) for item in (primary, *tiles)}
     unused = [item.kind_at for item in items.values() if id(item) not in used]
     unused += [box.at + 4 for box in outer if box.kind == b"moov"]
-    return _Photo(primary, tiles, _end(outer, meta, (primary, *tiles)), unused)
+    end = _end(outer, meta, (primary, *tiles))
+    return _Photo(primary, tiles, outer[0].end, end, unused)
 
 
 def _outer(content: bytes) -> Iterator[Box]:
