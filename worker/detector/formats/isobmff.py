@@ -37,7 +37,7 @@ MAX_META_BYTES = 4 * 1024 * 1024
 MAX_SHARED_BYTES = 16 * 1024 * 1024
 
 # Decoding's maximum for 8 bits with 4:2:0 chroma or none, as in nearly all photos, and for others.
-_BYTES_PER_PIXEL = {"heif": (8, 16), "avif": (19, 22)}
+_BYTES_PER_PIXEL = {"heif": (9, 16), "avif": (19, 22)}
 
 # Codecs may code some more pixels than an image has, up to a multiple of this.
 _BLOCK = 64
