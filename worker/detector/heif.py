@@ -29,8 +29,8 @@ _BLOCK: Final = 64
 
 # libheif/heif_error.h
 _UNSUPPORTED: Final = (3, 4, 11)  # file type, feature, no plugin for the codec
-_OUT_OF_MEMORY: Final = 6
-_LIMIT_EXCEEDED: Final = 1000  # a security limit, reported as out of memory
+# A failed allocation. With a detail, it is a size of zero or an exceeded limit.
+_OUT_OF_MEMORY: Final = (6, 0)
 
 
 class _Handle(c_void_p):
@@ -147,7 +147,7 @@ def _check(error: _Error) -> None:
     if error.code == 0:
         return
     message = (error.message or b"").decode(errors="replace").strip()
-    if error.code == _OUT_OF_MEMORY and error.detail != _LIMIT_EXCEEDED:
+    if (error.code, error.detail) == _OUT_OF_MEMORY:
         raise MemoryError(message)
     if error.code in _UNSUPPORTED:
         raise UnsupportedFormatError(f"libheif: {message}")
