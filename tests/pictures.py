@@ -284,6 +284,63 @@ def gif_flat(colours: Iterable[int]) -> bytes:
     return gif_codes([code for colour in colours for code in (4, colour)] + [5], bits=3)
 
 
+# TIFF
+
+TiffValue = int | tuple[int, ...] | bytes
+
+STRIPS, STRIP_BYTES, TILES = 273, 279, 324
+
+
+def tiff_file(pixels: bytes, entries: dict[int, TiffValue], *, order: str = "<") -> bytes:
+    """Return a TIFF of these entries, and of one strip if they name no tiles.
+
+    Numbers are written as LONG, bytes as UNDEFINED. The pixels come last, after the values.
+    """
+    if TILES not in entries:
+        entries = {STRIPS: 0, STRIP_BYTES: len(pixels), **entries}
+    at = 8 + 2 + 12 * len(entries) + 4
+    packed = {tag: _tiff_value(value, order) for tag, value in entries.items()}
+    start = at + sum(len(data) for _, _, data in packed.values() if len(data) > 4)
+    if entries.get(STRIPS) == 0:
+        packed[STRIPS] = _tiff_value(start, order)
+    head, values = struct.pack(order + "H", len(entries)), b""
+    for tag, (kind, count, data) in sorted(packed.items()):
+        inline = data.ljust(4, b"\0")
+        if len(data) > 4:
+            inline = struct.pack(order + "I", at + len(values))
+            values += data
+        head += struct.pack(order + "HHI4s", tag, kind, count, inline)
+    magic = b"II" if order == "<" else b"MM"
+    return magic + struct.pack(order + "HI", 42, 8) + head + bytes(4) + values + pixels
+
+
+def _tiff_value(value: TiffValue, order: str) -> tuple[int, int, bytes]:
+    if isinstance(value, bytes):
+        return 7, len(value), value
+    numbers = value if isinstance(value, tuple) else (value,)
+    return 4, len(numbers), struct.pack(f"{order}{len(numbers)}I", *numbers)
+
+
+def tiff_rgb(**options: TiffValue) -> bytes:
+    """Return `corners` as an uncompressed TIFF; options are entries, named `tag_262`."""
+    entries: dict[int, TiffValue] = {
+        256: WIDTH,
+        257: HEIGHT,
+        258: (8, 8, 8),
+        259: 1,
+        262: 2,
+        277: 3,
+    }
+    changed = {int(name.removeprefix("tag_")): value for name, value in options.items()}
+    return tiff_file(corners().tobytes(), entries | changed)
+
+
+def tiff_jpeg(content: bytes, width: int = WIDTH, height: int = HEIGHT) -> bytes:
+    """Return a TIFF whose only strip is a JPEG file."""
+    entries: dict[int, TiffValue] = {256: width, 257: height, 258: (8, 8, 8), 259: 7, 262: 6}
+    return tiff_file(content, entries | {277: 3, 530: (2, 2)})
+
+
 # Mutants
 
 
@@ -316,6 +373,9 @@ def specimens() -> list[bytes]:
         heif_files.grid([heif_files.item(heif_files.sample("red"))] * 4, 2, 120, 100),
         avif(),
         encode(cut_out(), "AVIF", exif=exif(6), speed=10),
+        tiff_rgb(tag_274=6),
+        tiff_file(zlib.compress(bytes(6144)), {256: 96, 257: 64, 258: 8, 259: 8, 262: 1, 317: 2}),
+        tiff_jpeg(photo("JPEG")),
     ]
 
 

@@ -15,7 +15,17 @@ from landmarks.errors import (
     TooSmallError,
     UnsupportedFormatError,
 )
-from worker.detector.formats import ImageFormat, ImageHeader, bmp, gif, isobmff, jpeg, png, webp
+from worker.detector.formats import (
+    ImageFormat,
+    ImageHeader,
+    bmp,
+    gif,
+    isobmff,
+    jpeg,
+    png,
+    tiff,
+    webp,
+)
 
 # OpenCV, with which MediaPipe crops images, aborts the process at 2^15 - 1. MediaPipe also crashes
 # when height x width x 3 exceeds 2^31.
@@ -38,13 +48,13 @@ _SUPPORTED: Final[tuple[tuple[re.Pattern[bytes], _Walk], ...]] = (
     (isobmff.MAGIC, isobmff.walk),
     (bmp.MAGIC, bmp.walk),
     (gif.MAGIC, gif.walk),
+    (tiff.MAGIC, tiff.walk),
 )
 
 # Recognised only for better error messages.
 _UNSUPPORTED: Final = {
     name: re.compile(magic, re.DOTALL)
     for name, magic in {
-        "TIFF": rb"II[*+]\0|MM\0[*+]",
         "JPEG 2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
         "JPEG XL": rb"\0\0\0\x0cJXL |\xff\x0a",
         "JPEG XR": rb"II\xbc\x01",
