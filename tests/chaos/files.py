@@ -31,8 +31,8 @@ LARGE: Final = 3
 # Eileen Collins from the waist up, 512 pixels square.
 _ASTRONAUT: Final[Callable[[], Any]] = skimage.data.astronaut
 
-_FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP")
-_TURNED_FORMATS: Final = frozenset({"JPEG", "PNG", "WEBP", "AVIF"})  # these hold an orientation
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
+_TURNED_FORMATS: Final = frozenset({"JPEG", "PNG"})  # these OpenCV turns for the expected result
 _TURNS: Final[Mapping[int, Image.Transpose]] = {
     3: Image.Transpose.ROTATE_180,
     6: Image.Transpose.ROTATE_90,
@@ -134,9 +134,10 @@ def _person(number: int) -> bytes:
     cut = Image.fromarray(_ASTRONAUT()).crop((left, top, left + side, top + side))
     size = 224 + 16 * (number % 5)
     picture = ImageEnhance.Brightness(cut.resize((size, size + 8))).enhance(0.8 + number / 75)
-    file_format = _FORMATS[number % len(_FORMATS)]
-    if number % 4 == 3 and file_format in _TURNED_FORMATS:
-        orientation = tuple(_TURNS)[number // 4 % 3]
+    round_, place = divmod(number, len(_FORMATS))
+    file_format = _FORMATS[place]
+    if round_ % 2 and file_format in _TURNED_FORMATS:
+        orientation = tuple(_TURNS)[round_ // 2 % len(_TURNS)]
         turned = picture.transpose(_TURNS[orientation])
         return pictures.encode(turned, file_format, exif=pictures.exif(orientation))
     return pictures.encode(picture, file_format)
@@ -204,7 +205,7 @@ def _smeared() -> bytes:
 
 
 def _heic() -> bytes:
-    """Four colours; nothing here can encode a person."""
+    """The four colours of "nobody-0"; nothing here can write HEIC."""
     return (Path(pictures.__file__).parent / "heif" / "corners.heic").read_bytes()
 
 
@@ -254,7 +255,7 @@ ODD: Final[Mapping[str, Callable[[], bytes]]] = {
     "animated-png": lambda: _animated("PNG"),
     "animated-webp": lambda: _animated("WEBP"),
     "animated-gif": lambda: _animated("GIF"),
-    "heic": _heic,
+    "bmp": lambda: pictures.encode(Image.fromarray(_ASTRONAUT()), "BMP"),
 }
 
 
@@ -267,6 +268,7 @@ def _recipes() -> Iterable[tuple[str, Recipe]]:
         yield f"large-{number}", Recipe(partial(_large, number), picture=f"large-{number}")
     yield "padded", Recipe(_padded, picture="person-0")
     yield "trailed", Recipe(lambda: bare("person-1") + bytes(1_000_000), picture="person-1")
+    yield "heic", Recipe(_heic, picture="nobody-0")
     for name, make in ODD.items():
         yield name, Recipe(make, picture=name)
     for name, (make, code) in _HOSTILE.items():
