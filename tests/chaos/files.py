@@ -199,7 +199,7 @@ def _jpeg_2000() -> bytes:
 
 def _smeared() -> bytes:
     """A JPEG damaged in its data: no decoder fails, and all decode it alike."""
-    content = bytearray(bare("person-6"))
+    content = bytearray(bare("person-10"))
     content[len(content) // 2 : len(content) // 2 + 8] = bytes(8)
     return bytes(content)
 
@@ -251,7 +251,7 @@ _HOSTILE: Final[Mapping[str, tuple[Callable[[], bytes], str]]] = {
 # Valid in an unusual way: the expected landmarks are their own.
 ODD: Final[Mapping[str, Callable[[], bytes]]] = {
     "smeared": _smeared,
-    "cut-jpeg": lambda: bare("person-6")[:-2000],
+    "cut-jpeg": lambda: bare("person-10")[:-2000],
     "animated-png": lambda: _animated("PNG"),
     "animated-webp": lambda: _animated("WEBP"),
     "animated-gif": lambda: _animated("GIF"),

@@ -78,7 +78,7 @@ class Writer:
 
     def good(self) -> Content:
         """A valid photograph, mostly a small one."""
-        kinds = (self._good, files.names("large-"), ("padded", "trailed", *files.ODD))
+        kinds = (self._good, files.names("large-"), ("padded", "trailed", "heic", *files.ODD))
         (kind,) = self.random.choices(kinds, (90, 8, 2))
         return Content(self.random.choice(kind), next(self._numbers))
 
