@@ -70,10 +70,18 @@ def with_rows(content: bytes, rows: int) -> bytes:
     """Return the file with another height in its headers."""
     if content.startswith(pictures.PNG_SIGNATURE):
         return content[:20] + rows.to_bytes(4) + content[24:]
+    if content.startswith(b"GIF"):
+        return _gif_with_rows(content, rows)
     if content.startswith(b"RIFF"):
         return _webp_with_rows(content, min(rows, _MAX_WEBP_ROWS))
     at = pictures.jpeg_frame(content) + 5
     return content[:at] + rows.to_bytes(2) + content[at + 2 :]
+
+
+def _gif_with_rows(content: bytes, rows: int) -> bytes:
+    width, height = content[6:8], rows.to_bytes(2, "little")
+    frame = content.index(b"\x2c" + bytes(4) + width) + 7
+    return content[:8] + height + content[10:frame] + height + content[frame + 2 :]
 
 
 def _webp_with_rows(content: bytes, rows: int) -> bytes:
@@ -174,6 +182,11 @@ def webp(width: int, rows: int, *, mode: str = "RGB", lossless: bool = False) ->
     return pictures.encode(picture, "WEBP", lossless=lossless, method=0, quality=0)
 
 
+def gif(width: int, rows: int) -> bytes:
+    """Return a GIF of one colour."""
+    return pictures.encode(Image.new("P", (width, rows)), "GIF")
+
+
 def webp_with_alpha_plane(width: int, rows: int) -> bytes:
     """Return a lossy WebP whose alpha plane takes as much memory as a lossless picture.
 
@@ -214,6 +227,7 @@ KINDS: Final = (
         STRIP_ROWS,
     ),
     Kind("PNG", 9_120, person_png),
+    Kind("GIF", 9_000, gif),
     Kind("WebP, lossy", 9_000, webp),
     Kind("WebP, lossless", 9_000, partial(webp, lossless=True)),
     Kind("WebP, lossless with alpha", 8_000, partial(webp, lossless=True, mode="RGBA")),

@@ -28,7 +28,7 @@ from worker.settings import Settings
 GREEDIEST = tuple(
     kind
     for kind in KINDS
-    if kind.name in {"progressive JPEG, CMYK", "PNG", "WebP, lossless with alpha"}
+    if kind.name in {"progressive JPEG, CMYK", "PNG", "GIF", "WebP, lossless with alpha"}
 )
 
 
