@@ -1,14 +1,19 @@
-"""`python -m bench.encodings`: LANDMARK_ENCODING=maps compared with binary.
+"""`python -m bench.encodings`: the values of LANDMARK_ENCODING compared.
 
 Sizes and prices follow from DynamoDB's rules. Times are those between a result and the body of a
-request or response, without the network: PynamoDB, botocore and JSON.
+request or response, without the network: PynamoDB, botocore and JSON. With `--images`, also how far
+int16 moves the landmarks of photographs.
 """
 
+import argparse
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any, Final
@@ -18,18 +23,34 @@ import numpy as np
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
+from bench import photos, prices
 from bench.cost import read_units
 from bench.items import item_bytes, write_units
+from landmarks.encoding import Int16Attribute, decode
 from landmarks.enums import LandmarkEncoding
 from landmarks.groups import GROUPS, FloatArray, Landmarks
 from landmarks.item import LandmarkItem
 from landmarks.job import Job
 from landmarks.result import LandmarkResult
+from worker.detector.decode import decode_image
+from worker.detector.graph import HolisticGraph
 from worker.model import ModelOptions
 from worker.result import Detection, ObjectIdentity, Result
 from worker.table import ResultsTable
 
 _ROUNDS: Final = 101
+
+# Errors of places in the image are told for one whose longer side has this many pixels.
+_SIDE: Final = 4000
+_MAX_PIXELS: Final = 50_000_000
+
+# Ordinary buckets and keys of 24, 42 and 79 bytes.
+_OBJECTS: Final = (
+    ("my-photos", "2026/01/02/IMG_12345.jpg"),
+    ("landmark-images", "uploads/2026/01/02/IMG_20260102_030405.jpg"),
+    ("landmark-worker-imagebucket-1a2b3c4d5e6f-0123456789", "uploads/" * 5 + "7" * 35 + ".jpg"),
+)
+_SEQUENCER: Final = "0055AED6DCD90281E5"
 
 # Types and values of attributes, by name.
 Attributes = Mapping[str, Mapping[str, Any]]
@@ -50,39 +71,79 @@ def person() -> Landmarks:
     return Landmarks(**groups, pose_score=0.987654)
 
 
-def build(encoding: LandmarkEncoding) -> LandmarkItem:
-    """The worker's item of a person, for a job from an S3 event."""
-    sequencer = "0055AED6DCD90281E5"
+def build(
+    encoding: LandmarkEncoding,
+    name: tuple[str, str] = _OBJECTS[1],
+    *,
+    sequencer: str | None = _SEQUENCER,
+    without: Sequence[str] = (),
+) -> LandmarkItem:
+    """The worker's item of a person, from an S3 event or, without a sequencer, from a message."""
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    seen = replace(person(), **{f"{group}_landmarks": None for group in without})
     result = Result(
-        job=Job(
-            "landmark-images",
-            "uploads/2026/01/02/IMG_20260102_030405.jpg",
-            message_id="00000000-0000-4000-8000-000000000000",
-        ),
+        job=Job(*name, message_id="00000000-0000-4000-8000-000000000000"),
         identity=ObjectIdentity("0" * 32, moment, 2_000_000, sequencer=sequencer),
-        outcome=Detection(person(), 4032, 3024, "jpeg"),
+        outcome=Detection(seen, 4032, 3024, "jpeg"),
         fetch_ms=12,
-        detect_ms=34,
-        total_ms=56,
+        detect_ms=134,
+        total_ms=156,
     )
     table = ResultsTable("landmark-results", ModelOptions(), encoding=encoding)
     return table.build(result)
 
 
 def sizes() -> Iterator[Sequence[str]]:
-    """Rows of what follows from an item's size: name, binary, maps."""
+    """Rows of what follows from an item's size: name, then a column for each encoding."""
     items = [build(encoding).serialize() for encoding in LandmarkEncoding]
     size = [item_bytes(item) for item in items]
     writes, reads = [write_units(item) for item in items], [read_units(count) for count in size]
+    dollars = [units * prices.DYNAMODB_MILLION_WRITE_UNITS for units in writes]
     yield "bytes of an item", *(f"{count:,}" for count in size)
     yield "write units", *map(str, writes)
+    yield "dollars for a million writes", *(f"{amount:.2f}" for amount in dollars)
     yield "read units, eventually consistent", *(f"{units / 2:g}" for units in reads)
     yield "read units, strongly consistent", *map(str, reads)
 
 
+def units() -> Iterator[Sequence[str]]:
+    """Rows of write units: an object, then binary and int16 for fewer and fewer groups."""
+    fewer = [(), ("left_hand",), ("left_hand", "right_hand"), ("left_hand", "right_hand", "face")]
+    for name in _OBJECTS:
+        for kind, sequencer in (("message", None), ("S3 event", _SEQUENCER)):
+            cells = [
+                [
+                    str(write_units(build(e, name, sequencer=sequencer, without=w).serialize()))
+                    for w in fewer
+                ]
+                for e in (LandmarkEncoding.BINARY, LandmarkEncoding.INT16)
+            ]
+            pairs = (" → ".join(pair) for pair in zip(*cells, strict=True))
+            yield f"{len(name[1])} bytes, {kind}", *pairs
+
+
+def exactness(folder: Path) -> Iterator[Sequence[str]]:
+    """Rows of how far int16 moves the landmarks of photographs: group, count, median, maximum."""
+    errors: dict[str, list[float]] = {}
+    with closing(HolisticGraph(ModelOptions())) as graph:
+        for path in photos.in_folder(folder):
+            image = decode_image(path.read_bytes(), max_pixels=_MAX_PIXELS)
+            found = list(graph.process(image.pixels).landmarks.found())
+            stored = {group.name: Int16Attribute(group).serialize(array) for group, array in found}
+            read = decode(stored, LandmarkEncoding.INT16)
+            size = np.array([image.width, image.height]) * _SIDE / max(image.width, image.height)
+            for group, array in found:
+                moved = array.astype(float) - read[group.name]
+                world = group.name == "pose_world_landmarks"
+                places = 1000 * moved[:, :3] if world else moved[:, :2] * size
+                errors.setdefault(group.name, []).extend(np.linalg.norm(places, axis=1).tolist())
+    for name, moves in errors.items():
+        unit = "mm" if name == "pose_world_landmarks" else "pixels"
+        yield name, f"{len(moves):,}", f"{median(moves):.2f} {unit}", f"{max(moves):.2f} {unit}"
+
+
 def times(rounds: int = _ROUNDS) -> Iterator[Sequence[str]]:
-    """Rows of median times of alternating runs: name, binary, maps, ratio."""
+    """Rows of median times of alternating runs: name, then milliseconds and ratios to binary."""
     samples: dict[str, list[float]] = {}
     works = {encoding: (_encoder(encoding), _decoder(encoding)) for encoding in LandmarkEncoding}
     for _ in range(rounds):
@@ -92,8 +153,8 @@ def times(rounds: int = _ROUNDS) -> Iterator[Sequence[str]]:
                 work()
                 samples.setdefault(f"{name} {encoding}", []).append(perf_counter() - start)
     for name in ("encode", "decode"):
-        binary, maps = (1000 * median(samples[f"{name} {e}"]) for e in LandmarkEncoding)
-        yield name, f"{binary:.2f} ms", f"{maps:.2f} ms", f"{maps / binary:.1f} times"
+        medians = [1000 * median(samples[f"{name} {e}"]) for e in LandmarkEncoding]
+        yield name, *(f"{ms:.2f} ms, {ms / medians[0]:.2f} times" for ms in medians)
 
 
 def _encoder(encoding: LandmarkEncoding) -> Callable[[], object]:
@@ -126,7 +187,10 @@ def _base64(binary: bytes) -> str:
 
 def main() -> None:
     """Print the rows of the tables in docs/table.md."""
-    for row in chain(sizes(), times()):
+    parser = argparse.ArgumentParser(prog="python -m bench.encodings")
+    parser.add_argument("--images", type=Path, help="folder of photographs, to measure exactness")
+    folder = parser.parse_args().images
+    for row in chain(sizes(), times(), units(), exactness(folder) if folder else ()):
         print("|", " | ".join(row), "|")  # noqa: T201, the program's output
 
 

@@ -199,6 +199,8 @@ def test_dry_run_counts_and_sends_nothing(filled: Cloud) -> None:
     assert result.stdout.startswith("3 messages, ")
     assert "for objects of 21 bytes" in result.stdout
     assert "SQS requests: 1, $0.0000004" in result.stdout
+    assert "storing results: $0.000015 if everyone" in result.stdout  # 3 of 8 write units
+    assert "LANDMARK_ENCODING=int16" in result.stdout
     assert "Not included" in result.stdout
     assert filled.queued() == 0
 

@@ -35,6 +35,8 @@ _PRICES_OF: Final = "us-east-1, June 2026"
 _SQS_REQUEST_DOLLARS: Final = 0.40 / 1_000_000
 _SQS_FIFO_REQUEST_DOLLARS: Final = 0.50 / 1_000_000
 _S3_WRITE_OR_LIST_DOLLARS: Final = 0.005 / 1_000
+_DYNAMODB_WRITE_UNIT_DOLLARS: Final = 0.625 / 1_000_000
+_WRITE_UNITS: Final = 8  # of a person with face and both hands as float32; docs/table.md
 _SQS_REQUEST_BYTES: Final = 64 * 1024  # a larger request is billed as several
 _KEYS_PER_LISTING: Final = 1_000
 
@@ -276,10 +278,14 @@ def _print_estimate(options: _Options) -> int:
         click.echo(f"listing: {_dollars(requests * _S3_WRITE_OR_LIST_DOLLARS)}")
     if uploads := counts["uploads"]:  # a file of more than 8 MB takes several requests
         click.echo(f"uploads: {uploads:,}, {_dollars(uploads * _S3_WRITE_OR_LIST_DOLLARS)}")
+    writes = counts["messages"] * _WRITE_UNITS * _DYNAMODB_WRITE_UNIT_DOLLARS
+    click.echo(
+        f"storing results: {_dollars(writes)} if everyone shows face and hands, half of that with\n"
+        "LANDMARK_ENCODING=int16"
+    )
     click.echo(
         f"List prices of {_PRICES_OF}, without free tiers. Not included: processing (SQS receives\n"
-        "and deletes, Lambda, S3 reads, DynamoDB writes), storage, encryption keys and data\n"
-        "transfer."
+        "and deletes, Lambda, S3 reads), storage, encryption keys and data transfer."
     )
     return int(counts["unsent"] > 0)
 
