@@ -67,7 +67,7 @@ def person() -> Landmarks:
             array[:, :2] -= 0.5
         return array
 
-    groups = {g.name: group(g.name, g.points[0], len(g.columns)) for g in GROUPS}
+    groups: dict[str, Any] = {g.name: group(g.name, g.points[0], len(g.columns)) for g in GROUPS}
     return Landmarks(**groups, pose_score=0.987654)
 
 

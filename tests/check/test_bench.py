@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from bench.encodings import sizes
+from bench.encodings import sizes, units
 from bench.figures import Figure, figures
 from bench.items import item_bytes, value_bytes, write_units
 from bench.local import BUCKET, LocalServices
@@ -77,11 +77,13 @@ def test_lists_and_maps_take_three_bytes_and_one_for_each_element() -> None:
     assert item_bytes({"g": {"L": [point, point]}}) == 36
 
 
-def test_table_md_has_the_sizes_of_both_encodings() -> None:
+def test_table_md_has_the_sizes_of_every_encoding() -> None:
     """Every row that follows from an item's bytes is in the page."""
     page = (ROOT / "docs" / "table.md").read_text("utf-8")
 
-    assert [row for row in sizes() if f"| {' | '.join(row)} |" not in page] == []
+    rows = [f"| {' | '.join(row)} |" for row in (*sizes(), *units())]
+
+    assert [row for row in rows if row not in page] == []
 
 
 @pytest.fixture
