@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ModelInfo,
     )
     from landmarks.names import HAND_NAMES, POSE_NAMES, Landmark, NamedLandmarks
+    from landmarks.person import Person
     from landmarks.result import LandmarkResult, ResultSummary
     from landmarks.table import LandmarkTable, Listing
 
@@ -43,6 +44,7 @@ __all__ = [
     "MaskPlace",
     "ModelInfo",
     "NamedLandmarks",
+    "Person",
     "ResultSummary",
     "ServiceError",
     "SeveralResultsError",
@@ -59,6 +61,7 @@ _NAMES: Final = {
     ),
     "groups": ("BoundingBox", "Durations", "ImageInfo", "Landmarks", "MaskPlace", "ModelInfo"),
     "names": ("HAND_NAMES", "POSE_NAMES", "Landmark", "NamedLandmarks"),
+    "person": ("Person",),
     "result": ("LandmarkResult", "ResultSummary"),
     "table": ("LandmarkTable", "Listing"),
 }

@@ -2,7 +2,13 @@
 
 from typing import Any, Final, Self
 
-from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    ListAttribute,
+    MapAttribute,
+    NumberAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+)
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
@@ -26,7 +32,7 @@ KEYS: Final = ("object_key", "bucket")
 
 # Attributes that the index contains besides the keys. Adding one means recreating the index;
 # entries below 1 kB cost one write unit.
-SUMMARY_ATTRIBUTES: Final = (
+INDEX_ATTRIBUTES: Final = (
     "status",
     "error_code",
     "error_message",
@@ -39,6 +45,7 @@ SUMMARY_ATTRIBUTES: Final = (
     "job_id",
     "processed_at",
 )
+SUMMARY_ATTRIBUTES: Final = (*INDEX_ATTRIBUTES, "people_count")
 
 PREFIX_INDEX: Final = "by-prefix"
 
@@ -69,6 +76,13 @@ def prefix_of(bucket: str, key: str) -> str:
     return f"{bucket}/{key[: key.rfind('/') + 1]}"
 
 
+class OtherPerson(MapAttribute[str, Any]):
+    """A further person. The groups of landmarks come from `bind_item`."""
+
+    person_score = NumberAttribute(null=True)
+    bounding_box = TupleAttribute(BoundingBox, null=True)
+
+
 class LandmarkItem(Model):
     """An item of the table. `bind_item` returns the class for a given table."""
 
@@ -84,6 +98,9 @@ class LandmarkItem(Model):
     pose_score = NumberAttribute(null=True)
     bounding_box = TupleAttribute(BoundingBox, null=True)
     segmentation = TupleAttribute(MaskPlace, null=True)
+    person_score = NumberAttribute(null=True)
+    people_count = NumberAttribute(null=True)
+    other_people: ListAttribute[OtherPerson] = ListAttribute(of=OtherPerson, null=True)
 
     image = TupleAttribute(ImageInfo, sparse=True)
     etag = UnicodeAttribute()
@@ -109,10 +126,11 @@ class LandmarkItem(Model):
             ValueError: bytes are not the landmarks of a group, or their encoding is unknown.
         """
         item = super().from_raw_data(data)
-        stored = {group.name: getattr(item, group.name) for group in GROUPS}
-        if any(stored.values()):
-            for name, array in decode(stored, item.encoding).items():
-                setattr(item, name, array)
+        for person in (item, *(item.other_people or ())):
+            stored = _groups(person) if person else {}
+            if any(stored.values()):
+                for name, array in decode(stored, item.encoding).items():
+                    setattr(person, name, array)
         return item
 
 
@@ -123,7 +141,7 @@ class PrefixIndex(GlobalSecondaryIndex[LandmarkItem]):
         """PynamoDB's configuration."""
 
         index_name = PREFIX_INDEX
-        projection = IncludeProjection(list(SUMMARY_ATTRIBUTES))
+        projection = IncludeProjection(list(INDEX_ATTRIBUTES))
 
     prefix = UnicodeAttribute(hash_key=True)
     object_key = UnicodeAttribute(range_key=True)
@@ -157,7 +175,12 @@ def bind_item(
     }
     # PynamoDB ties DynamoDB's type to the attribute class, so each encoding has its own.
     attribute = ATTRIBUTES[encoding]
-    attributes: dict[str, Any] = {group.name: attribute(group) for group in GROUPS}
+    groups = {group.name: attribute(group) for group in GROUPS}
+    other_person = type("OtherPerson", (OtherPerson,), {**groups})
+    attributes: dict[str, Any] = {
+        **groups,
+        "other_people": ListAttribute(of=other_person, null=True),
+    }
     if encoding is LandmarkEncoding.INT16:  # every byte counts
         attributes["model"] = TupleAttribute(ModelInfo, sparse=True)
     if for_reading:
@@ -166,9 +189,23 @@ def bind_item(
 
 
 def landmarks_of(item: LandmarkItem) -> Landmarks:
-    """Return the item's landmarks. All groups are None if no person was found."""
-    groups = {group.name: getattr(item, group.name) for group in GROUPS}
-    return Landmarks(**groups, pose_score=item.pose_score)
+    """Return the first person's landmarks. All groups are None if no person was found."""
+    return Landmarks(**_groups(item), pose_score=item.pose_score, person_score=item.person_score)
+
+
+def others_of(item: LandmarkItem) -> list[tuple[Landmarks, BoundingBox | None]]:
+    """Return everyone but the first person, with their bounding boxes.
+
+    Raises:
+        ValueError: one of them has no pose.
+    """
+    others: list[tuple[Landmarks, BoundingBox | None]] = []
+    for number, person in enumerate(item.other_people or ()):
+        if getattr(person, "pose_landmarks", None) is None:  # DynamoDB's lists may contain NULL
+            raise ValueError(f"other_people[{number}] has no pose_landmarks")
+        landmarks = Landmarks(**_groups(person), pose_score=None, person_score=person.person_score)
+        others.append((landmarks, person.bounding_box))
+    return others
 
 
 def landmarks_as_json(landmarks: Landmarks) -> dict[str, Any]:
@@ -179,9 +216,21 @@ def landmarks_as_json(landmarks: Landmarks) -> dict[str, Any]:
 
 def item_as_json(item: LandmarkItem) -> dict[str, Any]:
     """Return the item as JSON values, with its landmarks decoded."""
+    values = _as_json(item, landmarks_of(item))
+    if item.other_people:
+        people = zip(item.other_people, others_of(item), strict=True)
+        values["other_people"] = [_as_json(person, landmarks) for person, (landmarks, _) in people]
+    return values
+
+
+def _groups(person: LandmarkItem | OtherPerson) -> dict[str, FloatArray | None]:
+    return {group.name: getattr(person, group.name) for group in GROUPS}
+
+
+def _as_json(person: LandmarkItem | OtherPerson, landmarks: Landmarks) -> dict[str, Any]:
     # Without `force`, PynamoDB rejects bytes. They are replaced below.
-    values: dict[str, Any] = item.to_simple_dict(force=True)
-    groups = landmarks_as_json(landmarks_of(item))
+    values: dict[str, Any] = person.to_simple_dict(force=True)
+    groups = landmarks_as_json(landmarks)
     return values | {name: rows for name, rows in groups.items() if rows}
 
 

@@ -1,19 +1,14 @@
 """Typed, read-only results, as applications read them from the table."""
 
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
-import numpy as np
-import numpy.typing as npt
-
 from landmarks.groups import (
-    GROUPS,
     BoundingBox,
     Durations,
-    FloatArray,
     ImageInfo,
     Landmarks,
     MaskPlace,
@@ -26,15 +21,13 @@ from landmarks.item import (
     bind_item,
     item_as_json,
     landmarks_of,
+    others_of,
     prefix_of,
 )
-from landmarks.names import HAND_NAMES, POSE_NAMES, NamedLandmarks
+from landmarks.person import Person, PersonView
 
 # An item in DynamoDB's JSON: {"status": {"S": "failed"}, …}.
 Attributes = Mapping[str, Mapping[str, Any]]
-
-# World landmarks are in metres.
-_IN_THE_PICTURE: Final = [group.name for group in GROUPS if group.name != "pose_world_landmarks"]
 
 # PynamoDB can't parse an item without a table name; any name works.
 _Item: Final = bind_item("any")
@@ -53,8 +46,11 @@ class ResultSummary:
         status: "detected", "not_detected" or "failed".
         error_code: stable, upper case; None unless the status is "failed".
         error_message: explanation of the error code.
-        pose_score: the person detector's score, 0 to 1; None if no person was found.
-        bounding_box: box around the visible pose landmarks, normalised.
+        pose_score: score of MediaPipe's person detector for the first person, 0 to 1; None if it
+            found nobody.
+        bounding_box: box around the first person's visible pose landmarks, normalised.
+        people_count: how many people are stored. None if no more than one was looked for, and in
+            results read from the index, which does not contain it.
         image: size in pixels, format, size in bytes, orientation, and whether it is truncated.
         etag: ETag of the processed content.
         source_last_modified: when that content was uploaded.
@@ -71,6 +67,7 @@ class ResultSummary:
     error_message: str | None
     pose_score: float | None
     bounding_box: BoundingBox | None
+    people_count: int | None
     image: ImageInfo | None
     etag: str | None
     source_last_modified: datetime | None
@@ -110,18 +107,22 @@ class ResultSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LandmarkResult(ResultSummary):
+class LandmarkResult(PersonView, ResultSummary):
     """One object's result, including its landmarks.
+
+    Landmarks, scores and the bounding box are those of the first person; `people` has everyone.
 
     Attributes:
         landmarks: all groups, with read-only arrays; None for groups that were not found.
-        segmentation: bucket and key of the segmentation mask; None if there is none.
+        people: everyone who was found, the first person included; empty if nobody was.
+        segmentation: bucket and key of the first person's mask; None if there is none.
         version_id: version that was processed; None without versioning.
         duration_ms: how long the job took.
         model: the model and options that computed the landmarks.
     """
 
     landmarks: Landmarks = field(repr=False, compare=False)
+    people: tuple[Person, ...] = field(repr=False, compare=False)
     segmentation: MaskPlace | None
     version_id: str | None
     duration_ms: Durations | None
@@ -129,13 +130,18 @@ class LandmarkResult(ResultSummary):
 
     @classmethod
     def from_attributes(cls, attributes: Attributes) -> Self | None:
-        """Parse an item in DynamoDB's JSON; see `ResultSummary.from_attributes`."""
+        """Parse an item in DynamoDB's JSON; see `ResultSummary.from_attributes`.
+
+        Raises:
+            ValueError: landmarks have the wrong size, or another person has no pose.
+        """
         if "status" not in attributes:
             return None
         item = _read(attributes)
         return cls(
             **_summary_of(item, attributes),
             landmarks=landmarks_of(item),
+            people=_people_of(item),
             segmentation=item.segmentation,
             version_id=item.version_id,
             duration_ms=item.duration_ms,
@@ -158,74 +164,6 @@ class LandmarkResult(ResultSummary):
         """
         return cls.from_attributes({name: _unpacked(value) for name, value in image.items()})
 
-    @property
-    def pose_landmarks(self) -> FloatArray | None:
-        """Shape (33, 4), float32: x, y, z, visibility."""
-        return self.landmarks.pose_landmarks
-
-    @property
-    def pose_world_landmarks(self) -> FloatArray | None:
-        """Shape (33, 4), float32: x, y, z in metres from the middle of the hips, visibility."""
-        return self.landmarks.pose_world_landmarks
-
-    @property
-    def face_landmarks(self) -> FloatArray | None:
-        """Shape (468, 3), or (478, 3) with refined irises; float32: x, y, z."""
-        return self.landmarks.face_landmarks
-
-    @property
-    def left_hand_landmarks(self) -> FloatArray | None:
-        """Shape (21, 3), float32: x, y, z."""
-        return self.landmarks.left_hand_landmarks
-
-    @property
-    def right_hand_landmarks(self) -> FloatArray | None:
-        """Shape (21, 3), float32: x, y, z."""
-        return self.landmarks.right_hand_landmarks
-
-    @property
-    def pose(self) -> NamedLandmarks | None:
-        """The pose by name: `pose["left_wrist"].x`; None if it was not found."""
-        return _named(POSE_NAMES, self.pose_landmarks)
-
-    @property
-    def pose_world(self) -> NamedLandmarks | None:
-        """The pose in metres, by name; None if it was not found."""
-        return _named(POSE_NAMES, self.pose_world_landmarks)
-
-    @property
-    def left_hand(self) -> NamedLandmarks | None:
-        """The left hand by name: `left_hand["thumb_tip"].x`; None if it was not found."""
-        return _named(HAND_NAMES, self.left_hand_landmarks)
-
-    @property
-    def right_hand(self) -> NamedLandmarks | None:
-        """The right hand by name; None if it was not found."""
-        return _named(HAND_NAMES, self.right_hand_landmarks)
-
-    def pixels(self, group: str) -> npt.NDArray[np.float64] | None:
-        """Return the positions of a group's landmarks in the upright image, in pixels.
-
-        Args:
-            group: "pose_landmarks", "face_landmarks", "left_hand_landmarks" or
-                "right_hand_landmarks".
-
-        Returns:
-            shape (n, 2): x and y from the top left corner, not rounded; landmarks may lie outside
-            the image. None if the group was not found.
-
-        Raises:
-            ValueError: the group is unknown or has no positions in the image.
-        """
-        if group not in _IN_THE_PICTURE:
-            allowed = ", ".join(_IN_THE_PICTURE)
-            raise ValueError(f"group={group!r}: expected one of {allowed}")
-        array: FloatArray | None = getattr(self.landmarks, group)
-        if array is None or self.image is None:
-            return None
-        size = np.array([self.image.width, self.image.height], dtype=np.float64)
-        return array[:, :2] * size
-
     def to_json(self) -> dict[str, Any]:
         """Return every attribute under its name in the table, ready for `json.dumps`.
 
@@ -239,6 +177,14 @@ def _read(attributes: Attributes) -> LandmarkItem:
     return _Item.from_raw_data(dict(attributes))
 
 
+def _people_of(item: LandmarkItem) -> tuple[Person, ...]:
+    first = landmarks_of(item)
+    people = [(first, item.bounding_box), *others_of(item)] if first.person_found else []
+    return tuple(
+        Person(landmarks=landmarks, bounding_box=box, image=item.image) for landmarks, box in people
+    )
+
+
 def _summary_of(item: LandmarkItem, attributes: Attributes) -> dict[str, Any]:
     """Return the fields of a `ResultSummary`."""
     return {
@@ -249,6 +195,7 @@ def _summary_of(item: LandmarkItem, attributes: Attributes) -> dict[str, Any]:
         "error_message": item.error_message,
         "pose_score": item.pose_score,
         "bounding_box": item.bounding_box,
+        "people_count": item.people_count,
         "image": item.image,
         "etag": item.etag,
         "source_last_modified": _moment(item.source_last_modified),
@@ -264,10 +211,13 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _unpacked(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an attribute with a base64 value decoded to bytes."""
-    text = value.get("B")
-    return {"B": b64decode(text, validate=True)} if isinstance(text, str) else value
-
-
-def _named(names: Sequence[str], array: FloatArray | None) -> NamedLandmarks | None:
-    return None if array is None else NamedLandmarks(names, array)
+    """Return an attribute with base64 values decoded to bytes, also those of other people."""
+    match value:
+        case {"B": str(text)}:
+            return {"B": b64decode(text, validate=True)}
+        case {"M": dict(fields)}:
+            return {"M": {name: _unpacked(field) for name, field in fields.items()}}
+        case {"L": list(elements)}:
+            return {"L": [_unpacked(element) for element in elements]}
+        case _:
+            return value

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -388,17 +388,34 @@ def never(_content: bytes, _deadline: float) -> Detection:
 
 def seen_person(points: int = 468) -> Detection:
     """Return a detection with all groups, in which no two numbers are equal."""
-    random = np.random.default_rng(7)
+    return Detection(_landmarks(7, points, pose_score=0.987654321), 640, 480, "jpeg")
+
+
+def seen_people(count: int = 3, points: int = 468) -> Detection:
+    """Return a detection of several people; from the third on, they have neither face nor hands."""
+    people = [_landmarks(seed, points, person_score=0.9 - seed / 100) for seed in range(count)]
+    for person in people:
+        assert person.pose_landmarks is not None
+        assert person.pose_world_landmarks is not None
+        # as MediaPipe returns them
+        person.pose_world_landmarks[:, 3] = person.pose_landmarks[:, 3]
+    hidden = {"face_landmarks": None, "left_hand_landmarks": None, "right_hand_landmarks": None}
+    others = (*people[1:2], *(replace(person, **hidden) for person in people[2:]))
+    first = replace(people[0], pose_score=0.987654321)
+    return Detection(first, 640, 480, "jpeg", others=others)
+
+
+def _landmarks(seed: int, face_points: int, **scores: float) -> Landmarks:
+    random = np.random.default_rng(seed)
 
     def group(rows: int, columns: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         return random.random((rows, columns), dtype=np.float32)
 
-    landmarks = Landmarks(
+    return Landmarks(
         pose_landmarks=group(33, 4),
         pose_world_landmarks=group(33, 4),
-        face_landmarks=group(points, 3),
+        face_landmarks=group(face_points, 3),
         left_hand_landmarks=group(21, 3),
         right_hand_landmarks=group(21, 3),
-        pose_score=0.987654321,
+        **scores,
     )
-    return Detection(landmarks, 640, 480, "jpeg")

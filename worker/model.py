@@ -27,7 +27,7 @@ _DETECTOR_REVISION: Final = 1
 
 # Options that were added later, and their values when off. These are left out of the hash, so that
 # results from before the option existed still count as done.
-_OFF: Final = {"max_image_side": None, "segmentation": False}
+_OFF: Final = {"max_image_side": None, "segmentation": False, "max_people": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ class ModelOptions:
         max_image_side: images with a longer side, in pixels, are scaled down to it, JPEGs during
             decoding. Saves memory and some time, and shifts landmarks slightly. Without it,
             MediaPipe gets all images at full size.
-        segmentation: also compute which pixels belong to the person.
+        segmentation: also compute which pixels belong to the first person.
+        max_people: how many people are looked for, 1 to 16. With 1, only MediaPipe's own detector
+            runs; with more, an image takes longer, and longer with each person found.
     """
 
     model_complexity: int = 2
@@ -53,6 +55,7 @@ class ModelOptions:
     refine_face_landmarks: bool = False
     max_image_side: int | None = None
     segmentation: bool = False
+    max_people: int = 1
 
     @property
     def face_points(self) -> int:

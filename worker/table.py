@@ -63,6 +63,7 @@ class ResultsTable:
         self._int16 = encoding is LandmarkEncoding.INT16
         self._has_prefix = prefix_index or not self._int16
         self._options_hash = options_hash(options)
+        self._several_people = options.max_people > 1
         self._model = ModelInfo(
             mediapipe_version=mediapipe_version(),
             model_complexity=options.model_complexity,
@@ -169,8 +170,31 @@ class ResultsTable:
             options_hash=self._options_hash,
             processed_at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             expires_at=now + timedelta(days=self._ttl_days) if self._ttl_days else None,
-            **_outcome(result.outcome, identity.size_bytes),
+            **self._outcome(result.outcome, identity.size_bytes),
         )
+
+    def _outcome(self, outcome: Detection | ImageError, size_bytes: int) -> dict[str, Any]:
+        if isinstance(outcome, ImageError):
+            return {
+                "error_code": outcome.code,
+                "error_message": str(outcome),
+                "image": ImageInfo(None, None, None, size_bytes),
+            }
+        image = ImageInfo(
+            outcome.width,
+            outcome.height,
+            outcome.format,
+            size_bytes,
+            orientation=outcome.orientation,
+            truncated=outcome.truncated,
+        )
+        people = self._people(outcome) if self._several_people else {}
+        return {"image": image, **_landmarks(outcome.landmarks), **people}
+
+    def _people(self, detection: Detection) -> dict[str, Any]:
+        others = [_landmarks(person) for person in detection.others]
+        count = len(others) + detection.landmarks.person_found
+        return {"people_count": count, "other_people": others or None}
 
     def _stored(self, item: LandmarkItem) -> Stored | None:
         if not item.source_last_modified:
@@ -224,28 +248,12 @@ def _service_errors() -> Iterator[None]:
         raise ServiceError(f"DynamoDB: {error}") from error
 
 
-def _outcome(outcome: Detection | ImageError, size_bytes: int) -> dict[str, Any]:
-    if isinstance(outcome, ImageError):
-        return {
-            "error_code": outcome.code,
-            "error_message": str(outcome),
-            "image": ImageInfo(None, None, None, size_bytes),
-        }
-    image = ImageInfo(
-        outcome.width,
-        outcome.height,
-        outcome.format,
-        size_bytes,
-        orientation=outcome.orientation,
-        truncated=outcome.truncated,
-    )
-    return {"image": image, **_landmarks(outcome.landmarks)}
-
-
 def _landmarks(landmarks: Landmarks) -> dict[str, Any]:
     attributes: dict[str, Any] = {group.name: array for group, array in landmarks.found()}
-    if landmarks.pose_score is not None:
-        attributes["pose_score"] = round(landmarks.pose_score, DECIMALS)
+    for name in ("pose_score", "person_score"):
+        score = getattr(landmarks, name)
+        if score is not None:
+            attributes[name] = round(score, DECIMALS)
     box = landmarks.bounding_box()
     if box is not None:
         attributes["bounding_box"] = BoundingBox(*(round(value, DECIMALS) for value in box))

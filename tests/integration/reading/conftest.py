@@ -45,6 +45,12 @@ def encoding() -> LandmarkEncoding:
 
 
 @pytest.fixture
+def max_people() -> int:
+    """How many people are looked for by default."""
+    return 1
+
+
+@pytest.fixture
 def chosen_dynamodb(
     dynamodb: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,10 +72,11 @@ def chosen_dynamodb(
 
 
 @pytest.fixture
-def written(chosen_dynamodb: None, encoding: LandmarkEncoding) -> ResultsTable:
+def written(chosen_dynamodb: None, encoding: LandmarkEncoding, max_people: int) -> ResultsTable:
     """A table for one test."""
     del chosen_dynamodb
-    table = ResultsTable(f"results-{next(_NUMBERS)}", ModelOptions(), encoding=encoding)
+    options = ModelOptions(max_people=max_people)
+    table = ResultsTable(f"results-{next(_NUMBERS)}", options, encoding=encoding)
     table.item.create_table(wait=True, ignore_update_ttl_errors=True)  # dynalite has no TTL
     return table
 
