@@ -1,9 +1,11 @@
 """A results table in an embedded DynamoDB, written by the worker's own code."""
 
+import base64
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,19 @@ def written(chosen_dynamodb: None, encoding: LandmarkEncoding, max_people: int) 
 def save(written: ResultsTable) -> Save:
     """Return a function that stores a result; by default, of a person with all groups."""
     return saving(written)
+
+
+def in_base64(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value of DynamoDB's JSON as the wire and streams have it."""
+    match value:
+        case {"B": bytes(content)}:
+            return {"B": base64.b64encode(content).decode()}
+        case {"M": dict(fields)}:
+            return {"M": {name: in_base64(field) for name, field in fields.items()}}
+        case {"L": list(elements)}:
+            return {"L": [in_base64(element) for element in elements]}
+        case _:
+            return dict(value)
 
 
 def saving(table: ResultsTable) -> Save:

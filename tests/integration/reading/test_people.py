@@ -1,9 +1,7 @@
 """Photographs of several people, as applications read them."""
 
-import base64
 import json
 import pickle
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +16,7 @@ from landmarks.groups import BoundingBox, Landmarks
 from landmarks.person import Person
 from landmarks.result import LandmarkResult
 from tests.fakes import seen_nobody, seen_people, seen_person
-from tests.integration.reading.conftest import Save
+from tests.integration.reading.conftest import Save, in_base64
 from worker.table import ResultsTable
 
 KEY = "photo.jpg"
@@ -180,23 +178,10 @@ def test_json_has_everyone(table: LandmarkTable, save: Save) -> None:
     )
 
 
-def as_stream(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value as a stream record has it, with bytes in base64."""
-    match value:
-        case {"B": bytes(content)}:
-            return {"B": base64.b64encode(content).decode()}
-        case {"M": dict(fields)}:
-            return {"M": {name: as_stream(field) for name, field in fields.items()}}
-        case {"L": list(elements)}:
-            return {"L": [as_stream(element) for element in elements]}
-        case _:
-            return dict(value)
-
-
 def test_streams_have_everyone(save: Save, written: ResultsTable) -> None:
     """Bytes of other people are base64, too."""
     save(KEY, outcome=PEOPLE)
-    image = {name: as_stream(value) for name, value in raw_item(written).items()}
+    image = in_base64({"M": raw_item(written)})["M"]
 
     result = LandmarkResult.from_stream(json.loads(json.dumps(image)))
 

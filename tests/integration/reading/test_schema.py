@@ -1,6 +1,5 @@
 """Items that the worker writes, checked against `docs/item.schema.json` in DynamoDB's JSON."""
 
-import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -12,8 +11,8 @@ from jsonschema import Draft202012Validator
 from landmarks.enums import LandmarkEncoding
 from landmarks.errors import CorruptImageError, ImageError
 from landmarks.groups import MaskPlace
-from tests.fakes import seen_nobody, seen_person
-from tests.integration.reading.conftest import Save
+from tests.fakes import seen_nobody, seen_people, seen_person
+from tests.integration.reading.conftest import Save, in_base64
 from tests.integration.reading.node import ROOT
 from worker.detector.protocol import FORMATS
 from worker.result import Detection
@@ -28,10 +27,8 @@ Item = dict[str, dict[str, Any]]
 def only_item(table: ResultsTable) -> Item:
     """Return the only item in DynamoDB's wire format, with binary values in base64."""
     (item,) = boto3.client("dynamodb").scan(TableName=table.item.Meta.table_name)["Items"]
-    return {
-        name: {"B": base64.b64encode(value["B"]).decode()} if "B" in value else value
-        for name, value in item.items()
-    }
+    item_in_base64: Item = in_base64({"M": item})["M"]
+    return item_in_base64
 
 
 @pytest.mark.parametrize("encoding", LandmarkEncoding)
@@ -123,3 +120,56 @@ def test_schema_tells_int16_from_float32(damage: Item, written: ResultsTable, sa
     assert not schema.is_valid(item | damage)
     del item["encoding"]
     assert not schema.is_valid(item)
+
+
+@pytest.mark.parametrize("max_people", [16])
+@pytest.mark.parametrize("encoding", LandmarkEncoding)
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        seen_people(16),
+        seen_people(2, points=478),
+        seen_people(1),
+        replace(seen_people(), landmarks=replace(seen_people().landmarks, pose_score=None)),
+        seen_nobody(),
+    ],
+    ids=["crowd", "refined", "one", "boxes only", "nobody"],
+)
+def test_several_people_are_as_the_schema_says(
+    outcome: Detection, written: ResultsTable, save: Save
+) -> None:
+    """Everybody's groups have the same encoding."""
+    save("photo.jpg", outcome=outcome)
+    item = only_item(written)
+
+    assert not list(Draft202012Validator(SCHEMA).iter_errors(item))
+    assert item.keys() <= SCHEMA["properties"].keys()
+
+
+OTHER = {"pose_landmarks": {"B": 704 * "A"}, "person_score": ONE}
+
+
+@pytest.mark.parametrize("max_people", [16])
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"M": OTHER},
+        {"L": []},
+        {"L": 16 * [{"M": OTHER}]},
+        {"L": [{"S": "me"}]},
+        {"L": [{"M": {"person_score": ONE}}]},
+        {"L": [{"M": OTHER | {"pose_score": ONE}}]},
+        {"L": [{"M": OTHER | {"pose_landmarks": {"B": 352 * "A"}}}]},
+        {"L": [{"M": OTHER | {"left_hand_landmarks": {"L": 20 * [POINT]}}}]},
+        {"L": [{"M": OTHER | {"bounding_box": {"M": {"x": ONE}}}}]},
+    ],
+)
+def test_schema_refuses_what_are_no_people(
+    others: dict[str, Any], written: ResultsTable, save: Save
+) -> None:
+    """Wrong types, numbers of people, sizes and attributes are invalid."""
+    save("photo.jpg", outcome=seen_people(1))
+    item, schema = only_item(written), Draft202012Validator(SCHEMA)
+
+    assert schema.is_valid(item | {"other_people": {"L": 15 * [{"M": OTHER}]}})
+    assert not schema.is_valid(item | {"other_people": others})
