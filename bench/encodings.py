@@ -68,7 +68,7 @@ def person() -> Landmarks:
         return array
 
     groups: dict[str, Any] = {g.name: group(g.name, g.points[0], len(g.columns)) for g in GROUPS}
-    return Landmarks(**groups, pose_score=0.987654)
+    return Landmarks(**groups, pose_score=0.987654, person_score=None)
 
 
 def build(
