@@ -288,7 +288,7 @@ def test_jpeg_without_end_marker_is_complete(whole: bytes) -> None:
     assert not decode(whole).truncated
 
 
-@pytest.mark.parametrize("name", CODINGS.keys() - {"progressive"})
+@pytest.mark.parametrize("name", [name for name in CODINGS if name != "progressive"])
 def test_truncated_jpeg_keeps_the_lines_above(name: str) -> None:
     """The more there is of the file, the more lines from the top are those of the whole file."""
     whole = CODINGS[name]
