@@ -43,7 +43,7 @@ print(json.dumps(sizes))
 """
 
 # Folders that are counted to another package.
-_PART_OF = {"opencv_python_headless.libs": "cv2", "numpy.libs": "numpy"}
+_PART_OF = {"opencv_python_headless.libs": "cv2", "numpy.libs": "numpy", "pi_heif.libs": "libheif"}
 
 
 @dataclass(frozen=True)

@@ -259,6 +259,7 @@ BROKEN = {
     "larger frames than the image": file(
         item(pictures.avif(np.zeros((256, 256, 3), np.uint8))), brand=b"avif"
     ).replace(size(256, 256), size(64, 64)),
+    "a damaged tile": grid([*TILES[:3], replace(TILES[3], data=bytes(60))], 2, 128, 128),
     "HEVC in AVIF": file(HEVC, brand=b"avif"),
 }
 

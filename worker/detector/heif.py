@@ -55,6 +55,7 @@ class _Options(ctypes.Structure):
         ("ignore_transformations", c_uint8),
         ("callbacks", c_void_p * 4),
         ("convert_hdr_to_8bit", c_uint8),
+        ("strict_decoding", c_uint8),
     )
 
 
@@ -127,6 +128,7 @@ def decode(content: bytes, width: int, height: int) -> npt.NDArray[np.uint8]:
         options = heif.heif_decoding_options_alloc()
         cleanup.callback(heif.heif_decoding_options_free, options)
         options[0].convert_hdr_to_8bit = 1
+        options[0].strict_decoding = 1  # or a tile that can't be decoded would be left black
         _check(heif.heif_decode_image(primary, byref(image), _RGB, _INTERLEAVED_RGB, options))
         cleanup.callback(heif.heif_image_release, image)
         return _pixels(heif, image)
