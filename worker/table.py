@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from botocore.config import Config
 from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.expressions.condition import Condition
 
@@ -24,6 +25,9 @@ from landmarks.job import Job, ObjectName
 from worker.model import ModelOptions, mediapipe_version, options_hash
 from worker.result import Detection, ObjectIdentity, Result
 from worker.verdict import Stored, normalised, timestamp
+
+# botocore rebuilds its default user agent twice for every request.
+_CLIENT_CONFIG: Final = Config(user_agent="landmark-worker")
 
 _MAX_BATCH_GET: Final = 100  # DynamoDB's limit
 _LOOKED_UP: Final = [
@@ -75,7 +79,9 @@ class ResultsTable:
 
     def connect(self) -> None:
         """Create the client now; otherwise each thread would create its own."""
-        _ = self.item._get_connection().connection.client  # noqa: SLF001, no public API
+        connection = self.item._get_connection().connection  # noqa: SLF001, no public API
+        connection.session.set_default_client_config(_CLIENT_CONFIG)
+        _ = connection.client
 
     def get(self, job: Job) -> LandmarkItem:
         """Return the full item of the job's object.
