@@ -7,7 +7,7 @@ int16 moves the landmarks of photographs.
 
 import argparse
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -29,7 +29,7 @@ from bench.items import item_bytes, write_units
 from landmarks.encoding import Int16Attribute, decode
 from landmarks.enums import LandmarkEncoding
 from landmarks.groups import GROUPS, FloatArray, Landmarks
-from landmarks.item import LandmarkItem
+from landmarks.item import LandmarkItem, bind_item
 from landmarks.job import Job
 from landmarks.result import LandmarkResult
 from worker.detector.decode import decode_image
@@ -91,6 +91,19 @@ def build(
     )
     table = ResultsTable("landmark-results", ModelOptions(), encoding=encoding)
     return table.build(result)
+
+
+def in_16_bits(item: Attributes) -> Attributes:
+    """Return a stored item, with bytes in base64, as `LANDMARK_ENCODING=int16` would store it."""
+    raw = {
+        name: {"B": b64decode(value["B"])} if "B" in value else value
+        for name, value in item.items()
+    }
+    small = bind_item("any", LandmarkEncoding.INT16).from_raw_data(raw)
+    small.encoding = LandmarkEncoding.INT16 if "pose_landmarks" in item else None
+    small.prefix = None
+    attributes: Attributes = small.serialize(null_check=False)
+    return attributes
 
 
 def sizes() -> Iterator[Sequence[str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any, Final
 
+from bench.encodings import in_16_bits
 from bench.items import item_bytes, write_units
 
 _BLOG_MEGABYTES: Final = 5120
@@ -125,6 +126,8 @@ def _holding(values: Values, items: Sequence[Mapping[str, Any]]) -> Iterator[Fig
     units, size = max(map(write_units, items)), median(map(item_bytes, items))
     yield Figure("item_bytes", "an item, median", size)
     yield Figure("write_units", "DynamoDB's write units of the largest item", units, 8)
+    small = max(write_units(in_16_bits(item)) for item in items)
+    yield Figure("write_units_int16", "the same with LANDMARK_ENCODING=int16", small, 4)
     peak = max(values["peak_mb"])
     yield Figure("peak_mb", "peak memory of parent and child, complexity 2, 12 MP", peak, 700)
 

@@ -7,10 +7,11 @@ from typing import Any
 import boto3
 import pytest
 
-from bench.encodings import sizes, units
+from bench.encodings import in_16_bits, sizes, units
 from bench.figures import Figure, figures
 from bench.items import item_bytes, value_bytes, write_units
 from bench.local import BUCKET, LocalServices
+from landmarks.enums import LandmarkEncoding
 from landmarks.errors import ObjectNotFoundError
 from landmarks.job import Job
 from tests.fakes import seen_person
@@ -118,3 +119,9 @@ def test_the_stand_ins_answer_like_s3_and_dynamodb(near: LocalServices) -> None:
     }
     (item,) = near.items()
     assert write_units(item) == 8
+    assert write_units(in_16_bits(item)) == 4
+    ResultsTable("bench-results", ModelOptions(), encoding=LandmarkEncoding.INT16).save(
+        Result(JOB, source.identity, seen_person())
+    )
+    (small,) = near.items()
+    assert item_bytes(in_16_bits(item)) == item_bytes(small)
