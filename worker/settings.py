@@ -30,6 +30,9 @@ _MAX_PIXELS: Final = 250_000_000
 _MIN_SIDE: Final = 256
 _MAX_SIDE: Final = 16_384
 
+# An item with 16 people stays far below DynamoDB's 400 kB, even as maps.
+_MAX_PEOPLE: Final = 16
+
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 T = TypeVar("T")
@@ -135,6 +138,7 @@ class Settings:
                 refine_face_landmarks=read.boolean("REFINE_FACE_LANDMARKS", default=False),
                 max_image_side=read.integer("MAX_IMAGE_SIDE", 0, _MIN_SIDE, _MAX_SIDE) or None,
                 segmentation=segmentation_bucket is not None,
+                max_people=read.integer("MAX_PEOPLE", 1, 1, _MAX_PEOPLE),
             ),
             max_image_bytes=read.integer("MAX_IMAGE_BYTES", 80_000_000, 1, _MAX_BYTES),
             max_image_pixels=read.integer("MAX_IMAGE_PIXELS", 250_000_000, 1, _MAX_PIXELS),

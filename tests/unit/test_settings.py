@@ -90,6 +90,8 @@ def test_defaults() -> None:
         ("REFINE_FACE_LANDMARKS", "no", False),
         ("MAX_IMAGE_SIDE", "256", 256),
         ("MAX_IMAGE_SIDE", "16384", 16_384),
+        ("MAX_PEOPLE", "1", 1),
+        ("MAX_PEOPLE", "16", 16),
         ("MAX_IMAGE_BYTES", "1", 1),
         ("MAX_IMAGE_BYTES", "500000000", 500_000_000),
         ("MAX_IMAGE_PIXELS", "250000000", 250_000_000),
