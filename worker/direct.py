@@ -1,9 +1,10 @@
 """One image directly: `{"bucket": …, "key": …}` in, its landmarks out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeGuard
 
+from landmarks.encoding import DECIMALS
 from landmarks.errors import (
     LandmarkError,
     MessageError,
@@ -13,7 +14,7 @@ from landmarks.errors import (
     error_code,
 )
 from landmarks.groups import Landmarks
-from landmarks.item import landmarks_as_json, landmarks_of
+from landmarks.item import landmarks_as_json, landmarks_of, others_of
 from landmarks.job import DIRECT_FIELDS, Fields, Job, decode_direct
 from worker.jobs import Buckets
 from worker.pipeline import Pipeline
@@ -70,14 +71,15 @@ class DirectHandler:
         if outcome is Verdict.IGNORED:
             return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "a folder marker, not an image")
         if outcome is Verdict.DUPLICATE:
-            return _answer_landmarks(landmarks_of(self._results.get(job)))
+            item = self._results.get(job)
+            return _answer_people(landmarks_of(item), [person for person, _ in others_of(item)])
         if not isinstance(outcome, Result) or outcome.superseded:
             message = "a newer version of this object is already stored"
             return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, message)
         found = outcome.outcome
         if isinstance(found, LandmarkError):
             return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"{found.code}: {found}")
-        return _answer_landmarks(found.landmarks)
+        return _answer_people(found.landmarks, found.others)
 
 
 def is_direct(event: object) -> TypeGuard[Fields]:
@@ -85,10 +87,18 @@ def is_direct(event: object) -> TypeGuard[Fields]:
     return isinstance(event, Mapping) and (not event or not DIRECT_FIELDS.isdisjoint(event))
 
 
-def _answer_landmarks(landmarks: Landmarks) -> Answer:
-    if not landmarks.person_found:
+def _answer_people(first: Landmarks, others: Sequence[Landmarks]) -> Answer:
+    if not first.person_found:
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "no person found in the image")
-    return _answer(HTTPStatus.OK, None, landmarks_as_json(landmarks))
+    data = _person(first)
+    if others:
+        data["other_people"] = [_person(other) for other in others]
+    return _answer(HTTPStatus.OK, None, data)
+
+
+def _person(landmarks: Landmarks) -> dict[str, Any]:
+    person, score = landmarks_as_json(landmarks), landmarks.person_score
+    return person if score is None else person | {"person_score": round(score, DECIMALS)}
 
 
 def _answer_error(error: Exception) -> Answer:

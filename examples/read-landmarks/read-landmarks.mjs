@@ -33,25 +33,41 @@ const withVisibility = (world, pose) => Float32Array.from(
   pose, (number, i) => i % 4 === 3 ? number : world[i - Math.floor(i / 4)]);
 
 /**
- * Returns an item with its groups as Float32Array: rows of x, y, z and, for the pose, visibility.
- * @param {Record<string, any>} item
+ * Returns a person with groups as Float32Array: rows of x, y, z and, for the pose, visibility.
+ * @param {Record<string, any>} person
+ * @param {string | undefined} encoding the item's
  */
-function decoded(item) {
-  const groups = Object.entries(item).filter(([name]) => name.endsWith("_landmarks"));
-  if (!item.encoding) {
-    return { ...item, ...Object.fromEntries(groups.map(([name, group]) => [name, numbers(group)])) };
+function decoded(person, encoding) {
+  const groups = Object.entries(person).filter(([name]) => name.endsWith("_landmarks"));
+  if (!encoding) {
+    return { ...person, ...Object.fromEntries(groups.map(([name, group]) => [name, numbers(group)])) };
   }
-  if (item.encoding !== "int16") throw new Error(`unknown encoding ${item.encoding}`);
+  if (encoding !== "int16") {
+    throw new Error(`unknown encoding ${encoding}`);
+  }
   const all = Object.fromEntries(groups.map(([name, group]) => [name, scaled(group)]));
-  all.pose_landmarks = scaled(item.pose_landmarks, [4096, 4096, 4096, 32767]);
+  all.pose_landmarks = scaled(person.pose_landmarks, [4096, 4096, 4096, 32767]);
   if (all.pose_world_landmarks) {
     all.pose_world_landmarks = withVisibility(all.pose_world_landmarks, all.pose_landmarks);
   }
-  return { ...item, ...all };
+  return { ...person, ...all };
 }
 
 /**
- * Returns the results of a key, one per bucket, with groups of landmarks as Float32Array.
+ * Returns an item with everybody's groups decoded.
+ * @param {Record<string, any>} item
+ */
+function everyone(item) {
+  const first = decoded(item, item.encoding);
+  /** @param {Record<string, any>} person */
+  const alike = (person) => decoded(person, item.encoding);
+  const others = item.other_people?.map(alike);
+  return others ? { ...first, other_people: others } : first;
+}
+
+/**
+ * Returns the results of a key, one per bucket, with groups of landmarks as Float32Array,
+ * also those of other_people (MAX_PEOPLE > 1).
  * @param {string} table
  * @param {string} key
  */
@@ -61,5 +77,5 @@ export async function readLandmarks(table, key) {
     KeyConditionExpression: "object_key = :key",
     ExpressionAttributeValues: { ":key": key },
   }));
-  return Items.map(decoded);
+  return Items.map(everyone);
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 
-from landmarks import LandmarkResult
+from landmarks import LandmarkResult, Person
 
 VISIBLE = 0.5
 
@@ -36,11 +36,11 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[s
 
 
 def consume(record: Mapping[str, Any]) -> None:
-    """Send a message if the record is a new result with a raised left hand."""
+    """Send a message if the record is a new result in which somebody raises the left hand."""
     if record["eventName"] == "REMOVE":
         return  # expired or deleted
     result = LandmarkResult.from_stream(record["dynamodb"]["NewImage"])
-    if result is None or not raises_left_hand(result):
+    if result is None or not any(map(raises_left_hand, result.people)):
         return
     message = {"bucket": result.bucket, "key": result.key, "etag": result.etag}
     sqs().send_message(
@@ -48,11 +48,11 @@ def consume(record: Mapping[str, Any]) -> None:
     )
 
 
-def raises_left_hand(result: LandmarkResult) -> bool:
+def raises_left_hand(person: Person) -> bool:
     """Return whether the left wrist is visible and above the nose."""
-    if result.pose is None:
+    if person.pose is None:
         return False
-    wrist, nose = result.pose["left_wrist"], result.pose["nose"]
+    wrist, nose = person.pose["left_wrist"], person.pose["nose"]
     return min(wrist.visibility or 0, nose.visibility or 0) >= VISIBLE and wrist.y < nose.y
 
 

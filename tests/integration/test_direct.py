@@ -9,6 +9,7 @@ import pytest
 
 from landmarks.errors import ServiceError
 from landmarks.groups import Landmarks
+from landmarks.item import landmarks_as_json
 from tests.conftest import MakeHandler
 from tests.fakes import (
     Cloud,
@@ -19,6 +20,7 @@ from tests.fakes import (
     never,
     nobody,
     person,
+    seen_people,
     seen_person,
 )
 from worker.handler import Handler
@@ -105,6 +107,25 @@ def test_groups_that_were_not_found_are_null(cloud: Cloud, make_handler: MakeHan
         "right_hand_landmarks",
     ]
     assert list(data) == [name for name, _, _ in GROUPS]
+
+
+def test_answer_has_everyone(cloud: Cloud, make_handler: MakeHandler) -> None:
+    """Other people have the same form, and the box detector's score; asked again, too."""
+    cloud.put("photo.png", nobody())
+    handler = make_handler(RiggedDetectors(lambda *_: seen_people()), MAX_PEOPLE="8")
+
+    first = ask(handler, {"key": "photo.png"})
+    second = ask(make_handler(RiggedDetectors(never), MAX_PEOPLE="8"), {"key": "photo.png"})
+
+    assert second == first
+    _, _, data = first
+    groups = [name for name, _, _ in GROUPS]
+    assert list(data) == [*groups, "person_score", "other_people"]
+    assert [list(person) for person in data["other_people"]] == 2 * [[*groups, "person_score"]]
+    scores = [person["person_score"] for person in (data, *data["other_people"])]
+    assert scores == pytest.approx([0.9, 0.89, 0.88])
+    seen = seen_people().others[1]
+    assert data["other_people"][1] == landmarks_as_json(seen) | {"person_score": scores[2]}
 
 
 @pytest.mark.parametrize("detect", [everything, pose_alone])

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
-from bench.items import write_units
+from bench.items import item_bytes, write_units
+from landmarks.enums import LandmarkEncoding
 from landmarks.errors import (
     AccessDeniedError,
     KeyUnavailableError,
@@ -55,8 +56,6 @@ OF_A_PERSON = {
     "bounding_box": "M",
 }
 OF_A_MESSAGE = {"job_id": "S", "message_id": "S", "version_id": "S", "sequencer": "S"}
-
-# DynamoDB charges writes by the kilobyte. The format was designed for eight.
 
 
 def result(**changes: Any) -> Result:  # noqa: ANN401, any fields
@@ -310,10 +309,35 @@ def test_mask_costs_no_more_write_units(cloud: Cloud, table: ResultsTable) -> No
     assert write_units(cloud.item(key)) == 8
 
 
+@pytest.mark.parametrize("encoding", LandmarkEncoding)
+def test_most_people_fit_into_an_item(encoding: LandmarkEncoding) -> None:
+    """Sixteen people with all groups and the longest numbers and texts stay below 400 kB."""
+    longest = -131071.9921875  # no float32 has more digits when rounded to six decimals
+    groups = {g.name: np.full((g.points[-1], len(g.columns)), longest, np.float32) for g in GROUPS}
+    person = Landmarks(**groups, pose_score=0.123456, person_score=0.123456)
+    key, etag, version = f"{LONGEST_KEY[:-1]}/a", 1000 * "e", 1024 * "v"
+    full = full_result()
+    largest = replace(
+        full,
+        job=replace(full.job, bucket=2048 * "b", key=key, job_id=256 * "é"),
+        identity=replace(full.identity, etag=etag, version_id=version, sequencer=32 * "F"),
+        outcome=Detection(
+            person, 16384, 16384, "jpeg", orientation=8, truncated=True, others=15 * (person,)
+        ),
+        segmentation=MaskPlace(63 * "m", f"{63 * 'b'}/{key}/{etag}.png"),
+    )
+    table = ResultsTable("any", ModelOptions(max_people=16), ttl_days=30, encoding=encoding)
+
+    size = item_bytes(table.build(largest).serialize())
+
+    assert size < 400_000
+
+
 @pytest.mark.parametrize(
     "other",
     [
         ModelOptions(model_complexity=1),
+        ModelOptions(max_people=2),
         ModelOptions(min_detection_confidence=0.6),
         ModelOptions(min_landmark_confidence=0.6),
         ModelOptions(refine_face_landmarks=True),

@@ -7,7 +7,7 @@ from landmarks import LandmarkTable
 from landmarks.enums import LandmarkEncoding
 from landmarks.errors import TooManyPixelsError
 from landmarks.groups import GROUPS, Landmarks
-from tests.fakes import seen_nobody
+from tests.fakes import seen_nobody, seen_people
 from tests.integration.reading.conftest import Save
 from tests.integration.reading.node import EXAMPLE, install, read_in_node, run_node
 from worker.result import Detection
@@ -39,6 +39,41 @@ def test_node_reads_the_numbers_that_python_reads(written: ResultsTable, save: S
     as_python_has_it["model"] = item["model"]
     assert item == {name: as_python_has_it[name] for name in item}
     assert item.keys() | {group.name for group in GROUPS} == as_python_has_it.keys()
+
+
+@pytest.mark.parametrize("max_people", [8])
+@pytest.mark.parametrize("encoding", LandmarkEncoding)
+def test_node_reads_the_people_that_python_reads(written: ResultsTable, save: Save) -> None:
+    """Everybody's groups, box and score."""
+    save(KEY, outcome=seen_people())
+    result = LandmarkTable(written.item.Meta.table_name).get(KEY)
+    assert result is not None
+
+    (item,) = read_in_node(written.item.Meta.table_name, KEY)
+
+    _, *others = result.people
+    as_python_has_them = result.to_json()["other_people"]
+    assert len(item["other_people"]) == len(others) == 2
+    for read, person, expected in zip(
+        item["other_people"], others, as_python_has_them, strict=True
+    ):
+        groups = {group.name: doubles(array) for group, array in person.landmarks.found()}
+        assert read == expected | groups
+
+
+@pytest.mark.parametrize("max_people", [8])
+def test_everybodys_left_wrist_is_printed(written: ResultsTable, save: Save) -> None:
+    """The example's second program prints a line for each person."""
+    save(KEY, "a", outcome=seen_people())
+    (seen,) = LandmarkTable(written.item.Meta.table_name).query(KEY)
+
+    printed = run_node(install(EXAMPLE) / "left-wrist.mjs", written.item.Meta.table_name, KEY)
+
+    wrists = [person.pose["left_wrist"] for person in seen.people if person.pose]
+    assert printed.splitlines() == [
+        f"a: left wrist at {w.x * 640:.0f}, {w.y * 480:.0f}, visibility {w.visibility:.2f}"
+        for w in wrists
+    ]
 
 
 def test_node_reads_extreme_numbers(written: ResultsTable, save: Save) -> None:

@@ -4,6 +4,7 @@ import base64
 import importlib.util
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import ModuleType
 from typing import Any
@@ -132,6 +133,21 @@ def test_an_applications_own_item_is_no_result(
     event = streamed()
     assert LandmarkResult.from_stream(event["Records"][0]["dynamodb"]["NewImage"]) is None
     assert consumer.handler(event, None) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("max_people", [2])
+def test_raised_hand_of_anybody_counts(
+    consumer: ModuleType, save: Save, streamed: Callable[[], Event], queue_url: str
+) -> None:
+    """Not only that of the first person, and only once per photograph."""
+    lowered, raised = person(left_wrist_y=0.9), person(left_wrist_y=0.1)
+    save("second.jpg", outcome=replace(lowered, others=(raised.landmarks,)))
+    save("both.jpg", outcome=replace(raised, others=(raised.landmarks,)))
+    save("neither.jpg", outcome=replace(lowered, others=(lowered.landmarks,)))
+
+    assert consumer.handler(streamed(), None) == {"batchItemFailures": []}
+
+    assert keys_in(queue_url) == ["both.jpg", "second.jpg"]
 
 
 @pytest.mark.parametrize("encoding", LandmarkEncoding)
