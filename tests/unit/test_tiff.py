@@ -311,6 +311,9 @@ def test_names_what_is_not_supported(content: bytes, reason: str) -> None:
         b"II+\0\x08\0\0\0" + b"\xff" * 8,
         b"II*\0\xff\xff\xff\xff",
         tiff_rgb(tag_256=0),
+        big(tiff_rgb()).replace(
+            struct.pack("<HHQQ", 256, 4, 1, 96), struct.pack("<HHQQ", 256, 16, 1, 2**40)
+        ),
         tiff_rgb(tag_257=HEIGHT + 1),
         tiff_rgb(tag_257=2**32 - 1, tag_278=1),  # four billion strips
         tiff_rgb(tag_257=2**32 - 1, tag_284=2, tag_278=1),
@@ -322,6 +325,7 @@ def test_names_what_is_not_supported(content: bytes, reason: str) -> None:
         tiff_rgb(tag_322=17, tag_323=16),
         tiff_rgb(tag_322=16, tag_323=2**31),
         tiff_rgb(tag_259=5, tag_279=0),
+        tiff_rgb(tag_259=5, tag_273=2**31, tag_279=b"no number"),
         tiff_rgb(tag_259=5, tag_279=2**32 - 1),
         tiff_rgb(tag_259=5, tag_278=32, tag_273=(8, 8), tag_279=(18_000, 18_000)),  # the same
         tiff_rgb(tag_262=6, tag_530=(3, 3)),
@@ -337,6 +341,25 @@ def test_refuses_damage(content: bytes) -> None:
     """Contradicting sizes, and strips or tiles beyond the file, never reach a decoder."""
     with pytest.raises(CorruptImageError):
         header(content)
+
+
+def test_reads_old_jpeg_without_its_end() -> None:
+    """The JPEG inside is read like any other that breaks off."""
+    content = tiff_file(photo("JPEG")[:-2], {256: WIDTH, 257: HEIGHT, 259: 6})
+    image = decode(content)
+    assert image.truncated
+    np.testing.assert_array_equal(image.pixels, read_with_pillow(photo("JPEG")))
+
+
+def test_survives_huge_options() -> None:
+    """Options of more than 32 bits don't fit into what is written."""
+    entries: dict[int, TiffValue] = {**GREY_ENTRIES, 258: 1, 259: 4, 293: 7}
+    content = big(tiff_file(bytes(99), entries))
+    huge = content.replace(
+        struct.pack("<HHQQ", 293, 4, 1, 7), struct.pack("<HHQQ", 293, 16, 1, 2**40)
+    )
+    assert huge != content
+    assert header(huge).width == WIDTH
 
 
 def test_claims_its_memory() -> None:

@@ -38,8 +38,8 @@ _PALETTE_BITS, _BYTES_BITS = 8, 32  # at most, with a palette; with a byte per c
 _MASKS_OF_16_BITS = ((0x7C00, 0x3E0, 0x1F), (0xF800, 0x7E0, 0x1F))
 _BYTES = {0xFF << 8 * place: place for place in range(4)}  # by mask, in 32 bits
 
-# With 32 bits, the pixels as stored, in another order and as written; 9 with 24 bits.
-_BYTES_PER_PIXEL = 12
+# While 32-bit pixels are brought in order, they are there twice.
+_BYTES_PER_PIXEL = 8
 
 
 class _Header(NamedTuple):

@@ -37,8 +37,8 @@ MAX_BLOCKS = 131_072
 # every 4,000 codes, those that avoid compression every 254.
 MAX_CLEARS = 131_072
 
-# The canvas has 4 bytes, and the codes are kept.
-_BYTES_PER_PIXEL = 10
+# The canvas has 4, the frame's colours 1.
+_BYTES_PER_PIXEL = 9
 
 
 def walk(content: bytes) -> ImageHeader:

@@ -9,11 +9,11 @@ Transparency is dropped, as in PNG.
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
-from worker.detector.formats import ImageHeader, jpeg
+from worker.detector.formats import PIXEL_BYTES, ImageHeader, jpeg
 from worker.detector.formats.directory import (
     BYTES,
     LONG,
@@ -130,15 +130,14 @@ def walk(content: bytes) -> ImageHeader:
     offsets, lengths = _pieces(directory, page)
     entries = _entries(directory, page, offsets, lengths)
     end = max(directory.end, *map(sum, zip(offsets, lengths, strict=True)))
-    decodable = write_directory(directory, entries, end)
     return ImageHeader(
         "tiff",
         page.width,
         page.height,
         end,
         orientation=_orientation(directory),
-        bytes_per_pixel=_bytes_per_pixel(page, len(decodable) + max(lengths)),
-        decodable=decodable,
+        bytes_per_pixel=_bytes_per_pixel(page, max(lengths)),
+        decodable=write_directory(directory, entries, end),
     )
 
 
@@ -156,13 +155,12 @@ def _walk_old_jpeg(directory: Directory) -> ImageHeader:
     if not start or not whole.startswith(b"\xff\xd8\xff"):
         raise UnsupportedFormatError("TIFF with old-style JPEG in pieces is not supported")
     found = jpeg.walk(whole)
-    return ImageHeader(
-        "tiff",
-        found.width,
-        found.height,
-        max(directory.end, start + found.length_bytes),
+    return replace(
+        found,
+        format="tiff",
+        length_bytes=max(directory.end, start + found.length_bytes),
         orientation=_orientation(directory),
-        decodable=whole[: found.length_bytes],
+        decodable=found.decodable or whole[: found.length_bytes],
     )
 
 
@@ -175,7 +173,7 @@ def _orientation(directory: Directory) -> int:
 
 def _read_page(directory: Directory) -> _Page:
     width, height = directory.integer(_WIDTH, 0), directory.integer(_HEIGHT, 0)
-    if not width or not height:
+    if not (0 < width < 2**32 and 0 < height < 2**32):
         raise CorruptImageError(f"the TIFF file claims {width} x {height} pixels")
     samples = directory.integer(_SAMPLES, 1)
     colours = directory.integer(_COLOURS, _RGB if samples > 2 else _WHITE_IS_ZERO)  # noqa: PLR2004
@@ -256,7 +254,7 @@ def _pieces(directory: Directory, page: _Page) -> tuple[list[int], list[int]]:
     if len(lengths) < count:
         raise CorruptImageError(f"the TIFF file has {len(lengths)} of {count} lengths")
     for start, length in zip(offsets, lengths, strict=True):
-        if not start or not length or start + length > len(content):
+        if not start or length <= 0 or start + length > len(content):
             raise CorruptImageError("the TIFF file is truncated: a strip or tile is beyond its end")
     if sum(lengths) > len(content):
         raise CorruptImageError("the TIFF file's strips or tiles overlap")
@@ -341,15 +339,16 @@ def _coding_entries(directory: Directory, page: _Page) -> Iterator[tuple[int, Va
         yield _PREDICTOR, (SHORT, (predictor,))
     for tag, compression in ((_FAX3_OPTIONS, _FAX3), (_FAX4_OPTIONS, _FAX4)):
         if page.compression == compression and tag in directory:
-            yield tag, (LONG, (directory.integer(tag, 0),))
+            yield tag, (LONG, (directory.integer(tag, 0) % 2**32,))
 
 
-def _bytes_per_pixel(page: _Page, file_bytes: int) -> int:
-    """Return the memory for decoding: the pixels, the file, and a strip or tile or another copy.
+def _bytes_per_pixel(page: _Page, longest: int) -> int:
+    """Return the memory for decoding: the pixels, and a strip or tile or another copy.
 
-    A strip or tile is decompressed, JPEG with its coefficients, and converted to 4 bytes per pixel.
+    A strip or tile is read, decompressed (JPEG with its coefficients), and converted to 4 bytes
+    per pixel.
     """
     pixels = page.width * page.height
     sample_bytes = 3 if page.compression == _JPEG else max(1, page.bits // 8)
     piece_bytes = page.piece_width * page.piece_height * (4 + page.samples * sample_bytes)
-    return 3 + -(-(file_bytes + max(piece_bytes, 3 * pixels)) // pixels)
+    return PIXEL_BYTES + -(-(longest + max(piece_bytes, PIXEL_BYTES * pixels)) // pixels)
