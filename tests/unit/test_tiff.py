@@ -269,6 +269,21 @@ def test_shows_the_decoder_only_known_tags(capfd: pytest.CaptureFixture[str]) ->
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("compression", [4, 5, 8, 32773])
+def test_damaged_strips_are_black_and_cost_no_log(
+    compression: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """libtiff skips what it can't decode; a line for each strip took longer than decoding."""
+    strip = b"\x81\xff\xff\xff"
+    entries = GREY_ENTRIES | {258: 1 if compression == 4 else 8, 259: compression, 278: 1}
+    entries |= {279: (len(strip),) * HEIGHT}
+    start = len(tiff_file(b"", {**entries, 273: (1,) * HEIGHT}))
+    offsets = tuple(start + len(strip) * number for number in range(HEIGHT))
+    content = tiff_file(strip * HEIGHT, {**entries, 273: offsets})
+    assert decode(content).pixels.shape == (HEIGHT, WIDTH, 3)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

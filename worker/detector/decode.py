@@ -17,6 +17,9 @@ from worker.detector.header import MAX_SIDE_PIXELS, read_header
 # the system call filter keeps it from opening files.
 cv2.setNumThreads(1)
 
+# A TIFF may have 30,000 damaged strips, and writing as many lines took longer than 15 seconds.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 # Address space for decoding besides what grows with the pixels, such as 8 MB for a PNG chunk.
 _DECODING_BYTES: Final = 16 * 2**20
 
