@@ -35,6 +35,7 @@ _OPTIONS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "AVIF": ("AVIF", {"quality": 75, "speed": 8}),
     "BMP": ("BMP", {}),
     "GIF": ("GIF", {}),
+    "TIFF, LZW": ("TIFF", {"compression": "tiff_lzw"}),
 }
 
 

@@ -31,7 +31,7 @@ LARGE: Final = 3
 # Eileen Collins from the waist up, 512 pixels square.
 _ASTRONAUT: Final[Callable[[], Any]] = skimage.data.astronaut
 
-_FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF")
 _TURNED_FORMATS: Final = frozenset({"JPEG", "PNG"})  # these OpenCV turns for the expected result
 _TURNS: Final[Mapping[int, Image.Transpose]] = {
     3: Image.Transpose.ROTATE_180,
@@ -137,7 +137,7 @@ def _person(number: int) -> bytes:
     round_, place = divmod(number, len(_FORMATS))
     file_format = _FORMATS[place]
     if round_ % 2 and file_format in _TURNED_FORMATS:
-        orientation = tuple(_TURNS)[round_ // 2 % len(_TURNS)]
+        orientation = tuple(_TURNS)[(place + round_ // 2) % len(_TURNS)]
         turned = picture.transpose(_TURNS[orientation])
         return pictures.encode(turned, file_format, exif=pictures.exif(orientation))
     return pictures.encode(picture, file_format)
@@ -199,7 +199,7 @@ def _jpeg_2000() -> bytes:
 
 def _smeared() -> bytes:
     """A JPEG damaged in its data: no decoder fails, and all decode it alike."""
-    content = bytearray(bare("person-10"))
+    content = bytearray(bare("person-12"))
     content[len(content) // 2 : len(content) // 2 + 8] = bytes(8)
     return bytes(content)
 
@@ -243,7 +243,7 @@ _HOSTILE: Final[Mapping[str, tuple[Callable[[], bytes], str]]] = {
     "cut-bmp": (_cut("BMP"), "CORRUPT_IMAGE"),
     "cut-avif": (_cut("AVIF"), "CORRUPT_IMAGE"),
     "cut-heic": (lambda: _heic()[:-40], "CORRUPT_IMAGE"),
-    "tiff": (lambda: pictures.photo("TIFF"), "UNSUPPORTED_FORMAT"),
+    "cut-tiff": (_cut("TIFF"), "CORRUPT_IMAGE"),
     "tiny": (lambda: pictures.encode(pictures.corners(24, 24), "PNG"), "TOO_SMALL"),
 }
 
@@ -251,7 +251,7 @@ _HOSTILE: Final[Mapping[str, tuple[Callable[[], bytes], str]]] = {
 # Valid in an unusual way: the expected landmarks are their own.
 ODD: Final[Mapping[str, Callable[[], bytes]]] = {
     "smeared": _smeared,
-    "cut-jpeg": lambda: bare("person-10")[:-2000],
+    "cut-jpeg": lambda: bare("person-12")[:-2000],
     "animated-png": lambda: _animated("PNG"),
     "animated-webp": lambda: _animated("WEBP"),
     "animated-gif": lambda: _animated("GIF"),
