@@ -70,9 +70,9 @@ EXAMPLE_ENVIRONMENT := examples/read-landmarks/node_modules/.environment
 	@touch $@
 
 .PHONY: demo
-demo: $(ENVIRONMENT) ## run the worker on sample photos on this machine (IMAGES=folder for your own)
-	$(FETCH_MODELS) $(or $(MODEL_COMPLEXITY),2)
-	$(BIN)/landmarks demo $(if $(IMAGES),--images "$(IMAGES)")
+demo: $(ENVIRONMENT) ## run the worker on sample photos on this machine (IMAGES=folder for your own, MAX_PEOPLE=8)
+	$(FETCH_MODELS) $(or $(MODEL_COMPLEXITY),2) $(if $(filter-out 1,$(MAX_PEOPLE)),--people)
+	$(BIN)/landmarks demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(MAX_PEOPLE),--max-people $(MAX_PEOPLE))
 
 # A file of tests stays in one process. Files are handed out in the order of pyproject.toml's
 # `testpaths`: the slow ones first, so that no process is left alone with one of them. Many tests

@@ -47,6 +47,15 @@ INDEX_ATTRIBUTES: Final = (
 )
 SUMMARY_ATTRIBUTES: Final = (*INDEX_ATTRIBUTES, "people_count")
 
+# Attributes that describe the first person.
+OF_A_PERSON: Final = (
+    *(group.name for group in GROUPS),
+    "pose_score",
+    "person_score",
+    "bounding_box",
+    "segmentation",
+)
+
 PREFIX_INDEX: Final = "by-prefix"
 
 _CONNECTIONS: Final = 32

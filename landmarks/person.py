@@ -101,11 +101,13 @@ class Person(PersonView):
     """One of the people of a photograph.
 
     Attributes:
+        number: 0 for the first person of the photograph, 1 for the next, and so on.
         landmarks: all groups, with read-only arrays; None for groups that were not found.
         bounding_box: box around the visible pose landmarks, normalised; None if none is visible.
         image: the photograph; the same for all of its people.
     """
 
+    number: int
     landmarks: Landmarks = field(repr=False, compare=False)
     bounding_box: BoundingBox | None
     image: ImageInfo | None

@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Self
 
@@ -16,6 +16,7 @@ from landmarks.groups import (
 )
 from landmarks.item import (
     KEYS,
+    OF_A_PERSON,
     SUMMARY_ATTRIBUTES,
     LandmarkItem,
     bind_item,
@@ -164,6 +165,28 @@ class LandmarkResult(PersonView, ResultSummary):
         """
         return cls.from_attributes({name: _unpacked(value) for name, value in image.items()})
 
+    def of_person(self, number: int) -> Self:
+        """Return this result as if only one of its people had been found.
+
+        Args:
+            number: index in `people`.
+
+        Raises:
+            IndexError: there is no such person.
+        """
+        if not 0 <= number < len(self.people):
+            raise IndexError(f"no person {number} among {len(self.people)}")
+        attributes = dict(self._attributes)
+        others = attributes.pop("other_people", None)
+        if number and others:
+            for name in OF_A_PERSON:
+                attributes.pop(name, None)
+            attributes |= others["L"][number - 1]["M"]
+        alone = self.from_attributes(attributes)
+        if alone is None:
+            raise ValueError("an item without status")
+        return replace(alone, people=(self.people[number],))
+
     def to_json(self) -> dict[str, Any]:
         """Return every attribute under its name in the table, ready for `json.dumps`.
 
@@ -181,7 +204,8 @@ def _people_of(item: LandmarkItem) -> tuple[Person, ...]:
     first = landmarks_of(item)
     people = [(first, item.bounding_box), *others_of(item)] if first.person_found else []
     return tuple(
-        Person(landmarks=landmarks, bounding_box=box, image=item.image) for landmarks, box in people
+        Person(number=number, landmarks=landmarks, bounding_box=box, image=item.image)
+        for number, (landmarks, box) in enumerate(people)
     )
 
 

@@ -21,6 +21,7 @@ def save_result(
     bucket: str | None = None,
     version: Version = _NO_VERSION,
     size_bytes: int = 4711,
+    max_people: int = 1,
 ) -> None:
     """Store a result; by default, of a person with all groups."""
     result = Result(
@@ -31,4 +32,4 @@ def save_result(
         detect_ms=34,
         total_ms=56,
     )
-    assert ResultsTable(cloud.stack.table, ModelOptions()).save(result)
+    assert ResultsTable(cloud.stack.table, ModelOptions(max_people=max_people)).save(result)

@@ -12,6 +12,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from landmarks.cli.options import MAX_PEOPLE
 from landmarks.cli.progress import Progress
 from landmarks.cli.result_table import result_cells, result_table
 from landmarks.cli.terminal import counted, one_line
@@ -46,6 +47,7 @@ _ALWAYS_SHOWN: Final = ("duplicates", "dead letters")
     show_default=True,
     help="Folder for report, overlays, results.json and the worker's log.",
 )
+@MAX_PEOPLE
 def demo(images: Path | None, output: Path) -> None:
     """Run the worker on this machine, without an AWS account.
 

@@ -19,6 +19,7 @@ from rich.text import Text
 from landmarks.cli.advice import WrongCallError
 from landmarks.cli.atomic import atomic_write
 from landmarks.cli.get import listing
+from landmarks.cli.options import MAX_PEOPLE
 from landmarks.cli.progress import Progress
 from landmarks.cli.result_formats import FORMATS, as_csv
 from landmarks.cli.result_table import result_cells, result_table
@@ -43,6 +44,7 @@ _STDIN: Final = "-"
     metavar="PATH",
     help="Also draw the landmarks: a .png for one photo, a folder for several.",
 )
+@MAX_PEOPLE
 def detect(files: tuple[str, ...], kind: str | None, overlay: Path | None, *, every: bool) -> None:
     """Find landmarks in photos on this machine.
 

@@ -14,8 +14,10 @@ from landmarks.cli.atomic import atomic_write
 from landmarks.cli.lookup import key_options, read_result
 from landmarks.cli.options import REQUIRED_TABLE, output_option, stack_options
 from landmarks.cli.result_formats import FORMATS, NAMES, WORLD
+from landmarks.cli.result_table import found_groups
 from landmarks.cli.terminal import STATUS_COLOURS, duration, one_line
 from landmarks.groups import VISIBLE, FloatArray
+from landmarks.person import Person
 from landmarks.result import LandmarkResult
 
 _BY_SUFFIX: Final = {".json": "json", ".csv": "csv", ".npz": "npz"}
@@ -24,6 +26,9 @@ _FILE_WIDTH: Final = 100  # characters
 _LABEL_WIDTH: Final = 12
 _NAME_WIDTH: Final = 18
 _NUMBER_WIDTH: Final = 12
+_PERSON_WIDTH: Final = 8
+_SCORE_WIDTH: Final = 11
+_BOX_WIDTH: Final = 38
 
 _TITLES: Final = {
     "pose_landmarks": "Pose",
@@ -48,12 +53,19 @@ _COUNTED: Final = ("face_landmarks", "left_hand_landmarks", "right_hand_landmark
 @click.option(
     "--npz", "kind", flag_value="npz", help="Output a NumPy archive with one array per group."
 )
+@click.option(
+    "--person",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="Only this person; 0 is the first. With MAX_PEOPLE, there may be others.",
+)
 @output_option("Write to FILE; .json, .csv and .npz select the format.")
 @stack_options(REQUIRED_TABLE)
 def get(
     key: str,
     bucket: str | None,
     kind: str | None,
+    person: int | None,
     output: Path | None,
     table: str,
     *,
@@ -66,6 +78,7 @@ def get(
     By default, prints the outcome and the pose, with x and y in pixels of the upright image,
     z as a fraction of its width, and low-visibility landmarks dimmed. --json, --csv and --npz
     write for programs, to standard output or to FILE, which is replaced if it exists.
+    Several people get one row each; --person or --all lists their landmarks.
 
     \b
       landmarks get photos/a.jpg
@@ -78,10 +91,26 @@ def get(
     if kind == "npz" and output is None and sys.stdout.isatty():
         raise click.UsageError("--npz is binary: use -o FILE, or redirect the output")
     result = read_result(table, key, bucket)
+    if person is not None:
+        result = _alone(result, person)
     if kind:
         _write(result, kind, output)
     else:
         _show(result, output, every=every)
+
+
+def _alone(result: LandmarkResult, number: int) -> LandmarkResult:
+    try:
+        return result.of_person(number)
+    except IndexError as error:
+        raise click.ClickException(_no_such_person(result)) from error
+
+
+def _no_such_person(result: LandmarkResult) -> str:
+    if not result.people:
+        return f"nobody was found in {one_line(result.key)}"
+    numbers = ", ".join(str(person.number) for person in result.people)
+    return f"no such person in {one_line(result.key)}: choose from {numbers}"
 
 
 def _write(result: LandmarkResult, kind: str, output: Path | None) -> None:
@@ -108,22 +137,63 @@ def _show(result: LandmarkResult, output: Path | None, *, every: bool) -> None:
 def listing(result: LandmarkResult, *, every: bool) -> Iterator[Text]:
     """Return a result as text: the outcome and the pose, or all groups of landmarks.
 
+    Several people have a row each, or with `every` all groups of each.
+
     A result without a bucket is from a local file that was just processed.
     """
     title = Text(one_line(result.key), "bold")
     yield title.append(f"  {one_line(result.bucket)}", "not bold dim") if result.bucket else title
     status = Text(one_line(result.status), STATUS_COLOURS.get(result.status, ""))
-    if result.pose_score is not None:
-        status.append(f"  score {result.pose_score:.2f}", "dim")
+    several = len(result.people) > 1
+    if not several:
+        status.append(_scores(result), "dim")
     yield _row("status", status)
     for label, text in _facts(result):
         if text:
             yield _row(label, Text(one_line(text)))
-    if result.landmarks.person_found:
+    if several and not every:
+        yield from _people(result)
+        return
+    for person in result.people:
+        if several:
+            yield from _person(person)
         for group in _TITLES if every else ("pose_landmarks",):
-            yield from _landmarks(result, group)
+            yield from _landmarks(person, group)
         if not every:
-            yield from _counts(result)
+            yield from _counts(person)
+
+
+def _scores(person: LandmarkResult | Person) -> str:
+    scores = {"score": person.pose_score, "box score": person.person_score}
+    return "".join(f"  {name} {score:.2f}" for name, score in scores.items() if score is not None)
+
+
+def _people(result: LandmarkResult) -> Iterator[Text]:
+    """Return a row for each person, and how to see more."""
+    yield Text()
+    headings = [f"{heading:>{_SCORE_WIDTH}}" for heading in ("score", "box score")]
+    yield Text.assemble(
+        (f"{'Person':<{_PERSON_WIDTH}}", "bold"),
+        ("".join(headings), "dim"),
+        (f"  {'box':<{_BOX_WIDTH}}found", "dim"),
+    )
+    for person in result.people:
+        scores = (person.pose_score, person.person_score)
+        cells = ["-" if score is None else f"{score:.2f}" for score in scores]
+        numbers = "".join(f"{cell:>{_SCORE_WIDTH}}" for cell in cells)
+        box = f"{_box(person) or '-':<{_BOX_WIDTH}}"
+        yield Text(f"  {person.number:<{_PERSON_WIDTH - 2}}{numbers}  {box}{found_groups(person)}")
+    one = "--person NUMBER or " if result.bucket else ""
+    yield Text()
+    yield Text(f"use {one}--all to list landmarks, or --json, --csv, --npz for programs", "dim")
+
+
+def _person(person: Person) -> Iterator[Text]:
+    """Return a heading."""
+    yield Text()
+    yield Text.assemble((f"Person {person.number}", "bold"), (_scores(person), "dim"))
+    if box := _box(person):
+        yield _row("box", Text(box))
 
 
 def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
@@ -132,7 +202,10 @@ def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
         size = f"{image.width} x {image.height} {image.format}, " if image.width else ""
         truncated = ", truncated" if image.truncated else ""
         yield "image", f"{size}{image.bytes:,} bytes{truncated}"
-    yield "box", _box(result)
+    if result.people_count is not None:
+        yield "people", f"{result.people_count}"
+    if len(result.people) < 2:  # noqa: PLR2004, others have a row each
+        yield "box", _box(result)
     if (moment := result.processed_at) and result.bucket:
         ago = duration(datetime.now(UTC) - moment)
         yield "processed", f"{moment:%Y-%m-%d %H:%M:%S} UTC, {ago} ago"
@@ -146,8 +219,8 @@ def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
     yield "version", result.version_id or ""
 
 
-def _box(result: LandmarkResult) -> str:
-    box, image = result.bounding_box, result.image
+def _box(person: LandmarkResult | Person) -> str:
+    box, image = person.bounding_box, person.image
     if box is None or image is None or not image.width or not image.height:
         return ""
     left, top = box.x * image.width, box.y * image.height
@@ -155,13 +228,13 @@ def _box(result: LandmarkResult) -> str:
     return f"{width:.0f} x {height:.0f} pixels from ({left:.0f}, {top:.0f})"
 
 
-def _landmarks(result: LandmarkResult, group: str) -> Iterator[Text]:
-    array: FloatArray | None = getattr(result.landmarks, group)
+def _landmarks(person: Person, group: str) -> Iterator[Text]:
+    array: FloatArray | None = getattr(person.landmarks, group)
     yield Text()
     if array is None:
         yield Text.assemble((_TITLES[group], "bold"), "  ", ("not found", "dim"))
         return
-    pixels = None if group == WORLD else result.pixels(group)
+    pixels = None if group == WORLD else person.pixels(group)
     places, decimals = (array[:, :2], 3) if pixels is None else (pixels, 1)
     names = NAMES.get(group) or range(len(array))
     headings = ["x", "y", "z", "visibility"][: array.shape[1]]
@@ -178,8 +251,8 @@ def _cells(texts: list[str]) -> str:
     return "".join(f"{text:>{_NUMBER_WIDTH}}" for text in texts)
 
 
-def _counts(result: LandmarkResult) -> Iterator[Text]:
-    found = {group.name: len(array) for group, array in result.landmarks.found()}
+def _counts(person: Person) -> Iterator[Text]:
+    found = {group.name: len(array) for group, array in person.landmarks.found()}
     yield Text()
     for group in _COUNTED:
         count = f"{found[group]} landmarks" if group in found else "not found"

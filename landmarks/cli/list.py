@@ -8,7 +8,7 @@ import click
 
 from landmarks.cli.options import REQUIRED_TABLE, STATUS, Place, S3Place, stack_options
 from landmarks.cli.terminal import counted, one_line
-from landmarks.enums import FAILED
+from landmarks.enums import DETECTED, FAILED
 from landmarks.errors import PermanentError, error_codes
 from landmarks.result import ResultSummary
 from landmarks.table import LandmarkTable, Listing
@@ -16,8 +16,8 @@ from landmarks.table import LandmarkTable, Listing
 _NOTHING: Final = "-"
 
 # The key comes last, as in `aws s3 ls`, because its width isn't known in advance.
-_LINE: Final = "{:<20}  {:<12}  {:<23}  {:>11}  {}"
-_HEADER: Final = _LINE.format("processed", "status", "score or code", "pixels", "key")
+_LINE: Final = "{:<20}  {:<12}  {:<23}  {:>6}  {:>11}  {}"
+_HEADER: Final = _LINE.format("processed", "status", "score or code", "people", "pixels", "key")
 
 
 @click.command("list")
@@ -50,12 +50,13 @@ def list_results(
     that begin with the prefix.
 
     Each line shows when the object was processed (UTC), the status, the person detector's
-    score or the error code, the image's size in pixels, and the key: the part after the
-    folder, or the full key with --recursive.
+    score or the error code, the number of people, the image's size in pixels, and the key:
+    the part after the folder, or the full key with --recursive.
 
     With the index by-prefix (template parameter PrefixIndex), only the folder is read, and
-    results are sorted by key. Without it, or with --recursive, the whole table is read, at
-    about one DynamoDB read unit per item, and the number of items read is printed.
+    results are sorted by key, without their number of people. Without it, or with
+    --recursive, the whole table is read, at about one DynamoDB read unit per item, and the
+    number of items read is printed.
 
     \b
       landmarks list s3://my-photos/2026/ --status failed
@@ -72,43 +73,56 @@ def list_results(
         limit=limit,
     )
     folder = 0 if recursive else place.prefix.rfind("/") + 1
-    found = _print_json(listing) if as_json else _print_lines(listing, folder)
+    found, people = _print(listing, folder, as_json=as_json)
     if not found:
         click.echo(_nothing_found(place, recursive=recursive), err=True)
+    if people is not None:
+        click.echo(f"{people:,} people in {counted(found, 'result')}", err=True)
     if not listing.by_index:
         click.echo(_what_was_read(listing, recursive=recursive), err=True)
 
 
-def _print_json(listing: Listing) -> int:
-    count = 0
-    for count, summary in enumerate(listing, 1):  # noqa: B007, returned
-        click.echo(json.dumps(summary.to_json()))
-    return count
-
-
-def _print_lines(listing: Listing, folder: int) -> int:
-    """Print one line per result, with a header on a terminal, and return their number.
+def _print(listing: Listing, folder: int, *, as_json: bool) -> tuple[int, int | None]:
+    """Print one line per result, with a header on a terminal.
 
     Args:
         listing: the results.
         folder: how many characters to cut off each key.
+        as_json: print JSON instead of columns.
+
+    Returns:
+        the number of results and that of people in them; None if nobody counted people.
     """
-    count = 0
+    count, people, counts_people = 0, 0, False
     for count, summary in enumerate(listing, 1):
+        number = None if listing.by_index else _people(summary)
+        people += number or 0
+        counts_people |= summary.people_count is not None
+        if as_json:
+            click.echo(json.dumps(summary.to_json()))
+            continue
         if count == 1 and sys.stdout.isatty():
             click.secho(_HEADER, bold=True)
-        line = _line(summary, summary.key[folder:] or summary.key)
+        line = _line(summary, summary.key[folder:] or summary.key, number)
         click.echo(click.style(line, fg="red") if summary.error_code else line)
-    return count
+    return count, people if counts_people else None
 
 
-def _line(summary: ResultSummary, key: str) -> str:
+def _people(summary: ResultSummary) -> int | None:
+    """Return how many people a photograph has; None if it could not be processed."""
+    if summary.people_count is not None or summary.status == FAILED:
+        return summary.people_count
+    return int(summary.status == DETECTED)  # nobody else was looked for
+
+
+def _line(summary: ResultSummary, key: str, people: int | None) -> str:
     score = _NOTHING if summary.pose_score is None else f"{summary.pose_score:.2f}"
     image, moment = summary.image, summary.processed_at
     return _LINE.format(
         f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else _NOTHING,
         one_line(summary.status),
         one_line(summary.error_code or score),
+        _NOTHING if people is None else people,
         f"{image.width}x{image.height}" if image and image.width else _NOTHING,
         one_line(key),
     )

@@ -9,7 +9,7 @@ from typing import Final
 import boto3
 import click
 
-from landmarks.cli.options import LOCAL_FOLDER
+from landmarks.cli.options import LOCAL_FOLDER, MAX_PEOPLE
 from landmarks.cli.terminal import counted
 from landmarks.local.session import environment_file, export_lines
 from landmarks.local.worker_process import WorkerProcess, checked_settings
@@ -40,6 +40,7 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost")
     metavar="FOLDER",
     help="Photos to upload instead of the samples.",
 )
+@MAX_PEOPLE
 @click.option("--no-worker", is_flag=True, help="Only the services: the worker runs elsewhere.")
 @click.option(
     "--output",

@@ -111,6 +111,11 @@ def _use_endpoint(context: click.Context, _: click.Parameter, url: str | None) -
         context.with_resource(_environment({**os.environ, "AWS_ENDPOINT_URL": url}))
 
 
+def _use_max_people(context: click.Context, _: click.Parameter, count: int | None) -> None:
+    if count:  # for the worker that the command starts
+        context.with_resource(_environment({**os.environ, "MAX_PEOPLE": str(count)}))
+
+
 def _use_local(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001, click's
     if wanted:
         from landmarks.local.session import local_environment  # noqa: PLC0415, an extra
@@ -162,6 +167,15 @@ STATUS: Final = click.option(
     "--status",
     type=click.Choice([DETECTED, NOT_DETECTED, FAILED]),
     help="Only results with this status.",
+)
+
+MAX_PEOPLE: Final = click.option(
+    "--max-people",
+    type=click.IntRange(1, 16),
+    metavar="COUNT",
+    expose_value=False,
+    callback=_use_max_people,
+    help="How many people to look for in a photo, 1 to 16.  [env: MAX_PEOPLE; default: 1]",
 )
 
 _ENDPOINT_URL: Final = click.option(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from landmarks.cli.options import queue_name
+from landmarks.enums import DETECTED
 from landmarks.item import LandmarkItem, bind_item
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _DEPTHS: Final = (
 # SQS reports to CloudWatch once a minute, and data arrives a few minutes late.
 _METRIC_WINDOW: Final = timedelta(minutes=10)
 
-_ATTRIBUTES: Final = ["status", "processed_at", "duration_ms", "error_code"]
+_ATTRIBUTES: Final = ["status", "processed_at", "duration_ms", "error_code", "people_count"]
 # 100 items of about 8 kB fit into one page of 1 MB, so no more than the limit is read.
 _MAX_PAGE_ITEMS: Final = 100
 
@@ -82,6 +83,7 @@ class Recent:
         whole_table: whether the whole table was read.
         processed: how many of the items are recent.
         outcomes: recent items by status.
+        people: how many people the recent items have; None if none was processed with MAX_PEOPLE.
         error_codes: recent failures by error code.
         duration_ms: percentiles of `fetch`, `detect` and `total`; empty without recent items.
     """
@@ -92,6 +94,7 @@ class Recent:
     whole_table: bool
     processed: int
     outcomes: Mapping[str, int]
+    people: int | None
     error_codes: Mapping[str, int]
     duration_ms: Mapping[str, Spread]
 
@@ -159,11 +162,21 @@ def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
         whole_table=scan.last_evaluated_key is None,
         processed=len(recent),
         outcomes=dict(Counter(item.status for item in recent).most_common()),
+        people=_people(recent),
         error_codes=dict(
             Counter(item.error_code for item in recent if item.error_code).most_common()
         ),
         duration_ms=_spreads(recent),
     )
+
+
+def _people(items: Sequence[LandmarkItem]) -> int | None:
+    """Return the sum of people. An item without a count has one person if it is `detected`."""
+    counts: list[float | None] = [item.people_count for item in items]
+    if all(count is None for count in counts):
+        return None
+    pairs = zip(items, counts, strict=True)
+    return sum(int(item.status == DETECTED if n is None else n) for item, n in pairs)
 
 
 def _spreads(items: Sequence[LandmarkItem]) -> dict[str, Spread]:

@@ -1,7 +1,7 @@
 """File formats of one result: JSON, CSV and NPZ.
 
-CSV and NPZ contain no landmarks if no person was found. A result without a bucket is from a local
-file: its key is the path, which is `file` in JSON and CSV.
+CSV and NPZ contain the landmarks of everyone, and none if nobody was found. A result without a
+bucket is from a local file: its key is the path, which is `file` in JSON and CSV.
 """
 
 import csv
@@ -15,6 +15,7 @@ import numpy as np
 from landmarks.groups import FloatArray
 from landmarks.item import KEYS
 from landmarks.names import HAND_NAMES, POSE_NAMES
+from landmarks.person import Person
 from landmarks.result import LandmarkResult
 
 CSV_COLUMNS: Final = (
@@ -27,6 +28,7 @@ CSV_COLUMNS: Final = (
     "visibility",
     "x_pixels",
     "y_pixels",
+    "person",
 )
 
 # MediaPipe does not name face landmarks.
@@ -56,16 +58,18 @@ def as_csv(result: LandmarkResult, *, header: bool = True) -> bytes:
     """Return one row per landmark that was found, with x, y and z exactly as stored.
 
     Face landmarks have no name, face and hand landmarks no visibility, and world landmarks no
-    pixels: these fields are empty. Rows of a local file start with its path.
+    pixels: these fields are empty. Rows of a local file start with its path. `person` is 0 for the
+    first person, whose rows come first.
     """
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     first = {} if result.bucket else {"file": result.key}
     if header:
         writer.writerow((*first, *CSV_COLUMNS))
-    for group, array in result.landmarks.found():
-        rows = _rows(result, group.name, array)
-        writer.writerows((*first.values(), *row) for row in rows)
+    for person in result.people:
+        for group, array in person.landmarks.found():
+            rows = _rows(person, group.name, array)
+            writer.writerows((*first.values(), *row) for row in rows)
     return text.getvalue().encode()
 
 
@@ -73,7 +77,8 @@ def as_npz(result: LandmarkResult) -> bytes:
     """Return a NumPy archive with one array per group that was found. Needs no pickle.
 
     Other values, if known, are arrays of shape (): `key`, `bucket`, `status`, `etag`, `width`,
-    `height` and `pose_score`.
+    `height`, `pose_score`, `people_count` and `person_score`. Names of other people's arrays end
+    with their number: `pose_landmarks_1`, `person_score_1`.
     """
     image = result.image
     facts: dict[str, Any] = {
@@ -84,9 +89,13 @@ def as_npz(result: LandmarkResult) -> bytes:
         "width": image.width if image else None,
         "height": image.height if image else None,
         "pose_score": result.pose_score,
+        "people_count": result.people_count,
     }
+    for place, person in enumerate(result.people):
+        suffix = f"_{place}" if place else ""
+        facts[f"person_score{suffix}"] = person.person_score
+        facts |= {f"{group.name}{suffix}": array for group, array in person.landmarks.found()}
     arrays = {name: np.array(value) for name, value in facts.items() if value is not None}
-    arrays |= {group.name: array for group, array in result.landmarks.found()}
     content = BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
     return content.getvalue()
@@ -99,10 +108,11 @@ FORMATS: Final[Mapping[str, Callable[[LandmarkResult], bytes]]] = {
 }
 
 
-def _rows(result: LandmarkResult, group: str, array: FloatArray) -> Iterator[tuple[object, ...]]:
+def _rows(person: Person, group: str, array: FloatArray) -> Iterator[tuple[object, ...]]:
     names = NAMES.get(group, ("",) * len(array))
-    pixels = None if group == WORLD else result.pixels(group)
+    pixels = None if group == WORLD else person.pixels(group)
     for number, landmark in enumerate(array):
         x, y, z, *visibility = landmark.astype(str)
         place = ("", "") if pixels is None else pixels[number].round(_PIXEL_DECIMALS).tolist()
-        yield (group, number, names[number], x, y, z, *(visibility or ("",)), *place)
+        columns = (x, y, z, *(visibility or ("",)), *place)
+        yield (group, number, names[number], *columns, person.number)

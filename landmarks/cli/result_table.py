@@ -6,7 +6,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from landmarks.cli.terminal import STATUS_COLOURS
+from landmarks.cli.terminal import STATUS_COLOURS, counted
+from landmarks.person import PersonView
 from landmarks.result import LandmarkResult
 
 _NOTHING: Final = "-"
@@ -41,11 +42,26 @@ def result_cells(result: LandmarkResult) -> tuple[Text, ...]:
 
 
 def _found(result: LandmarkResult) -> str:
-    left = result.left_hand_landmarks is not None
-    right = result.right_hand_landmarks is not None
+    people = result.people
+    if len(people) < 2:  # noqa: PLR2004, one person or nobody
+        return found_groups(result)
+    faces = sum(person.face_landmarks is not None for person in people)
+    hands = sum(
+        hand is not None
+        for person in people
+        for hand in (person.left_hand_landmarks, person.right_hand_landmarks)
+    )
+    counts = (f"{len(people)} people", counted(faces, "face"), counted(hands, "hand"))
+    return " · ".join(counts)
+
+
+def found_groups(person: PersonView) -> str:
+    """Return which groups of a person were found, in words."""
+    left = person.left_hand_landmarks is not None
+    right = person.right_hand_landmarks is not None
     groups = {
-        "pose": result.pose_landmarks is not None,
-        "face": result.face_landmarks is not None,
+        "pose": person.pose_landmarks is not None,
+        "face": person.face_landmarks is not None,
         "both hands": left and right,
         "left hand": left and not right,
         "right hand": right and not left,

@@ -110,7 +110,7 @@ def reprocess(
     """Enqueue objects processed with other options again.
 
     The worker's options are taken from this command's environment variables
-    (MODEL_COMPLEXITY, MIN_DETECTION_CONFIDENCE, …) and the installed MediaPipe, which must
+    (MODEL_COMPLEXITY, MAX_PEOPLE, …) and the installed MediaPipe, which must
     match the worker's. Alternatively, specify the hash that the worker stores.
 
     Always reads the whole table, at about one DynamoDB read unit per item. Running it twice
@@ -141,9 +141,10 @@ def _present_hash(table: str) -> str:
         ) from error
     faces = "refined" if model.refine_face_landmarks else "plain"
     confidences = f"{model.min_detection_confidence:g} and {model.min_landmark_confidence:g}"
+    people = f", up to {model.max_people} people" if model.max_people > 1 else ""
     click.echo(
         f"options_hash {present}: MediaPipe {mediapipe_version()}, complexity "
-        f"{model.model_complexity}, confidences {confidences}, {faces} faces",
+        f"{model.model_complexity}, confidences {confidences}, {faces} faces{people}",
         err=True,
     )
     return present

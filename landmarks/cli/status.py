@@ -203,6 +203,7 @@ def _recent(recent: Recent) -> RenderableType:
         _title(f"Last {window}", recent.table),
         _row("processed", f"{recent.processed:,}", scope),
         *(_outcome(recent, name) for name in (DETECTED, NOT_DETECTED, FAILED)),
+        *([] if recent.people is None else [_row("people", f"{recent.people:,}")]),
         *_durations(recent),
     )
 

@@ -72,9 +72,9 @@ def test_folder_is_listed_by_the_index(indexed: Cloud) -> None:
     result = run(indexed, "s3://photos/new/")
 
     assert columns(result) == [
-        ["failed", "NOT_AN_IMAGE", "-", "list.txt"],
-        ["not_detected", "-", "96x64", "nobody 1+1.jpg"],
-        ["detected", "0.99", "640x480", "person.jpg"],
+        ["failed", "NOT_AN_IMAGE", "-", "-", "list.txt"],
+        ["not_detected", "-", "-", "96x64", "nobody 1+1.jpg"],
+        ["detected", "0.99", "-", "640x480", "person.jpg"],
     ]
     assert result.stderr == ""
     starts = {line.index(line.split("  ")[-1]) for line in result.stdout.splitlines()}
@@ -244,6 +244,6 @@ def test_a_terminal_shows_a_header_and_colours(indexed: Cloud) -> None:
     os.close(reader)
 
     titles = re.split(" {2,}", click.unstyle(header))
-    assert titles == ["processed", "status", "score or code", "pixels", "key"]
+    assert titles == ["processed", "status", "score or code", "people", "pixels", "key"]
     assert click.unstyle(header).index("key") == nobody.index("nobody 1+1.jpg")
     assert (click.unstyle(failed) != failed, click.unstyle(nobody) == nobody) == (True, True)

@@ -106,6 +106,7 @@ def test_recent_outcomes_and_durations(cloud: Cloud) -> None:
         "whole_table": True,
         "processed": 22,
         "outcomes": {"detected": 20, "not_detected": 1, "failed": 1},
+        "people": None,
         "error_codes": {"NOT_AN_IMAGE": 1},
     }
     assert status(cloud, "--window", "1h")["recent"]["processed"] == 23

@@ -1,10 +1,10 @@
 """Export formats, and the JSON Lines writer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from gzip import GzipFile
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from landmarks.groups import GROUPS
 from landmarks.result import LandmarkResult
@@ -62,10 +62,18 @@ class JsonLinesWriter:
         for result in results:
             values = result.to_json()
             if not self._landmarks:
-                values = {name: value for name, value in values.items() if name not in _GROUPS}
+                values = _without_groups(values)
             self._stream.write(f"{json.dumps(values)}\n".encode())
 
     def close(self) -> None:
         """Finish the file and leave the stream open."""
         if isinstance(self._stream, GzipFile):
             self._stream.close()
+
+
+def _without_groups(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result's JSON without landmarks, also of other people."""
+    kept = {name: value for name, value in values.items() if name not in _GROUPS}
+    if others := kept.get("other_people"):
+        kept["other_people"] = [_without_groups(person) for person in others]
+    return kept

@@ -1,4 +1,6 @@
-"""Writes Parquet with pyarrow: one row per result, in typed columns.
+"""Writes Parquet with pyarrow: one row per person, in typed columns.
+
+A result without a person has one row, too, whose `person` is null.
 
 A group of landmarks is a column of `list<struct<x, y, z[, visibility]: float>>`, null if it was
 not found. Parquet stores x, y, z and visibility in separate columns that can be read on their own.
@@ -8,15 +10,20 @@ type, and a face has 468 or 478 landmarks.
 
 import json
 from collections.abc import Sequence
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from landmarks.groups import GROUPS, FloatArray, Group
+from landmarks.item import OF_A_PERSON
 from landmarks.names import HAND_NAMES, POSE_NAMES
+from landmarks.person import Person
 from landmarks.result import LandmarkResult
+
+# A result and one of its people, or the result itself if it has none.
+Row = tuple[LandmarkResult, Person | LandmarkResult]
 
 # Size of Arrow's arrays. A row with all groups takes 7 kB.
 _ROW_GROUP_BYTES: Final = 16 * 1024 * 1024
@@ -57,6 +64,9 @@ _TYPES: Final = {
             "min_landmark_confidence": pa.float64(),
         }
     ),
+    "people_count": pa.int32(),
+    "person": pa.int32(),
+    "person_score": pa.float64(),
 }
 
 # MediaPipe's landmark names, in the order of the lists.
@@ -95,8 +105,9 @@ class ParquetWriter:
 
     def write(self, results: Sequence[LandmarkResult]) -> None:
         """Add results, which are written when a row group is full."""
-        columns = [_column(results, name, kind) for name, kind in _TYPES.items()]
-        columns += [_landmarks(results, group) for group in self._groups]
+        rows = [row for result in results for row in _rows(result)]
+        columns = [_column(rows, name, kind) for name, kind in _TYPES.items()]
+        columns += [_landmarks([person for _, person in rows], group) for group in self._groups]
         self._batches.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
         if sum(batch.nbytes for batch in self._batches) >= _ROW_GROUP_BYTES:
             self._flush()
@@ -118,15 +129,24 @@ def _type(group: Group) -> pa.DataType:
     return pa.list_(pa.field("element", landmark, nullable=False))
 
 
-def _column(results: Sequence[LandmarkResult], name: str, kind: pa.DataType) -> pa.Array:
-    values = [getattr(result, name) for result in results]
+def _rows(result: LandmarkResult) -> list[Row]:
+    return [(result, person) for person in result.people] or [(result, result)]
+
+
+def _column(rows: Sequence[Row], name: str, kind: pa.DataType) -> pa.Array:
+    values: list[Any]
+    if name == "person":
+        values = [person.number if isinstance(person, Person) else None for _, person in rows]
+    else:
+        places = [person if name in OF_A_PERSON else result for result, person in rows]
+        values = [getattr(place, name) for place in places]
     if pa.types.is_struct(kind):
         values = [None if value is None else value._asdict() for value in values]
     return pa.array(values, kind)
 
 
-def _landmarks(results: Sequence[LandmarkResult], group: Group) -> pa.ListArray:
-    arrays: list[FloatArray | None] = [getattr(result.landmarks, group.name) for result in results]
+def _landmarks(people: Sequence[Person | LandmarkResult], group: Group) -> pa.ListArray:
+    arrays: list[FloatArray | None] = [getattr(person.landmarks, group.name) for person in people]
     nothing = np.empty((0, len(group.columns)), np.float32)
     rows = np.concatenate([nothing, *(array for array in arrays if array is not None)])
     ends = np.cumsum([0, *(0 if array is None else len(array) for array in arrays)])
