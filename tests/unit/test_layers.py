@@ -77,10 +77,12 @@ def test_only_the_detector_imports_mediapipe_and_opencv() -> None:
     assert {name for name in importers if not name.startswith("worker.detector.")} == set()
 
 
-def test_only_a_detector_process_imports_the_heif_decoder() -> None:
+def test_only_the_detector_imports_the_heif_decoder() -> None:
     """It calls libheif through ctypes, which shows in no import."""
     importers = graph().find_modules_that_directly_import("worker.detector.heif")
-    assert importers == {"worker.detector.child", "worker.detector.decode"}
+
+    assert importers
+    assert {name for name in importers if not name.startswith("worker.detector.")} == set()
 
 
 @pytest.mark.parametrize("package", ["landmarks", "worker"])
