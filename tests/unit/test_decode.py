@@ -109,7 +109,7 @@ def test_reduction_leaves_less_to_detect_in() -> None:
     """With a maximum side, only decoding needs memory for all pixels."""
     memory = ImageMemory(22_000_000, bytes_per_pixel=13)
     content = encode(corners(1000, 600), "PNG")
-    with pytest.raises(TooManyPixelsError, match="memory for in a png of this kind, 40"):
+    with pytest.raises(TooManyPixelsError, match="memory for in PNG of this kind, 40"):
         decode_image(content, max_pixels=MAX_PIXELS, memory=memory)
     reduced = decode_image(content, max_pixels=MAX_PIXELS, max_side=500, memory=memory)
     assert reduced.pixels.shape == (300, 500, 3)

@@ -176,7 +176,7 @@ def _divisor(
     most = max(0, stored * spare_bytes // image_bytes)
     raise TooManyPixelsError(
         f"{header.width} x {header.height} pixels: more than a detector has memory for "
-        f"in a {header.format} of this kind, {most}"
+        f"in {header.format.upper()} of this kind, {most}"
     )
 
 
