@@ -63,7 +63,7 @@ PALETTED = {
     "os2-16": bmp(indices(8), bits=8, palette=colours(4), length=16),
     "os2-64": bmp(indices(8), bits=8, palette=colours(4), length=64, colours=4),
     "too-many-colours": bmp(indices(8), bits=8, palette=colours(4) + bytes(1200), colours=304),
-    "palette-claims-gigabytes": bmp(indices(8), bits=8, palette=colours(4) + bytes(1008)),
+    "full-palette": bmp(indices(8), bits=8, palette=colours(4) + bytes(1008)),
     "rle": bmp_rle8(),
 }
 TRUE_COLOUR = {

@@ -273,7 +273,7 @@ def test_shows_the_decoder_only_known_tags(capfd: pytest.CaptureFixture[str]) ->
 def test_damaged_strips_are_black_and_cost_no_log(
     compression: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """libtiff skips what it can't decode; a line for each strip took longer than decoding."""
+    """Damage is skipped, as libtiff does; a line for each strip took longer than decoding."""
     strip = b"\x81\xff\xff\xff"
     entries = GREY_ENTRIES | {258: 1 if compression == 4 else 8, 259: compression, 278: 1}
     entries |= {279: (len(strip),) * HEIGHT}
