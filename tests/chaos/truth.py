@@ -10,6 +10,7 @@ import sys
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from tempfile import NamedTemporaryFile
 from types import ModuleType
 from typing import Any, Final
 
@@ -96,7 +97,10 @@ def _look(mediapipe: Any, content: bytes, complexity: int) -> dict[str, Any]:  #
     import cv2  # noqa: PLC0415, only in this process
     import numpy as np  # noqa: PLC0415
 
-    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    with NamedTemporaryFile() as file:  # `imdecode` refuses JPEGs without an end
+        file.write(content)
+        file.flush()
+        decoded = cv2.imread(file.name, cv2.IMREAD_COLOR)
     if decoded is None:
         raise ValueError("the picture cannot be decoded")
     pixels = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
