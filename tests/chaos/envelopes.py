@@ -1,12 +1,12 @@
 """The bodies of planned messages, as producers write them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tests import events
 from tests.chaos import files
-from tests.chaos.plan import Bucket, Envelope, Plan, PlannedMessage, Ref
+from tests.chaos.plan import Bucket, Envelope, Form, Plan, PlannedMessage, Ref
 from tests.chaos.stories import IDLE
 
 
@@ -27,14 +27,45 @@ def sequencer(ref: Ref) -> str:
     return number + "5A" if (ref.place + (ref.upload or 0)) % 3 == 0 else number
 
 
-def body(plan: Plan, message: PlannedMessage, uploads: Uploads) -> str:
-    """The body of a message."""
-    if message.envelope is Envelope.LITERAL:
+def body(plan: Plan, message: PlannedMessage, uploads: Uploads, store: Callable[[str], str]) -> str:
+    """The body of a message.
+
+    Args:
+        plan: the plan.
+        message: a message of it.
+        uploads: what was uploaded so far.
+        store: stores the extended client's payload and returns its key in the plain bucket.
+    """
+    text = _bare(plan, message, uploads)
+    for envelope in message.envelopes:
+        text = _wrapped(envelope, text, store)
+    return text
+
+
+def _wrapped(envelope: Envelope, text: str, store: Callable[[str], str]) -> str:
+    match envelope:
+        case Envelope.SNS:
+            return json.dumps(events.sns_envelope(text))
+        case Envelope.SQS:
+            return json.dumps(events.sqs_event(text))
+        case Envelope.CUSTOM_EVENT:
+            return json.dumps(events.custom_event(json.loads(text)))
+        case Envelope.TEXT:
+            return json.dumps(text)
+        case Envelope.BYTE_ORDER_MARK:
+            return "\ufeff" + text
+        case Envelope.POINTER:
+            return events.payload_pointer(Bucket.PLAIN, store(text))
+
+
+def _bare(plan: Plan, message: PlannedMessage, uploads: Uploads) -> str:
+    """The body of a message without its envelopes."""
+    if message.form is Form.LITERAL:
         return message.text
-    if message.envelope is Envelope.DIRECT:
+    if message.form is Form.DIRECT:
         return json.dumps(_direct(plan, message, uploads), ensure_ascii=len(message.text) % 2 == 0)
     idle = message.story == IDLE
-    if message.envelope is Envelope.EVENTBRIDGE:
+    if message.form is Form.EVENTBRIDGE:
         (ref,) = message.refs
         facts = _facts(plan, ref, uploads)
         kind = "Object Deleted" if idle else "Object Created"
@@ -44,7 +75,7 @@ def body(plan: Plan, message: PlannedMessage, uploads: Uploads) -> str:
     event: Mapping[str, object] = {"Records": records}
     if idle and message.refs[0].place % 2:
         event = events.s3_test_event(Bucket.PLAIN)
-    return json.dumps(events.sns_envelope(event) if message.envelope is Envelope.SNS else event)
+    return json.dumps(event)
 
 
 def _direct(plan: Plan, message: PlannedMessage, uploads: Uploads) -> dict[str, object]:

@@ -84,6 +84,7 @@ class Recipe:
         picture: the recipe that has the expected landmarks.
         action: what the image does to the detector, if anything.
         tries: when it does so, `ALWAYS` or `ONCE`.
+        storage_class: S3's; archived files can't be read.
     """
 
     make: Callable[[], bytes]
@@ -91,6 +92,7 @@ class Recipe:
     picture: str = ""
     action: str = ""
     tries: str = ALWAYS
+    storage_class: str = "STANDARD"
 
 
 @cache
@@ -273,6 +275,9 @@ def _recipes() -> Iterable[tuple[str, Recipe]]:
         yield name, Recipe(make, picture=name)
     for name, (make, code) in _HOSTILE.items():
         yield f"hostile-{name}", Recipe(make, codes=frozenset({code}))
+    archived = frozenset({"OBJECT_ARCHIVED"})
+    for place, name in enumerate(("GLACIER", "DEEP_ARCHIVE")):
+        yield f"hostile-{name}", Recipe(partial(_nobody, place), archived, storage_class=name)
     for action, codes in ACTIONS.items():
         yield f"provoke-{action}", Recipe(partial(_nobody, 0), codes=codes, action=action)
         flaky = Recipe(lambda: bare("person-0"), picture="person-0", action=action, tries=ONCE)

@@ -7,6 +7,7 @@ from typing import Final
 from tests import events
 
 _Make = Callable[[int], str]
+_Envelope = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 
 def _json(**fields: object) -> _Make:
@@ -34,6 +35,22 @@ def _bad_eventbridge(number: int) -> str:
 
 def _bad_sns(number: int) -> str:
     return json.dumps(events.sns_envelope(f"Hello, this is alarm {number}."))
+
+
+def _enveloped(*envelopes: _Envelope, **fields: object) -> _Make:
+    """A form in envelopes, from the inside out."""
+
+    def make(number: int) -> str:
+        value: Mapping[str, object] = {**fields, "number": number}
+        for envelope in envelopes:
+            value = envelope(value)
+        return json.dumps(value)
+
+    return make
+
+
+def _pointer(bucket: str) -> _Make:
+    return lambda number: events.payload_pointer(bucket, f"payloads/{number}")
 
 
 def _half_bad(number: int) -> str:
@@ -67,4 +84,12 @@ MALFORMED: Final[Mapping[str, _Make]] = {
     "half bad": _half_bad,
     "bad eventbridge": _bad_eventbridge,
     "bad sns": _bad_sns,
+    "marked not json": _text("\ufeffphoto-NUMBER.jpg"),
+    "text in text": _text('"\\"photo-NUMBER.jpg\\""'),
+    "no key in sns": _enveloped(events.sns_envelope, bucket="chaos-plain"),
+    "no key in custom event": _enveloped(events.custom_event, Key="photo.jpg"),
+    "wrong key in sqs": _enveloped(events.sns_envelope, events.sqs_event, key=7),
+    "too many envelopes": _enveloped(*[events.sns_envelope] * 5, key="photo.jpg"),
+    "foreign pointer": _pointer("chaos-foreign"),
+    "pointer to no bucket": _pointer("../../etc"),
 }

@@ -28,18 +28,40 @@ class Bucket(StrEnum):
     FOREIGN = "chaos-foreign"  # exists, but is not allowed
 
 
-class Envelope(StrEnum):
-    """The form of a message."""
+class Form(StrEnum):
+    """The form of a message, without its envelopes."""
 
     DIRECT = "direct"
     NOTIFICATION = "notification"
     EVENTBRIDGE = "eventbridge"
-    SNS = "sns"
     LITERAL = "literal"
 
 
-EVENTS = (Envelope.NOTIFICATION, Envelope.EVENTBRIDGE, Envelope.SNS)
-ENVELOPES = (Envelope.DIRECT, *EVENTS)
+EVENTS = (Form.NOTIFICATION, Form.EVENTBRIDGE)
+FORMS = (Form.DIRECT, *EVENTS)
+
+
+class Envelope(StrEnum):
+    """What a message is wrapped in."""
+
+    SNS = "sns"
+    SQS = "sqs"
+    CUSTOM_EVENT = "custom event"
+    TEXT = "text"  # a JSON string that contains JSON
+    BYTE_ORDER_MARK = "byte order mark"
+    POINTER = "pointer"  # of the SQS extended client
+
+
+# From the inside out.
+ENVELOPES = (
+    (Envelope.SNS,),
+    (Envelope.CUSTOM_EVENT,),
+    (Envelope.TEXT,),
+    (Envelope.BYTE_ORDER_MARK,),
+    (Envelope.POINTER,),
+    (Envelope.SNS, Envelope.SQS),
+    (Envelope.BYTE_ORDER_MARK, Envelope.POINTER, Envelope.SNS, Envelope.TEXT),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +102,21 @@ class PlannedMessage:
 
     Attributes:
         story: the kind of story that it is part of.
-        envelope: its form.
+        form: its form.
         refs: the objects that it names.
         text: the body of a literal message; otherwise the job's id.
         force: process the object even if it is done.
         dies: the error codes of its dead letter; empty: it must not become one.
+        envelopes: what it is wrapped in, from the inside out.
     """
 
     story: str
-    envelope: Envelope
+    form: Form
     refs: tuple[Ref, ...] = ()
     text: str = ""
     force: bool = False
     dies: frozenset[str] = frozenset()
+    envelopes: tuple[Envelope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +223,9 @@ class Plan:
         for place, count in copies.items():
             stories[self.messages[place].story] += count
         yield f"messages ({self.sends})", _counted(stories)
-        envelopes = Counter(str(message.envelope) for message in self.messages)
-        yield "envelopes", _counted(envelopes)
+        yield "forms", _counted(Counter(str(message.form) for message in self.messages))
+        envelopes = (" in ".join(message.envelopes) or "none" for message in self.messages)
+        yield "envelopes", _counted(Counter(envelopes))
         expected = sum(object_.final is not None for object_ in self.objects)
         yield "objects", f"{len(self.objects)}, of which {expected} get an item"
         dead = sum(bool(message.dies) for message in self.messages)

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from tests.chaos import envelopes, files
-from tests.chaos.plan import Plan, Remove, Step, Upload
+from tests.chaos.plan import Bucket, Plan, Remove, Step, Upload
 from tests.chaos.world import World
 
 if TYPE_CHECKING:
@@ -75,8 +75,10 @@ class Producer:
         if last is not None and step.apart:
             self._closing.wait(max(0, last + _APART_SECONDS - time.monotonic()))
         object_ = self._plan.objects[step.place]
-        content = files.build(object_.contents[step.upload])
-        uploaded = self._world.upload(object_.bucket, object_.key, content)
+        content = object_.contents[step.upload]
+        storage_class = files.RECIPES[content.recipe].storage_class
+        file = files.build(content)
+        uploaded = self._world.upload(object_.bucket, object_.key, file, storage_class)
         self.uploads[step.place, step.upload] = uploaded
         self._uploaded_at[step.place] = time.monotonic()
 
@@ -84,8 +86,15 @@ class Producer:
         """The body of a message, the same for all copies."""
         if message not in self.bodies:
             planned = self._plan.messages[message]
-            self.bodies[message] = envelopes.body(self._plan, planned, self.uploads)
+            self.bodies[message] = envelopes.body(
+                self._plan, planned, self.uploads, self._store_payload
+            )
         return self.bodies[message]
+
+    def _store_payload(self, payload: str) -> str:
+        key = f"payloads/{len(self.bodies):06}"
+        self._world.upload(Bucket.PLAIN, key, payload.encode())
+        return key
 
     def _wait_for_worker(self) -> None:
         while self._world.in_queue()[0] > _MOST_WAITING and not self._closing.is_set():

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from tests import events
 from tests.chaos.files import Content
 from tests.chaos.plan import (
-    ENVELOPES,
     EVENTS,
+    FORMS,
     Bucket,
-    Envelope,
+    Form,
     Plan,
     Ref,
     Remove,
@@ -60,7 +61,7 @@ def _forced(writer: Writer) -> None:
     place = writer.new_object(writer.good())
     writer.add(moment, Upload(place, 0))
     for force in (False, True):
-        message = writer.new_message(Ref(place, 0), envelope=Envelope.DIRECT, force=force)
+        message = writer.new_message(Ref(place, 0), form=Form.DIRECT, force=force)
         writer.send(writer.near(moment), message)
 
 
@@ -77,7 +78,7 @@ def _versions(
     writer: Writer,
     contents: Sequence[Content],
     bucket: Bucket,
-    envelopes: Sequence[Envelope],
+    forms: Sequence[Form],
     *,
     apart: bool,
 ) -> None:
@@ -88,7 +89,7 @@ def _versions(
         if upload:
             moment = writer.near(moment) if apart else moment + 1e-6
         writer.add(moment, Upload(place, upload, apart))
-        message = writer.new_message(Ref(place, upload), envelope=writer.random.choice(envelopes))
+        message = writer.new_message(Ref(place, upload), form=writer.random.choice(forms))
         for _ in range(writer.random.randint(1, 2)):
             writer.send(writer.near(moment), message)
 
@@ -96,7 +97,7 @@ def _versions(
 def _overwritten(writer: Writer) -> None:
     """An object that is replaced while its messages are in the queue."""
     contents = [writer.any_content() for _ in range(writer.random.randint(2, 3))]
-    _versions(writer, contents, Bucket.PLAIN, ENVELOPES, apart=True)
+    _versions(writer, contents, Bucket.PLAIN, FORMS, apart=True)
 
 
 def _overwritten_at_once(writer: Writer) -> None:
@@ -106,7 +107,7 @@ def _overwritten_at_once(writer: Writer) -> None:
 
 def _versions_by_time(writer: Writer) -> None:
     contents = [writer.any_content() for _ in range(writer.random.randint(2, 4))]
-    _versions(writer, contents, Bucket.VERSIONED, ENVELOPES, apart=True)
+    _versions(writer, contents, Bucket.VERSIONED, FORMS, apart=True)
 
 
 def _versions_by_sequencer(writer: Writer) -> None:
@@ -118,7 +119,7 @@ def _versions_by_sequencer(writer: Writer) -> None:
 def _there_and_back(writer: Writer) -> None:
     """A content, another, and the first again."""
     first, second = writer.good(), writer.good()
-    _versions(writer, [first, second, first], Bucket.VERSIONED, ENVELOPES, apart=True)
+    _versions(writer, [first, second, first], Bucket.VERSIONED, FORMS, apart=True)
 
 
 def _same_key(writer: Writer) -> None:
@@ -153,7 +154,7 @@ def _removed(writer: Writer) -> None:
     place = writer.new_object(writer.good(), expected=False)
     writer.add(moment, Upload(place, 0))
     writer.add(moment, Remove(place))
-    message = writer.new_message(Ref(place), envelope=Envelope.DIRECT, dies=_NOT_FOUND)
+    message = writer.new_message(Ref(place), form=Form.DIRECT, dies=_NOT_FOUND)
     writer.send(moment, message)
 
 
@@ -173,16 +174,32 @@ def _foreign(writer: Writer) -> None:
     writer.send(moment, writer.new_message(Ref(place, 0), dies=_INVALID))
 
 
+def _missing_payload(writer: Writer) -> None:
+    """The extended client's payload was deleted."""
+    text = events.payload_pointer(Bucket.PLAIN, f"payloads/deleted {len(writer.messages)}")
+    message = writer.new_message(form=Form.LITERAL, text=text, dies=_NOT_FOUND)
+    writer.send(writer.when(0, 0.2), message)
+
+
+def _folder_marker(writer: Writer) -> None:
+    """An empty object that makes a folder visible: no item."""
+    moment = writer.when()
+    key = f"{writer.story}/{len(writer.objects):06}/"
+    place = writer.new_object(Content("hostile-empty", 0), key=key, expected=False)
+    writer.add(moment, Upload(place, 0))
+    writer.send(moment, writer.new_message(Ref(place, 0)))
+
+
 def _malformed(writer: Writer) -> None:
     text = writer.malformed()
-    message = writer.new_message(envelope=Envelope.LITERAL, text=text, dies=_INVALID)
+    message = writer.new_message(form=Form.LITERAL, text=text, dies=_INVALID)
     writer.send(writer.when(), message)
 
 
 def _idle(writer: Writer) -> None:
     """Valid messages without a job: see `envelopes.py`."""
     place = writer.new_object(expected=False)
-    message = writer.new_message(Ref(place), envelope=writer.random.choice(EVENTS))
+    message = writer.new_message(Ref(place), form=writer.random.choice(EVENTS))
     writer.send(writer.when(), message)
 
 
@@ -204,7 +221,9 @@ _STORIES: Final[Mapping[str, tuple[Callable[[Writer], None], float]]] = {
     "missing": (_missing, 1),
     "removed": (_removed, 0.5),
     "half-missing": (_half_missing, 0.5),
+    "missing-payload": (_missing_payload, 0.3),
     "foreign": (_foreign, 0.5),
+    "folder-marker": (_folder_marker, 0.5),
     "malformed": (_malformed, 3),
     "idle": (_idle, 1.5),
 }

@@ -67,9 +67,13 @@ class World:
             "DEAD_LETTER_QUEUE_URL": f"{sqs_endpoint}/{dead_path}",
         }
 
-    def upload(self, bucket: str, key: str, content: bytes) -> Uploaded:
+    def upload(
+        self, bucket: str, key: str, content: bytes, storage_class: str = "STANDARD"
+    ) -> Uploaded:
         """Upload an object."""
-        answer = self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+        answer = self._s3.put_object(
+            Bucket=bucket, Key=key, Body=content, StorageClass=storage_class
+        )
         return Uploaded(answer["ETag"].strip('"'), answer.get("VersionId"))
 
     def remove(self, bucket: str, key: str) -> None:

@@ -8,8 +8,9 @@ from tests.chaos.files import Content
 from tests.chaos.malformed import MALFORMED
 from tests.chaos.plan import (
     ENVELOPES,
+    FORMS,
     Bucket,
-    Envelope,
+    Form,
     Plan,
     PlannedMessage,
     PlannedObject,
@@ -108,17 +109,18 @@ class Writer:
     def new_message(
         self,
         *refs: Ref,
-        envelope: Envelope | None = None,
+        form: Form | None = None,
         force: bool = False,
         dies: frozenset[str] = frozenset(),
         text: str = "",
     ) -> int:
-        """Add a message."""
-        several = len(refs) > 1
-        choices = (Envelope.NOTIFICATION, Envelope.SNS) if several else ENVELOPES
-        form = envelope or self.random.choice(choices)
+        """Add a message, half of them in envelopes."""
+        chosen = form or self.random.choice((Form.NOTIFICATION,) if len(refs) > 1 else FORMS)
+        wrapped = chosen is not Form.LITERAL and self.random.random() < 0.5
+        envelopes = self.random.choice(ENVELOPES) if wrapped else ()
         name = text or f"job {next(self._numbers)}"
-        self.messages.append(PlannedMessage(self.story, form, refs, name, force, dies))
+        message = PlannedMessage(self.story, chosen, refs, name, force, dies, envelopes)
+        self.messages.append(message)
         return len(self.messages) - 1
 
     def add(self, moment: float, step: Step) -> None:
