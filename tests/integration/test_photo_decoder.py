@@ -18,12 +18,13 @@ from PIL import Image
 
 from landmarks.errors import DetectorStartError, UnsupportedFormatError
 from landmarks.photograph import PhotoDecoder, UnreadablePhotographError
-from tests import photos, pictures
+from tests import heif_files, photos, pictures
 from tests.fakes import Cloud, person, seen_person
 from tests.integration.test_confinement import status_of
 from tests.integration.test_detector_faults import PRELUDE, children, state_of
 from tests.pictures import corners, encode, exif, photo, read_with_pillow
 from tests.results import save_result
+from worker.detector.formats.isobmff import HEIF_MAGIC
 from worker.detector.pillow import decode_pixels
 from worker.detector.protocol import Kind, frame
 from worker.result import Detection
@@ -158,10 +159,25 @@ class TestPictures:
 
         assert picture.size == returned
 
-    @pytest.mark.parametrize("content", pictures.specimens())
+    @pytest.mark.parametrize(
+        "content", [file for file in pictures.specimens() if not HEIF_MAGIC.match(file)]
+    )
     def test_every_kind_of_file_is_read(self, decoder: PhotoDecoder, content: bytes) -> None:
         """Under the system call filter, no decoder lacks a file or a module."""
         assert decoder.decode(content).size == read_with_pillow(content).shape[1::-1]
+
+    @pytest.mark.parametrize("missing", [(), ("cv2", "mediapipe")])
+    def test_heif_needs_only_its_own_decoder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
+    ) -> None:
+        """It is loaded by the first such file, with and without OpenCV."""
+        hide = f"import sys; sys.modules.update(dict.fromkeys({missing}))"
+        customize(tmp_path, hide, monkeypatch)
+        with PhotoDecoder(256) as decoder:
+            picture = decoder.decode(heif_files.sample())
+
+        expected = np.asarray(corners()).astype(int)
+        assert np.abs(np.asarray(picture) - expected).mean() < 3
 
     def test_sixteen_bits_of_grey_stay_grey(self, decoder: PhotoDecoder) -> None:
         """A 16-bit picture has the same brightness."""
@@ -207,6 +223,14 @@ class TestRefusals:
         assert_works(decoder)
         assert pids(decoder) == before
 
+    def test_what_memory_is_too_small_for_is_refused_before_decoding(self) -> None:
+        """A picture within MAX_IMAGE_PIXELS that can't fit costs no process."""
+        with PhotoDecoder(256) as decoder:
+            before = pids(decoder)
+            with pytest.raises(UnreadablePhotographError, match="has memory for"):
+                decoder.decode(pictures.png(width=16_000, height=15_000))
+            assert pids(decoder) == before
+
     def test_a_missing_decoder_is_named_with_its_extra(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -215,6 +239,17 @@ class TestRefusals:
 
         with pytest.raises(UnsupportedFormatError, match=r"webp .*landmark-worker\[worker\]"):
             decode_pixels(photo("WEBP"), max_pixels=10_000, max_side=96)
+
+    def test_the_missing_heif_decoder_is_named_with_its_extra(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A machine that only draws may lack it."""
+        customize(tmp_path, WITHOUT_EXTRA, monkeypatch)
+        with (
+            PhotoDecoder(256) as decoder,
+            pytest.raises(UnreadablePhotographError, match=r"landmark-worker\[worker\]"),
+        ):
+            decoder.decode(heif_files.sample())
 
     def test_too_much_memory_is_an_error_of_that_photo(
         self, monkeypatch: pytest.MonkeyPatch

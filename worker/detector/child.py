@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ from worker.detector.protocol import (
 )
 from worker.model import ModelOptions
 from worker.result import Detection
+
+if TYPE_CHECKING:
+    from worker.detector.decode import ImageMemory
 
 # What to answer to an image: kind and payload.
 _Answer = Callable[[bytes], tuple[Kind, bytes]]
@@ -75,16 +78,15 @@ def main(arguments: list[str]) -> None:
             _write(sink, kind, payload)
 
 
-# Both import libraries only when called, so that the limits apply to these libraries' allocations.
+# These import libraries only when called, so that the limits apply to these libraries' allocations.
 
 
 def _detector(options: ChildOptions, model: ModelOptions, stack: ExitStack) -> _Answer:
     """Load the model; the stack closes it."""
-    from worker.detector.decode import ImageMemory, decode_image, encode_mask  # noqa: PLC0415
+    from worker.detector.decode import decode_image, encode_mask  # noqa: PLC0415
     from worker.detector.graph import HolisticGraph  # noqa: PLC0415
 
-    image_bytes, bytes_per_pixel = options.image_bytes, options.bytes_per_pixel
-    memory = ImageMemory(image_bytes, bytes_per_pixel) if image_bytes else None
+    memory = _image_memory(options)
     graph = stack.enter_context(closing(HolisticGraph(model)))
 
     def detect(content: bytes) -> tuple[Kind, bytes]:
@@ -118,9 +120,11 @@ def _decoder(options: ChildOptions) -> _Answer:
     except ModuleNotFoundError:
         from worker.detector.pillow import decode_pixels  # noqa: PLC0415
     else:
+        memory = _image_memory(options)
 
         def decode_pixels(content: bytes, *, max_pixels: int, max_side: int) -> _Pixels:
-            return decode_image(content, max_pixels=max_pixels, max_side=max_side).pixels
+            image = decode_image(content, max_pixels=max_pixels, max_side=max_side, memory=memory)
+            return image.pixels
 
     def decode(content: bytes) -> tuple[Kind, bytes]:
         pixels = decode_pixels(
@@ -129,6 +133,14 @@ def _decoder(options: ChildOptions) -> _Answer:
         return Kind.PICTURE, encode_picture(pixels)
 
     return decode
+
+
+def _image_memory(options: ChildOptions) -> "ImageMemory | None":
+    from worker.detector.decode import ImageMemory  # noqa: PLC0415
+
+    if options.image_bytes is None:
+        return None
+    return ImageMemory(options.image_bytes, options.bytes_per_pixel)
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
