@@ -1,43 +1,57 @@
-"""Damaged images: the detector has to answer in time and survive."""
+"""Damaged images: detectors, and what decodes for drawings, have to answer in time and survive."""
 
 import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from landmarks.errors import DetectorError, ImageError
-from worker.detector.launch import ChildOptions
+from landmarks.photograph import PhotoDecoder
+from worker.detector.launch import child_options
 from worker.detector.pool import DetectorPool
 from worker.model import ModelOptions
+from worker.settings import Settings
 
-TIMEOUT_SECONDS = 15.0
-MEMORY_BYTES = 1536 * 1024 * 1024
+# Sends an image to one of the pool's processes and names the answer.
+Ask = Callable[[DetectorPool, bytes], str]
 
-OPTIONS = ChildOptions(
-    model=ModelOptions(model_complexity=1),
-    max_image_pixels=50_000_000,
-    timeout_seconds=TIMEOUT_SECONDS,
-    memory_bytes=MEMORY_BYTES,
-    heif=True,
+# As in production, but with the HEIF decoder from the start.
+OPTIONS = replace(
+    child_options(Settings("unused", model=ModelOptions(model_complexity=1))), heif=True
 )
+TIMEOUT_SECONDS = OPTIONS.timeout_seconds
+MEMORY_BYTES = OPTIONS.memory_bytes
+
+_PICTURE_SIDE = 1600
 
 
 @dataclass
 class Findings:
-    """The answers, and the images that killed a detector."""
+    """The answers, the images that killed a process, and the processes' peak address space."""
 
     answers: Counter[str] = field(default_factory=Counter)
     culprits: list[bytes] = field(default_factory=list)
     slowest_seconds: float = 0.0
+    peak_bytes: int = 0
 
 
-def try_images(pool: DetectorPool, images: Iterable[bytes], findings: Findings) -> None:
-    """Send images through real detector processes, and keep those that killed one."""
+def detectors() -> DetectorPool:
+    """Start a detector."""
+    return DetectorPool(OPTIONS, size=1)
+
+
+def decoders() -> DetectorPool:
+    """Start a process that only decodes, as `overlay` and `report` do."""
+    return PhotoDecoder(_PICTURE_SIDE)._processes
+
+
+def try_images(pool: DetectorPool, ask: Ask, images: Iterable[bytes], findings: Findings) -> None:
+    """Send images through real processes, and keep those that killed one."""
     for content in images:
         start = time.monotonic()
         try:
-            answer = "a person" if _found(pool, content) else "nobody"
+            answer = ask(pool, content)
         except DetectorError as error:
             answer = error.code
             findings.culprits.append(content)
@@ -45,11 +59,23 @@ def try_images(pool: DetectorPool, images: Iterable[bytes], findings: Findings) 
             answer = error.code
         findings.answers[answer] += 1
         findings.slowest_seconds = max(findings.slowest_seconds, time.monotonic() - start)
+    findings.peak_bytes = max(findings.peak_bytes, *map(peak_bytes, pool.pids))
 
 
-def _found(pool: DetectorPool, content: bytes) -> bool:
-    deadline = time.monotonic() + 4 * TIMEOUT_SECONDS
-    return pool.detect(content, deadline).landmarks.person_found
+def detect(pool: DetectorPool, content: bytes) -> str:
+    """Name what a detector finds."""
+    landmarks = pool.detect(content, _deadline()).landmarks
+    return "a person" if landmarks.person_found else "nobody"
+
+
+def decode(pool: DetectorPool, content: bytes) -> str:
+    """Name what a process without a model returns."""
+    pool.decode(content, _deadline())
+    return "a picture"
+
+
+def _deadline() -> float:
+    return time.monotonic() + 4 * TIMEOUT_SECONDS
 
 
 def peak_bytes(pid: int) -> int:

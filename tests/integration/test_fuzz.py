@@ -16,7 +16,14 @@ CORPUS = Path(images.__file__).with_name("corpus")
 @pytest.fixture(scope="module")
 def pool() -> Iterator[DetectorPool]:
     """One real detector process."""
-    with closing(DetectorPool(images.OPTIONS, size=1)) as pool:
+    with closing(images.detectors()) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[DetectorPool]:
+    """One real process that only decodes."""
+    with closing(images.decoders()) as pool:
         yield pool
 
 
@@ -32,13 +39,26 @@ def test_damaged_images_kill_no_detector(pool: DetectorPool) -> None:
     """One process answers 1,000 damaged images."""
     pids, findings = pool.pids, images.Findings()
 
-    images.try_images(pool, mutants(seed=1, count=1000), findings)
+    images.try_images(pool, images.detect, mutants(seed=1, count=1000), findings)
 
     assert findings.answers.total() == 1000
     assert findings.answers["nobody"] > 100
     assert not findings.culprits
     assert pool.pids == pids
-    assert images.peak_bytes(pids[0]) <= images.MEMORY_BYTES
+    assert findings.peak_bytes <= images.MEMORY_BYTES
+
+
+def test_damaged_images_kill_nothing_that_decodes_for_drawings(decoders: DetectorPool) -> None:
+    """One process answers 1,000 others; the first HEIF file brings a new one, which is kept."""
+    findings = images.Findings()
+
+    images.try_images(decoders, images.decode, mutants(seed=2, count=1000), findings)
+
+    assert findings.answers.total() == 1000
+    assert findings.answers["a picture"] > 100
+    assert not findings.culprits
+    assert decoders.restarts == 0
+    assert findings.peak_bytes <= images.MEMORY_BYTES
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("messages/*")), ids=lambda path: path.name)
@@ -48,10 +68,13 @@ def test_known_bad_messages_are_jobs_or_one_named_error(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("images/*")), ids=lambda path: path.name)
-def test_known_bad_images_kill_no_detector(pool: DetectorPool, path: Path) -> None:
+def test_known_bad_images_kill_no_process(
+    pool: DetectorPool, decoders: DetectorPool, path: Path
+) -> None:
     """The corpus of images."""
     findings = images.Findings()
 
-    images.try_images(pool, [path.read_bytes()], findings)
+    images.try_images(pool, images.detect, [path.read_bytes()], findings)
+    images.try_images(decoders, images.decode, [path.read_bytes()], findings)
 
     assert not findings.culprits
