@@ -79,6 +79,10 @@ class Handler:
         finally:
             self._telemetry.end_invocation(self._detectors.restarts)
 
+    def connect(self, bucket: str | None) -> None:
+        """See `Pipeline.connect`."""
+        self._pipeline.connect(bucket)
+
     @property
     def detectors_failing(self) -> bool:
         """Whether the last attempt to start a detector failed."""

@@ -31,4 +31,6 @@ def start_worker(settings: Settings) -> "Handler":
     from worker.telemetry import configure_logging  # noqa: PLC0415
 
     configure_logging()
-    return build_handler(settings, DetectorPool(options, settings.detectors, children))
+    handler = build_handler(settings, DetectorPool(options, settings.detectors, children))
+    handler.connect(settings.image_bucket)
+    return handler

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import Cloud, person
+from tests.fakes import Cloud, closed_port, person
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +40,17 @@ sys.addaudithook(watch)
 import worker.lambda_function
 
 print(started, sorted(slow & set(sys.modules)), "mediapipe" in sys.modules, "cv2" in sys.modules)
+"""
+
+# Counts the connections that are opened by the start.
+COUNT = """
+import sys
+
+connections = []
+sys.addaudithook(lambda event, arguments: event == "socket.connect" and connections.append(event))
+import worker.lambda_function
+
+print(len(connections))
 """
 
 
@@ -88,6 +99,27 @@ def test_function_comes_up_and_answers(cloud: Cloud) -> None:
     }
     assert metrics["ColdStart"] == [1]
     assert cloud.statuses() == {"photo.jpg": "detected"}
+
+
+def test_start_connects_to_s3_and_dynamodb(cloud: Cloud) -> None:
+    """The first job would pay for it otherwise: 0.05 s of CPU with TLS."""
+    assert run(COUNT, cloud).stdout == "2\n"
+    assert run(COUNT, cloud, IMAGE_BUCKET="").stdout == "1\n"
+
+
+def test_start_needs_no_service(cloud: Cloud) -> None:
+    """While S3 and DynamoDB can't be reached, it succeeds without a word."""
+    with closed_port() as nowhere:
+        ended = run("import worker.lambda_function", cloud, AWS_ENDPOINT_URL=nowhere)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_start_needs_neither_bucket_nor_table(cloud: Cloud) -> None:
+    """What is refused at the start is reported by the jobs."""
+    ended = run("import worker.lambda_function", cloud, IMAGE_BUCKET="gone", RESULTS_TABLE="gone")
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 def test_detectors_start_before_anything_slow_is_imported(cloud: Cloud) -> None:
