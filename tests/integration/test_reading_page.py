@@ -75,7 +75,7 @@ def test_the_pages_sql_reads_the_file(pose: FloatArray) -> None:
     """DuckDB finds the left wrist's x of detected people."""
     (query,) = blocks("sql")
 
-    assert duckdb.execute(query).fetchall() == [(KEY, pose[15, 0])]
+    assert duckdb.execute(query).fetchall() == [(KEY, 0, pose[15, 0])]
 
 
 def test_the_pages_pandas_reads_the_file(pose: FloatArray) -> None:
