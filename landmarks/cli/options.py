@@ -175,7 +175,7 @@ MAX_PEOPLE: Final = click.option(
     metavar="COUNT",
     expose_value=False,
     callback=_use_max_people,
-    help="How many people to look for in a photo, 1 to 16.  [env: MAX_PEOPLE; default: 1]",
+    help="How many people to look for in a photo.  [env: MAX_PEOPLE; default: 1]",
 )
 
 _ENDPOINT_URL: Final = click.option(

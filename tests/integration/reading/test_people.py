@@ -12,7 +12,7 @@ import pytest
 from landmarks import LandmarkTable
 from landmarks.encoding import DECIMALS
 from landmarks.enums import LandmarkEncoding
-from landmarks.groups import BoundingBox, Landmarks
+from landmarks.groups import BoundingBox, Landmarks, MaskPlace
 from landmarks.person import Person
 from landmarks.result import LandmarkResult
 from tests.fakes import seen_nobody, seen_people, seen_person
@@ -225,3 +225,33 @@ def test_listing_counts_people(table: LandmarkTable, save: Save) -> None:
     assert summary.people_count == 3
     assert summary.to_json()["people_count"] == 3
     assert "other_people" not in summary.to_json()
+
+
+@pytest.mark.parametrize("encoding", LandmarkEncoding)
+def test_one_person_can_be_read_alone(table: LandmarkTable, save: Save) -> None:
+    """The result is as if nobody else had been found; only the first person has a mask."""
+    save(KEY, outcome=PEOPLE, segmentation=MaskPlace("masks", "photo.png"))
+    result = get(table)
+
+    for number, person in enumerate(result.people):
+        alone = result.of_person(number)
+
+        assert alone.people == (person,)
+        assert person.number == number
+        assert (alone.pose, alone.bounding_box) == (person.pose, person.bounding_box)
+        assert (alone.pose_score, alone.person_score) == (person.pose_score, person.person_score)
+        assert [group for group, _ in alone.landmarks.found()] == [
+            group for group, _ in person.landmarks.found()
+        ]
+        assert (alone.segmentation is None) == (number > 0)
+        assert (alone.key, alone.image, alone.people_count) == (KEY, result.image, 3)
+        assert "other_people" not in alone.to_json()
+
+
+@pytest.mark.parametrize("number", [-1, 3])
+def test_nobody_else_can_be_read(table: LandmarkTable, save: Save, number: int) -> None:
+    """A wrong number is an IndexError, and never counts from the end."""
+    save(KEY, outcome=PEOPLE)
+
+    with pytest.raises(IndexError, match=f"no person {number} among 3"):
+        get(table).of_person(number)
