@@ -103,14 +103,9 @@ def _alone(result: LandmarkResult, number: int) -> LandmarkResult:
     try:
         return result.of_person(number)
     except IndexError as error:
-        raise click.ClickException(_no_such_person(result)) from error
-
-
-def _no_such_person(result: LandmarkResult) -> str:
-    if not result.people:
-        return f"nobody was found in {one_line(result.key)}"
-    numbers = ", ".join(str(person.number) for person in result.people)
-    return f"no such person in {one_line(result.key)}: choose from {numbers}"
+        numbers = ", ".join(str(person.number) for person in result.people)
+        words = f"no such person: choose from {numbers}" if numbers else "nobody was found"
+        raise click.ClickException(f"{one_line(result.key)}: {words}") from error
 
 
 def _write(result: LandmarkResult, kind: str, output: Path | None) -> None:
@@ -144,7 +139,7 @@ def listing(result: LandmarkResult, *, every: bool) -> Iterator[Text]:
     title = Text(one_line(result.key), "bold")
     yield title.append(f"  {one_line(result.bucket)}", "not bold dim") if result.bucket else title
     status = Text(one_line(result.status), STATUS_COLOURS.get(result.status, ""))
-    several = len(result.people) > 1
+    several = bool(result.people[1:])
     if not several:
         status.append(_scores(result), "dim")
     yield _row("status", status)
@@ -204,7 +199,7 @@ def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
         yield "image", f"{size}{image.bytes:,} bytes{truncated}"
     if result.people_count is not None:
         yield "people", f"{result.people_count}"
-    if len(result.people) < 2:  # noqa: PLR2004, others have a row each
+    if not result.people[1:]:  # several people have a row each
         yield "box", _box(result)
     if (moment := result.processed_at) and result.bucket:
         ago = duration(datetime.now(UTC) - moment)

@@ -43,7 +43,7 @@ def result_cells(result: LandmarkResult) -> tuple[Text, ...]:
 
 def _found(result: LandmarkResult) -> str:
     people = result.people
-    if len(people) < 2:  # noqa: PLR2004, one person or nobody
+    if not people[1:]:
         return found_groups(result)
     faces = sum(person.face_landmarks is not None for person in people)
     hands = sum(

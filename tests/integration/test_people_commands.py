@@ -137,8 +137,8 @@ class TestGet:
     @pytest.mark.parametrize(
         ("key", "number", "reason"),
         [
-            (KEY, "3", f"no such person in {KEY}: choose from 0, 1, 2"),
-            ("wall.png", "0", "nobody was found in wall.png"),
+            (KEY, "3", f"{KEY}: no such person: choose from 0, 1, 2"),
+            ("wall.png", "0", "wall.png: nobody was found"),
         ],
     )
     def test_nobody_else_can_be_chosen(
