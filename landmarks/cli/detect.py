@@ -44,8 +44,13 @@ _STDIN: Final = "-"
     metavar="PATH",
     help="Also draw the landmarks: a .png for one photo, a folder for several.",
 )
+@click.option(
+    "--boxes", is_flag=True, help="With --overlay: draw a box around each person, with its score."
+)
 @MAX_PEOPLE
-def detect(files: tuple[str, ...], kind: str | None, overlay: Path | None, *, every: bool) -> None:
+def detect(
+    files: tuple[str, ...], kind: str | None, overlay: Path | None, *, every: bool, boxes: bool
+) -> None:
     """Find landmarks in photos on this machine.
 
     FILE is a photo, or - for standard input. Needs neither a queue nor an AWS account. The
@@ -69,7 +74,7 @@ def detect(files: tuple[str, ...], kind: str | None, overlay: Path | None, *, ev
     # The program that reads the pipe may write to this terminal.
     console = Console(stderr=True, quiet=bool(kind) and not _stdout_is_a_file())
     with (
-        _Drawings(drawing_paths) as drawings,
+        _Drawings(drawing_paths, boxes=boxes) as drawings,
         closing(_results(files, drawings, console)) as results,
     ):
         failed = _write(results, kind) if kind else _show(results, every=every)
@@ -152,13 +157,15 @@ class _Drawings:
 
     Args:
         paths: where to write each file's drawing.
+        boxes: whether to draw boxes around people.
 
     Attributes:
         problems: a line for each photo that can't be drawn on.
     """
 
-    def __init__(self, paths: Mapping[str, Path]) -> None:
+    def __init__(self, paths: Mapping[str, Path], *, boxes: bool) -> None:
         self._paths = paths
+        self._boxes = boxes
         self._decoder = PhotoDecoder(MAX_SIDE_PIXELS, min(len(paths), os.cpu_count() or 1))
         self._written: list[Path] = []
         self.problems: list[str] = []
@@ -186,7 +193,8 @@ class _Drawings:
         except UnreadablePhotographError as error:
             self.problems.append(f"{result.key} is not drawn: {error}")
             return
-        drawing = draw_overlay(photo, result.landmarks)
+        people = (person.landmarks for person in result.people)
+        drawing = draw_overlay(photo, *people, boxes=self._boxes)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as part:
             save_overlay(drawing, part, key=result.key)

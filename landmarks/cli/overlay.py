@@ -44,15 +44,24 @@ class OtherContentError(LandmarkError):
     metavar="FILE",
     help="Draw on this file instead of the object in S3.",
 )
+@click.option("--boxes", is_flag=True, help="Draw a box around each person, with its score.")
 @stack_options(REQUIRED_TABLE)
-def overlay(key: str, bucket: str | None, output: Path, image: Path | None, table: str) -> None:
+def overlay(
+    key: str,
+    bucket: str | None,
+    output: Path,
+    image: Path | None,
+    table: str,
+    *,
+    boxes: bool,
+) -> None:
     """Draw a photograph's landmarks on it.
 
     KEY is the object's key, not URL-encoded, or s3://bucket/key.
 
     Reads the photograph from S3, up to 100 MB, if it has not changed since it was processed
     (same version or ETag). Writes a PNG whose longer side has 1,280 to 1,600 pixels, or fewer
-    for photographs under 320.
+    for photographs under 320. If several people were found, each has a colour.
 
     \b
       landmarks overlay photos/a.jpg -o a.png
@@ -68,7 +77,8 @@ def overlay(key: str, bucket: str | None, output: Path, image: Path | None, tabl
     _require_landmarks(result)
     with PhotoDecoder(MAX_SIDE_PIXELS) as decoder:
         content = _content_of(image, result) if image else _photograph_of(result)
-        drawing = draw_overlay(decoder.decode(content), result.landmarks)
+        people = (person.landmarks for person in result.people)
+        drawing = draw_overlay(decoder.decode(content), *people, boxes=boxes)
     with atomic_write(output) as path:
         save_overlay(drawing, path, key=result.key)
         size = path.stat().st_size

@@ -21,7 +21,7 @@ from landmarks.cli.options import (
     stack_options,
 )
 from landmarks.cli.progress import Progress
-from landmarks.drawing import canvas
+from landmarks.drawing import colours
 from landmarks.drawing.topology import load_topology
 from landmarks.groups import VISIBLE
 from landmarks.names import HAND_NAMES, POSE_NAMES
@@ -264,14 +264,14 @@ def _drawing_as_json() -> dict[str, Any]:
     return {
         "edges": load_topology()._asdict(),
         "colours": {
-            "left": canvas.LEFT,
-            "right": canvas.RIGHT,
-            "middle": canvas.MIDDLE,
-            "hand": canvas.HAND,
-            "face": canvas.FACE,
-            "irises": canvas.IRISES,
-            "mesh": canvas.MESH,
-            "halo": canvas.HALO,
+            "left": colours.LEFT,
+            "right": colours.RIGHT,
+            "middle": colours.MIDDLE,
+            "hand": colours.HAND,
+            "face": colours.FACE,
+            "irises": colours.IRISES,
+            "mesh": colours.MESH,
+            "halo": colours.HALO,
         },
         "names": {"pose": POSE_NAMES, "hand": HAND_NAMES},
         "columns": columns(),

@@ -236,7 +236,8 @@ def _draw(
                 not_drawn[key] = str(error)
             else:
                 overlays[key] = folder / name
-                drawing = draw_overlay(photo, detected[key].landmarks)
+                people = (person.landmarks for person in detected[key].people)
+                drawing = draw_overlay(photo, *people)
                 save_overlay(drawing, overlays[key], key=key, software=SOFTWARE)
             progress.update(number)
     return overlays, not_drawn

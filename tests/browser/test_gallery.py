@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from landmarks.drawing.canvas import LEFT, RIGHT
+from landmarks.drawing.colours import LEFT, RIGHT
 from tests.browser.gallery import (
     BODY,
     CHANGED,

@@ -1,5 +1,6 @@
 """`landmarks overlay`: the drawing, and when there is none."""
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from landmarks.cli.main import landmarks
-from landmarks.drawing.canvas import LEFT, RIGHT
+from landmarks.drawing.colours import LEFT, OTHERS, RIGHT
 from landmarks.errors import CorruptImageError
-from tests.fakes import Cloud, nobody, person, seen_nobody, seen_person
+from tests.fakes import Cloud, nobody, person, seen_nobody, seen_people, seen_person
 from tests.pictures import encode, exif
 from tests.results import save_result
 from worker.result import Detection
@@ -61,6 +62,23 @@ def test_landmarks_are_drawn_on_the_object(cloud: Cloud, tmp_path: Path) -> None
     pixels = np.asarray(picture)
     for colour in (LEFT, RIGHT):
         assert (pixels == colour).all(axis=2).sum() > 100
+
+
+def test_everyone_is_drawn_and_boxes_are_on_request(cloud: Cloud, tmp_path: Path) -> None:
+    """Each other person in one colour; the boxes have it, too."""
+    content = person()
+    detection = replace(seen_people(2), width=512, height=512)
+    version = cloud.put(KEY, content)
+    save_result(cloud, KEY, detection, version=version, size_bytes=len(content), max_people=2)
+
+    plain = np.asarray(drawn(cloud, tmp_path / "a.png")).astype(int)
+    boxed = np.asarray(drawn(cloud, tmp_path / "b.png", "--boxes")).astype(int)
+
+    for colour in (LEFT, RIGHT, OTHERS[0]):
+        assert (plain == colour).all(axis=2).sum() > 100
+    for colour in (LEFT, OTHERS[0]):
+        more = (boxed == colour).all(axis=2).sum() - (plain == colour).all(axis=2).sum()
+        assert more > 100
 
 
 def test_the_version_that_was_processed_is_drawn_on(cloud: Cloud, tmp_path: Path) -> None:

@@ -8,16 +8,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from landmarks.drawing.canvas import (
-    FACE,
-    HAND,
-    IRISES,
-    LEFT,
-    MAX_SIDE_PIXELS,
-    RIGHT,
-    draw_overlay,
-    save_overlay,
-)
+from landmarks.drawing.canvas import MAX_SIDE_PIXELS, draw_overlay, save_overlay
+from landmarks.drawing.colours import FACE, HALO, HAND, IRISES, LEFT, OTHERS, RIGHT
 from landmarks.drawing.topology import load_topology
 from landmarks.groups import FloatArray, Landmarks
 from landmarks.local.demo_run import SOFTWARE, overlay_names, prepared_files
@@ -35,9 +27,9 @@ def photo(width: int = 1300, height: int = 1300) -> Image.Image:
     return picture
 
 
-def draw(landmarks: Landmarks, picture: Image.Image | None = None) -> Pixels:
+def draw(*people: Landmarks, picture: Image.Image | None = None, boxes: bool = False) -> Pixels:
     """Return the overlay's pixels: shape (height, width, 3)."""
-    return np.asarray(draw_overlay(picture or photo(), landmarks))
+    return np.asarray(draw_overlay(picture or photo(), *people, boxes=boxes))
 
 
 def grid(points: int, columns: int = 3) -> FloatArray:
@@ -165,7 +157,7 @@ def test_a_face_has_its_features() -> None:
 )
 def test_drawings_have_a_size_to_look_at(decoded: tuple[int, int], drawn: tuple[int, int]) -> None:
     """Small photos are scaled up, at most four times."""
-    pixels = draw(Landmarks(left_hand_landmarks=grid(21)), photo(*decoded))
+    pixels = draw(Landmarks(left_hand_landmarks=grid(21)), picture=photo(*decoded))
     assert pixels.shape[1::-1] == drawn
     assert max(drawn) <= MAX_SIDE_PIXELS
 
@@ -177,6 +169,140 @@ def test_landmarks_outside_the_photo_are_no_error() -> None:
     rows[0, :2] = -3
     pixels = draw(Landmarks(pose_landmarks=rows))
     assert at(pixels, rows[11]) == LEFT
+
+
+def small_pose(left: float, top: float, side: float = 0.2) -> FloatArray:
+    """Return a visible pose in a square of the picture."""
+    rows = pose()
+    rows[:, :2] = rows[:, :2] * side + (left, top)
+    return rows
+
+
+def test_everyone_has_a_colour() -> None:
+    """The first person's sides keep theirs; joints of everyone else are in one colour each."""
+    people = [small_pose(number % 4 / 4, number // 4 / 4) for number in range(16)]
+    pixels = draw(*(Landmarks(pose_landmarks=rows) for rows in people))
+
+    drawn = [{at(pixels, rows[joint]) for joint in range(11, 33)} for rows in people]
+
+    assert drawn[0] == {LEFT, RIGHT}
+    assert drawn[1:] == [{colour} for colour in OTHERS]
+
+
+def test_the_first_person_is_drawn_over_the_others() -> None:
+    """Where people overlap, the best one is complete."""
+    rows = pose()
+    pixels = draw(Landmarks(pose_landmarks=rows), Landmarks(pose_landmarks=rows))
+    assert {at(pixels, rows[joint]) for joint in range(11, 33)} == {LEFT, RIGHT}
+
+
+def test_small_people_have_finer_lines() -> None:
+    """Lines are in proportion to the person, not to the picture."""
+    large, small = small_pose(0.02, 0.02, 0.7), small_pose(0.8, 0.8, 0.12)
+    pixels = draw(Landmarks(pose_landmarks=small), Landmarks(pose_landmarks=large))
+    sizes = [int((pixels == colour).all(axis=2).sum()) / 22 for colour in (OTHERS[0], LEFT)]
+    assert sizes[0] > 4 * sizes[1] > 0
+
+
+def diagonal(left: float, top: float) -> FloatArray:
+    """Return a pose whose only visible joints are opposite corners of its box."""
+    rows = np.zeros((33, 4), np.float32)
+    rows[:, :2] = left, top
+    rows[12, :2] += 0.2
+    rows[[11, 12], 3] = 1
+    return rows
+
+
+def test_boxes_are_drawn_on_request() -> None:
+    """Each in its person's colour, around the visible joints, below the number and score."""
+    people = (
+        Landmarks(pose_landmarks=diagonal(0.1, 0.6), person_score=0.9),
+        Landmarks(pose_landmarks=diagonal(0.6, 0.6)),
+    )
+    without, with_boxes = draw(*people), draw(*people, boxes=True)
+    for person, colour in zip(people, (LEFT, OTHERS[0]), strict=True):
+        box = person.bounding_box()
+        assert box
+        edge = np.array([box.x, box.y + box.height / 2], np.float32)
+        label = np.array([box.x + 0.003, box.y - 0.012], np.float32)
+        assert at(without, edge) == at(without, label) == GREY
+        assert np.abs(np.array(at(with_boxes, edge)) - colour).max() < 60
+        assert at(with_boxes, label) == colour
+
+
+def test_one_person_has_a_faint_box() -> None:
+    """Several people have none, unless they are asked for."""
+    left, right = diagonal(0.1, 0.6), diagonal(0.6, 0.6)
+    edge = np.array([0.1, 0.7], np.float32)
+    alone = draw(Landmarks(pose_landmarks=left))
+    assert GREY[0] < at(alone, edge)[0] < 200
+    assert at(draw(*(Landmarks(pose_landmarks=rows) for rows in (left, right))), edge) == GREY
+
+
+@pytest.mark.parametrize(("left", "top"), [(0.0, 0.0), (0.95, 0.0), (0.95, 0.95), (-0.4, 0.5)])
+def test_labels_stay_in_the_picture(left: float, top: float) -> None:
+    """Also where the box touches an edge or begins outside."""
+    person = Landmarks(pose_landmarks=small_pose(left, top, 0.5), person_score=0.5)
+    pixels = draw(person, boxes=True)
+    assert (pixels == LEFT).all(axis=2).sum() > 500
+
+
+def test_a_person_without_visible_joints_has_no_box() -> None:
+    """There is nothing to draw it around."""
+    unseen = Landmarks(pose_landmarks=pose(0.1))
+    assert (draw(unseen, boxes=True) == draw(unseen)).all()
+
+
+# What each kind of vision sees of linear RGB (Machado, Oliveira and Fernandes, 2009, severity 1).
+VISIONS = {
+    "normal": np.eye(3),
+    "without red": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "without green": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "without blue": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def oklab(colours: npt.NDArray[np.float64], vision: str) -> npt.NDArray[np.float64]:
+    """Return colours as that vision sees them, in a space of even differences."""
+    parts = colours / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(VISIONS[vision]).T, 0, 1)
+    cones = seen @ np.array(
+        [
+            [0.4122214708, 0.2119034982, 0.0883024619],
+            [0.5363325363, 0.6806995451, 0.2817188376],
+            [0.0514459929, 0.1073969566, 0.6299787005],
+        ]
+    )
+    places: npt.NDArray[np.float64] = np.cbrt(cones) @ np.array(
+        [
+            [0.2104542553, 1.9779984951, 0.0259040371],
+            [0.7936177850, -2.4285922050, 0.7827717662],
+            [-0.0040720468, 0.4505937099, -0.8086757660],
+        ]
+    )
+    return places
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_the_colours_of_people_can_be_told_apart(vision: str) -> None:
+    """All of them, and from the dark line around them, also by colour-blind readers."""
+    places = oklab(np.array([LEFT, RIGHT, HALO, *OTHERS], np.float64), vision)
+    distances = np.linalg.norm(places[:, None] - places, axis=2)
+    np.fill_diagonal(distances, 1)
+    assert distances.min() > 0.07
 
 
 HOSTILE_KEYS = (
