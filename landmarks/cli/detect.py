@@ -67,6 +67,8 @@ def detect(
 
     Exits with 1 if a photo could not be read or drawn on. Finding no person is not an error.
     """  # noqa: D301, \b is click's
+    if boxes and not overlay:
+        raise click.UsageError("--boxes needs --overlay")
     files = tuple(dict.fromkeys(files))
     _check(files, kind)
     drawing_paths = _drawing_paths(files, overlay) if overlay else {}

@@ -243,7 +243,7 @@ def _add_results(
     photos = _photos(entries) if with_photos else map(_left_out, entries)
     states = []
     for entry, photo in zip(entries, photos, strict=True):
-        page.add_result({"photo": photo.address, "landmarks": entry.landmarks})
+        page.add_result({"photo": photo.address, **entry.content})
         states.append(photo.state)
         progress.update(len(states))
     return states
@@ -272,6 +272,7 @@ def _drawing_as_json() -> dict[str, Any]:
             "irises": colours.IRISES,
             "mesh": colours.MESH,
             "halo": colours.HALO,
+            "others": colours.OTHERS,
         },
         "names": {"pose": POSE_NAMES, "hand": HAND_NAMES},
         "columns": columns(),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from landmarks.enums import FAILED
-from landmarks.groups import GROUPS
+from landmarks.groups import GROUPS, Landmarks
 from landmarks.result import LandmarkResult
 
 # World landmarks have no place in a photo.
@@ -31,8 +31,9 @@ class Entry:
         processed_at: when it was processed.
         refused: whether the worker could not read the image.
         record: what is searched, sorted and listed, ready for JSON.
-        landmarks: base64 of float32, little-endian, row-major, by group: x, y, z, and visibility
-            of the pose.
+        content: `landmarks` of the first person: base64 of float32, little-endian, row-major, by
+            group: x, y, z, and visibility of the pose. `others`, if anybody else was found: for
+            each the `score` and `landmarks`.
     """
 
     key: str
@@ -42,7 +43,7 @@ class Entry:
     processed_at: datetime | None
     refused: bool
     record: Mapping[str, Any]
-    landmarks: Mapping[str, str]
+    content: Mapping[str, Any]
 
     @classmethod
     def of(cls, result: LandmarkResult) -> Self:
@@ -55,11 +56,7 @@ class Entry:
             processed_at=result.processed_at,
             refused=result.status == FAILED,
             record=_record(result),
-            landmarks={
-                _DRAWN[group.name]: b64encode(array.astype("<f4").tobytes()).decode()
-                for group, array in result.landmarks.found()
-                if group.name in _DRAWN
-            },
+            content=_content(result),
         )
 
     @property
@@ -94,10 +91,30 @@ def _record(result: LandmarkResult) -> dict[str, Any]:
         "truncated": bool(image and image.truncated),
         "ms": durations and durations._asdict(),
         "score": result.pose_score,
+        "people": result.people_count,
+        "person_score": result.person_score,
         "etag": result.etag,
         "version": result.version_id,
         "processed": iso(result.processed_at),
         "modified": iso(result.source_last_modified),
         "job": result.job_id,
         "options": result.options_hash,
+    }
+
+
+def _content(result: LandmarkResult) -> dict[str, Any]:
+    content: dict[str, Any] = {"landmarks": _encoded(result.landmarks)}
+    if others := result.people[1:]:
+        content["others"] = [
+            {"score": person.person_score, "landmarks": _encoded(person.landmarks)}
+            for person in others
+        ]
+    return content
+
+
+def _encoded(landmarks: Landmarks) -> dict[str, str]:
+    return {
+        _DRAWN[group.name]: b64encode(array.astype("<f4").tobytes()).decode()
+        for group, array in landmarks.found()
+        if group.name in _DRAWN
     }

@@ -19,10 +19,18 @@ interface SummaryData {
   outcomes: Record<string, number>;
   codes: [code: string, count: number][];
   options: OptionsCount[];
+  people: PeopleData | null;
   first: Moment | null;
   last: Moment | null;
   durations: Histogram | null;
   scores: Histogram | null;
+}
+
+/** People in all results, results with several, and first persons that no box confirms. */
+interface PeopleData {
+  total: number;
+  several: number;
+  unconfirmed: number;
 }
 
 interface OptionsCount {
@@ -64,6 +72,8 @@ interface ResultRecord {
   truncated: boolean;
   ms: { fetch: number; detect: number; total: number } | null;
   score: number | null;
+  people: number | null;
+  person_score: number | null;
   etag: string | null;
   version: string | null;
   processed: Moment | null;
@@ -76,8 +86,11 @@ interface ResultRecord {
 /** Read when a result is shown: a `data:` URL, and base64 of float32 by group. */
 interface ResultContent {
   photo: string | null;
-  landmarks: Partial<Record<Group, string>>;
+  landmarks: Encoded;
+  others?: { score: number | null; landmarks: Encoded }[];
 }
+
+type Encoded = Partial<Record<Group, string>>;
 
 interface Drawing {
   edges: {
@@ -96,6 +109,7 @@ interface Drawing {
     irises: Colour;
     mesh: Colour;
     halo: Colour;
+    others: Colour[];
   };
   names: { pose: string[]; hand: string[] };
   columns: Record<Group, number>;
@@ -135,11 +149,13 @@ interface PageElements {
   'total-words': 'span';
   'outcome-bar': 'div';
   'outcome-legend': 'div';
+  'people-words': 'p';
   'shown-words': 'p';
   plots: 'div';
   toolbar: 'search';
   search: 'input';
   outcomes: 'div';
+  people: 'div';
   sort: 'select';
   layers: 'div';
   count: 'p';
@@ -158,8 +174,10 @@ interface PageElements {
   'detail-place': 'p';
   'detail-key': 'h2';
   'detail-status': 'span';
+  'detail-unconfirmed': 'span';
   copy: 'button';
   'detail-layers': 'div';
+  'detail-people': 'div';
   'detail-facts': 'dl';
   close: 'button';
   shortcuts: 'dialog';
@@ -188,6 +206,7 @@ type Child = Node | string | null;
 
 type Result = (typeof results)[number];
 type Content = ReturnType<typeof contentOf>;
+type Person = Content['people'][number];
 type Figure = Partial<Record<Group, Points>>;
 
 interface Points {
@@ -198,11 +217,14 @@ interface Points {
   visibility: (number: number) => number | null;
 }
 
+type PeopleFilter = 'several' | 'unconfirmed';
+
 type Sort = 'newest' | 'key' | 'best' | 'worst' | 'slowest';
 
 interface GallerySelection {
   search: string;
   outcome: string | null;
+  people: PeopleFilter | null;
   sort: Sort;
   results: Result[];
 }
@@ -237,7 +259,14 @@ type Pen = (numbers: number[], colour: Colour, width: number, opacity?: number) 
 
 type Context = CanvasRenderingContext2D;
 
-type Layer = 'pose' | 'face' | 'hands' | 'photo' | 'guessed';
+type Layer = 'pose' | 'face' | 'hands' | 'photo' | 'guessed' | 'boxes';
+
+interface Palette {
+  left: Colour;
+  right: Colour;
+  middle: Colour;
+  oval: Colour;
+}
 
 /** Of a plot: its axis, a value there, and a value with its unit. */
 interface Labels {
@@ -263,16 +292,20 @@ interface Card {
   photo: HTMLImageElement | null;
 }
 
-/** The result that is open, its points, and the one with the tip. */
+type Fact = [name: string, text: string | null];
+
+/** The result that is open, the chosen person's number, the points, and the one with the tip. */
 interface Detail {
   result: Result | null;
   content: Content | null;
+  person: number | null;
   points: Point[];
   current: Point | null;
 }
 
 /** A landmark of the large picture, in the photo's pixels. */
 interface Point extends Place {
+  person: number;
   words: string[];
   node: SVGCircleElement;
 }

@@ -74,17 +74,38 @@ const results = report.results.map((record, index) => ({
   searched: `${record.key}\n${record.code ?? ''}`.toLowerCase(),
 }));
 
+// Items of workers that look for one person don't say how many they found.
+const SEVERAL_PEOPLE = report.summary.people !== null;
+
 /** @param {Result} result */
 function contentOf(result) {
   /** @type {ResultContent} */
-  const { photo, landmarks } = JSON.parse(byId(`result-${result.index}`).textContent);
+  const { photo, landmarks, others = [] } = JSON.parse(byId(`result-${result.index}`).textContent);
+  const encoded = [{ score: result.person_score, landmarks }, ...others];
+  const people = encoded.map(({ score, landmarks: groups }, number) => ({
+    number,
+    score,
+    alone: others.length === 0,
+    figure: figureOf(groups),
+  }));
+  return { photo, people: people.filter(({ figure }) => figure.pose) };
+}
+
+/** @param {Encoded} landmarks */
+function figureOf(landmarks) {
   /** @type {Figure} */
   const figure = {};
   for (const [group, encoded] of entriesOf(landmarks)) {
     figure[group] = pointsOf(encoded, columns[group]);
   }
-  return { photo, figure };
+  return figure;
 }
+
+/** Whether the box detector looked, and saw nobody where the first person is. @param {Result} result */
+const isUnconfirmed = ({ people, person_score: score }) => people !== null && people > 0 && score === null;
+
+/** @param {Result} result */
+const hasSeveral = ({ people }) => people !== null && people > 1;
 
 // x and y are parts of the photo's width and height, z has the scale of x.
 /** @type {(encoded: string, width: number) => Points} */
@@ -167,6 +188,9 @@ const statusLabel = (status) =>
 /** @param {number} number */
 const countResults = (number) => `${integer.format(number)} result${number === 1 ? '' : 's'}`;
 
+/** @param {number} number */
+const countPeople = (number) => (number === 1 ? '1 person' : `${integer.format(number)} people`);
+
 /** @param {number} ms */
 const milliseconds = (ms) => `${integer.format(Math.round(ms))} ms`;
 
@@ -218,7 +242,13 @@ const RANKS = {
 };
 
 /** @type {GallerySelection} */
-const selection = { search: '', outcome: null, sort: 'newest', results };
+const selection = { search: '', outcome: null, people: null, sort: 'newest', results };
+
+/** @type {Record<PeopleFilter, { words: string, matches: (result: Result) => boolean }>} */
+const PEOPLE_FILTERS = {
+  several: { words: 'Several people', matches: hasSeveral },
+  unconfirmed: { words: 'Unconfirmed', matches: isUnconfirmed },
+};
 
 /** @param {Partial<GallerySelection>} change */
 function select(change) {
@@ -227,6 +257,7 @@ function select(change) {
   const rank = RANKS[selection.sort];
   selection.results = results
     .filter((result) => selection.outcome === null || result.status === selection.outcome)
+    .filter((result) => selection.people === null || PEOPLE_FILTERS[selection.people].matches(result))
     .filter((result) => terms.every((term) => result.searched.includes(term)))
     .sort((a, b) => (rank(a) < rank(b) ? -1 : Number(rank(a) > rank(b))));
   if (byId('search').value !== selection.search) {
@@ -234,6 +265,9 @@ function select(change) {
   }
   for (const filter of document.querySelectorAll('button[data-outcome]')) {
     setPressed(filter, filter.getAttribute('data-outcome') === (selection.outcome ?? 'all'));
+  }
+  for (const filter of document.querySelectorAll('button[data-people]')) {
+    setPressed(filter, filter.getAttribute('data-people') === selection.people);
   }
   showSelected();
 }
@@ -251,9 +285,12 @@ const LAYERS = [
   { name: 'photo', key: '4', words: 'Photo', about: 'the photo (dimmed when off)' },
   { name: 'guessed', key: '5', words: 'Guessed', about: 'pose points of low visibility' },
 ];
+if (SEVERAL_PEOPLE) {
+  LAYERS.push({ name: 'boxes', key: '6', words: 'Boxes', about: 'boxes around people, with numbers' });
+}
 
 /** @type {Record<Layer, boolean>} */
-const layers = { pose: true, face: true, hands: true, photo: true, guessed: true };
+const layers = { pose: true, face: true, hands: true, photo: true, guessed: true, boxes: false };
 
 /** @param {Group} group */
 const isDrawn = (group) => layers[group === 'pose' || group === 'face' ? group : 'hands'];
@@ -272,7 +309,7 @@ function layerButton({ name, key, words, about }) {
     class: `layer ${name}`,
     title: `Toggle ${about}: key ${key}`,
     'aria-keyshortcuts': key,
-    'aria-pressed': 'true',
+    'aria-pressed': String(layers[name]),
     click: () => toggleLayer(name),
   };
   return button(attributes, element('span', { class: 'swatch' }), words);
@@ -289,19 +326,31 @@ const BETTER = {
   right_hand: new Set([18, 20, 22]),
 };
 
+// On a card, people in a crowd would else be drawn with hairlines.
+const FINEST_BONE = 0.8;
+
 // A refined face has irises after these.
 const UNREFINED_FACE_POINTS = 468;
 
 /** @param {Colour} colour */
 const rgb = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
 
-// MediaPipe's odd joints are on the left, even ones on the right. The head has no side.
-/** @param {number[]} joints */
-function sideOf(...joints) {
-  if (joints.some((joint) => joint % 2 !== joints[0] % 2 || BETTER.face.has(joint))) {
-    return colours.middle;
+/** The colours of a person; the first person is number 0. @type {(number: number) => Palette} */
+function paletteOf(number) {
+  if (number === 0) {
+    return { left: colours.left, right: colours.right, middle: colours.middle, oval: colours.face.oval };
   }
-  return joints[0] % 2 ? colours.left : colours.right;
+  const own = colours.others[(number - 1) % colours.others.length];
+  return { left: own, right: own, middle: own, oval: own };
+}
+
+// MediaPipe's odd joints are on the left, even ones on the right. The head has no side.
+/** @type {(palette: Palette, ...joints: number[]) => Colour} */
+function sideOf({ left, right, middle }, ...joints) {
+  if (joints.some((joint) => joint % 2 !== joints[0] % 2 || BETTER.face.has(joint))) {
+    return middle;
+  }
+  return joints[0] % 2 ? left : right;
 }
 
 /** Only the pose has a visibility. @type {(points: Points, number: number) => boolean} */
@@ -311,28 +360,38 @@ const isGuessed = (points, number) => (points.visibility(number) ?? 1) < VISIBLE
 const isShownBetter = (figure, joint) =>
   entriesOf(BETTER).some(([group, joints]) => group in figure && isDrawn(group) && joints.has(joint));
 
-/** From bottom to top, in pixels of the frame. @type {(figure: Figure, frame: Size) => Stroke[]} */
-function strokesOf(figure, frame) {
+/** From bottom to top, in pixels of the frame. @type {(person: Person, frame: Size) => Stroke[]} */
+function strokesOf(person, frame) {
+  const { number, figure } = person;
   const { pose, face, left_hand: left, right_hand: right } = figure;
+  const palette = paletteOf(number);
   return [
-    ...(pose && layers.pose ? poseStrokes(figure, pose, frame) : []),
-    ...(face && layers.face ? faceStrokes(face, frame) : []),
-    ...(left && layers.hands ? handStrokes(left, frame, colours.left) : []),
-    ...(right && layers.hands ? handStrokes(right, frame, colours.right) : []),
+    ...(pose && layers.pose ? poseStrokes(person, pose, frame, palette) : []),
+    ...(face && layers.face ? faceStrokes(face, frame, palette) : []),
+    ...(left && layers.hands ? handStrokes(left, frame, palette.left) : []),
+    ...(right && layers.hands ? handStrokes(right, frame, palette.right) : []),
+    ...boxStrokes(pose, frame, palette.left),
   ];
+}
+
+/** The box around these points, in parts of the picture. @type {(points: Points, wanted: number[]) => Frame} */
+function extentOf(points, wanted) {
+  const [x, y] = [wanted.map(points.x), wanted.map(points.y)];
+  const [left, top] = [Math.min(...x), Math.min(...y)];
+  return { left, top, width: Math.max(...x) - left, height: Math.max(...y) - top };
+}
+
+/** The box around what is visible of a person. @type {(pose: Points) => Frame | null} */
+function boxOf(pose) {
+  const seen = range(pose.count).filter((joint) => !isGuessed(pose, joint));
+  return seen.length ? extentOf(pose, seen) : null;
 }
 
 // A fraction of the frame's size, or less where the group itself is small.
 /** @type {(points: Points, frame: Size, ofFrame: number, ofGroup: number) => number} */
 function lineWidth(points, frame, ofFrame, ofGroup) {
-  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (let number = 0; number < points.count; number += 1) {
-    left = Math.min(left, points.x(number));
-    right = Math.max(right, points.x(number));
-    top = Math.min(top, points.y(number));
-    bottom = Math.max(bottom, points.y(number));
-  }
-  const extent = Math.hypot((right - left) * frame.width, (bottom - top) * frame.height);
+  const { width, height } = extentOf(points, range(points.count));
+  const extent = Math.hypot(width * frame.width, height * frame.height);
   const usual = Math.sqrt(frame.width * frame.height) / ofFrame;
   return Math.min(usual, Math.max(frame.width / 1280, extent / ofGroup));
 }
@@ -353,40 +412,56 @@ function pensOf(points, frame) {
   return { lines: pen('lines'), dots: pen('dots') };
 }
 
-/** @type {(figure: Figure, pose: Points, frame: Size) => Stroke[]} */
-function poseStrokes(figure, pose, frame) {
-  const width = lineWidth(pose, frame, 160, 120);
+/** @type {(pose: Points | undefined, frame: Size, colour: Colour) => Stroke[]} */
+function boxStrokes(pose, frame, colour) {
+  const box = pose && layers.boxes ? boxOf(pose) : null;
+  if (box === null) {
+    return [];
+  }
+  const [left, top] = [box.left * frame.width, box.top * frame.height];
+  const [right, bottom] = [left + box.width * frame.width, top + box.height * frame.height];
+  const places = [left, top, right, top, right, top, right, bottom];
+  places.push(right, bottom, left, bottom, left, bottom, left, top);
+  return [{ kind: 'lines', places, colour: rgb(colour), width: frame.width / 450, opacity: 1 }];
+}
+
+/** @type {(person: Person, pose: Points, frame: Size, palette: Palette) => Stroke[]} */
+function poseStrokes({ figure, alone }, pose, frame, palette) {
+  const width = Math.max(lineWidth(pose, frame, 160, 120), alone ? 0 : FINEST_BONE);
   const joints = range(pose.count).filter((joint) => !isShownBetter(figure, joint));
   const body = joints.filter((joint) => !BETTER.face.has(joint));
   const head = joints.filter((joint) => BETTER.face.has(joint));
-  return [...boneStrokes(pose, frame, body, width), ...boneStrokes(pose, frame, head, width / 2)];
+  return [
+    ...boneStrokes(pose, frame, body, width, palette),
+    ...boneStrokes(pose, frame, head, width / 2, palette),
+  ];
 }
 
-/** @type {(pose: Points, frame: Size, joints: number[], width: number) => Stroke[]} */
-function boneStrokes(pose, frame, joints, width) {
+/** @type {(pose: Points, frame: Size, joints: number[], width: number, palette: Palette) => Stroke[]} */
+function boneStrokes(pose, frame, joints, width, palette) {
   const { lines, dots } = pensOf(pose, frame);
   const bones = edges.pose.filter((bone) => bone.every((joint) => joints.includes(joint)));
   const clear = bones.filter((bone) => !bone.some((joint) => isGuessed(pose, joint)));
   const guessed = layers.guessed ? bones.filter((bone) => !clear.includes(bone)) : [];
   const seen = joints.filter((joint) => !isGuessed(pose, joint));
   return [
-    ...guessed.map((bone) => lines(bone, sideOf(...bone), width * 0.6, OPACITY.guessed)),
+    ...guessed.map((bone) => lines(bone, sideOf(palette, ...bone), width * 0.6, OPACITY.guessed)),
     lines(clear.flat(), colours.halo, width * 1.9, OPACITY.halo),
-    ...clear.map((bone) => lines(bone, sideOf(...bone), width)),
+    ...clear.map((bone) => lines(bone, sideOf(palette, ...bone), width)),
     dots(seen, colours.halo, width * 2.3),
-    ...seen.map((joint) => dots([joint], sideOf(joint), width * 1.6)),
+    ...seen.map((joint) => dots([joint], sideOf(palette, joint), width * 1.6)),
   ];
 }
 
-/** @type {(face: Points, frame: Size) => Stroke[]} */
-function faceStrokes(face, frame) {
+/** @type {(face: Points, frame: Size, palette: Palette) => Stroke[]} */
+function faceStrokes(face, frame, { oval }) {
   const { lines } = pensOf(face, frame);
   const width = lineWidth(face, frame, 350, 150);
   const refined = face.count > UNREFINED_FACE_POINTS;
   return [
     lines(edges.face_mesh.flat(), colours.mesh, width * 0.4, OPACITY.mesh),
     ...entriesOf(edges.face).map(([part, pairs]) =>
-      lines(pairs.flat(), colours.face[part], width, OPACITY.feature),
+      lines(pairs.flat(), { ...colours.face, oval }[part], width, OPACITY.feature),
     ),
     ...(refined ? [lines(edges.irises.flat(), colours.irises, width)] : []),
   ];
@@ -410,8 +485,8 @@ function handStrokes(hand, frame, side) {
 const DIMMED = 0.16; // how much of its light a photo keeps when it is toggled off
 const MAX_DENSITY = 2; // a phone's higher density would cost memory and show no more
 
-/** @type {(canvas: HTMLCanvasElement, size: Size, photo: HTMLImageElement | null, figure: Figure) => void} */
-function paint(canvas, size, photo, figure) {
+/** @type {(canvas: HTMLCanvasElement, size: Size, photo: HTMLImageElement | null, people: Person[]) => void} */
+function paint(canvas, size, photo, people) {
   const density = Math.min(window.devicePixelRatio || 1, MAX_DENSITY);
   const box = { width: canvas.clientWidth, height: canvas.clientHeight };
   const scale = Math.min(box.width / size.width, box.height / size.height);
@@ -426,7 +501,29 @@ function paint(canvas, size, photo, figure) {
   }
   context.translate(left, top);
   context.lineCap = 'round';
-  strokesOf(figure, frame).forEach((stroke) => paintStroke(context, stroke));
+  for (const person of people.toReversed()) {
+    strokesOf(person, frame).forEach((stroke) => paintStroke(context, stroke));
+  }
+  if (layers.boxes) {
+    people.forEach((person) => paintNumber(context, frame, person));
+  }
+}
+
+/** The person's number, in the box's upper left corner. @type {(context: Context, frame: Size, person: Person) => void} */
+function paintNumber(context, frame, { number, figure }) {
+  const box = figure.pose && boxOf(figure.pose);
+  if (!box) {
+    return;
+  }
+  const text = String(number + 1);
+  const [left, top] = [box.left * frame.width, box.top * frame.height];
+  context.globalAlpha = 1;
+  context.font = 'bold 9px sans-serif';
+  context.textBaseline = 'top';
+  context.fillStyle = rgb(paletteOf(number).left);
+  context.fillRect(left, top, context.measureText(text).width + 4, 11);
+  context.fillStyle = rgb(colours.halo);
+  context.fillText(text, left + 2, top + 1.5);
 }
 
 // The photo, and beside it a faint blur of its own colours.
@@ -475,6 +572,9 @@ function fillSummary() {
   byId('facts').append(...reportFacts().map((fact) => element('li', { text: fact })));
   byId('total').textContent = integer.format(total);
   byId('total-words').textContent = total === 1 ? 'result' : 'results';
+  if (summary.people) {
+    byId('people-words').textContent = peopleWords(summary.people);
+  }
   if (results.length < total) {
     byId('shown-words').textContent =
       `Showing the newest ${integer.format(results.length)} of ${integer.format(total)}`;
@@ -498,6 +598,12 @@ function fillSummary() {
   );
   // In a narrow window the plots scroll sideways: then Tab has to stop at them, in Safari too.
   onWidth(plots, (width) => plots.setAttribute('tabindex', plots.scrollWidth > width ? '0' : '-1'));
+}
+
+/** @param {PeopleData} people */
+function peopleWords({ total, several, unconfirmed }) {
+  const facts = [countPeople(total), `several people in ${countResults(several)}`];
+  return [...facts, ...(unconfirmed ? [`${integer.format(unconfirmed)} unconfirmed`] : [])].join(' · ');
 }
 
 function reportFacts() {
@@ -688,11 +794,13 @@ function fillToolbar() {
   const [search, sort] = [byId('search'), byId('sort')];
   search.addEventListener('input', () => select({ search: search.value }));
   sort.addEventListener('change', () => select({ sort: /** @type {Sort} */ (sort.value) }));
-  byId('reset').addEventListener('click', () => select({ search: '', outcome: null }));
+  byId('reset').addEventListener('click', () => select({ search: '', outcome: null, people: null }));
   byId('outcomes').append(
     outcomeButton('all', 'All', null),
     ...STATUSES.map((status) => outcomeButton(status, STATUS_WORDS[status], status)),
   );
+  byId('people').hidden = !SEVERAL_PEOPLE;
+  byId('people').append(...entriesOf(PEOPLE_FILTERS).map(([name]) => peopleButton(name)));
   byId('layers').append(...LAYERS.map(layerButton));
   fillTheme();
 }
@@ -702,6 +810,14 @@ function outcomeButton(name, words, outcome) {
   const count = results.filter(({ status }) => outcome === null || status === outcome).length;
   const number = element('span', { class: 'number', text: integer.format(count) });
   return button({ class: name, 'data-outcome': name, click: () => select({ outcome }) }, words, number);
+}
+
+/** Shows only such results; pressed again, all of them. @param {PeopleFilter} name */
+function peopleButton(name) {
+  const { words, matches } = PEOPLE_FILTERS[name];
+  const number = element('span', { class: 'number', text: integer.format(results.filter(matches).length) });
+  const click = () => select({ people: selection.people === name ? null : name });
+  return button({ class: name, 'data-people': name, click }, words, number);
 }
 
 /** Light or dark as the system has it, until the button is pressed. Nothing is stored. */
@@ -747,7 +863,7 @@ function cardOf(result) {
       'aria-haspopup': 'dialog',
       'aria-label': cardWords(result),
     },
-    element('span', { class: 'picture' }, size && canvas, noteOnCard(result)),
+    element('span', { class: 'picture' }, size && canvas, noteOnCard(result), markOnCard(result)),
     element('span', { class: 'caption' }, keyLine(result), factsLine(result)),
   );
   const item = element('li', {}, node);
@@ -777,6 +893,18 @@ function noteOnCard(result) {
   return text ? element('span', { class: 'missing', text }) : null;
 }
 
+/** @param {Result} result */
+function markOnCard(result) {
+  const text = peopleFacts(result).join(', ');
+  return text ? element('span', { class: 'people', text }) : null;
+}
+
+/** @param {Result} result */
+function peopleFacts(result) {
+  const several = hasSeveral(result) ? [countPeople(result.people ?? 0)] : [];
+  return [...several, ...(isUnconfirmed(result) ? ['unconfirmed'] : [])];
+}
+
 /** @type {(result: Result, name: 'span' | 'p') => Element[]} */
 function reasonWords({ code, message }, name) {
   return [
@@ -786,10 +914,12 @@ function reasonWords({ code, message }, name) {
 }
 
 /** @param {Result} result */
-function cardWords({ key, status, code, score, ms, truncated }) {
+function cardWords(result) {
+  const { key, status, code, score, ms, truncated } = result;
   return [
     visible(key),
     statusWords(status),
+    ...peopleFacts(result),
     code && visible(code),
     score !== null && `score ${score.toFixed(2)}`,
     ms && milliseconds(ms.total),
@@ -877,7 +1007,7 @@ function paintOrLoad(card) {
   if (!content) {
     loadCard(card);
   } else if (size && (photo || content.photo === null)) {
-    paint(canvas, size, photo, content.figure);
+    paint(canvas, size, photo, content.people);
     canvas.classList.add('painted');
   }
 }
@@ -1096,7 +1226,7 @@ function leavePicture(event) {
 // --- detail view: one result in large, with everything that is known about it ---
 
 /** @type {Detail} */
-const detail = { result: null, content: null, points: [], current: null };
+const detail = { result: null, content: null, person: null, points: [], current: null };
 
 const tip = element('div', { class: 'tip', role: 'tooltip', hidden: true });
 
@@ -1117,7 +1247,10 @@ function fillDetail() {
 function openDetail(result) {
   detail.result = result;
   detail.content = contentOf(result);
-  showFacts(result, detail.content.figure);
+  detail.person = null;
+  showResult(result);
+  showPeople(detail.content.people);
+  showFacts(result, detail.content.people);
   byId('stage').replaceChildren(...onStage(result));
   byId('detail').classList.toggle('plain', !result.width);
   if (!byId('detail').open) {
@@ -1130,7 +1263,7 @@ function openDetail(result) {
 
 function forgetDetail() {
   const { result } = detail;
-  Object.assign(detail, { result: null, content: null, points: [], current: null });
+  Object.assign(detail, { result: null, content: null, person: null, points: [], current: null });
   picture.replaceChildren();
   history.replaceState(null, '', location.pathname + location.search);
   if (result && selection.results.includes(result)) {
@@ -1157,8 +1290,51 @@ function onStage(result) {
   return [element('div', { class: 'reason' }, ...reasonWords(result, 'p'), why)];
 }
 
-/** @type {(result: Result, figure: Figure) => void} */
-function showFacts(result, figure) {
+/** Draws one person over the others, which are dimmed; null is everyone. @param {number | null} number */
+function choosePerson(number) {
+  const { result, content } = detail;
+  if (result && content && content.people.length > 1) {
+    detail.person = number;
+    for (const choice of byId('detail-people').children) {
+      setPressed(choice, choice.getAttribute('data-person') === String(number ?? 'all'));
+    }
+    showFacts(result, content.people);
+    drawPicture();
+  }
+}
+
+/** From everyone to the first person, and from the last one to everyone. @param {1 | -1} direction */
+function stepPerson(direction) {
+  const choices = (detail.content?.people.length ?? 0) + 1;
+  const at = detail.person === null ? 0 : detail.person + 1;
+  const next = (at + direction + choices) % choices;
+  choosePerson(next === 0 ? null : next - 1);
+}
+
+/** @param {Person[]} people */
+function showPeople(people) {
+  byId('detail-people').hidden = people.length < 2;
+  const everyone = { 'data-person': 'all', 'aria-pressed': 'true', click: () => choosePerson(null) };
+  byId('detail-people').replaceChildren(button(everyone, 'Everyone'), ...people.map(personButton));
+}
+
+/** @param {Person} person */
+function personButton({ number, score }) {
+  const { left, right } = paletteOf(number);
+  const swatch = element('span', { class: 'swatch' });
+  swatch.style.background = `linear-gradient(90deg, ${rgb(left)} 50%, ${rgb(right)} 50%)`;
+  const words = element('span', { class: 'number', text: score === null ? 'unconfirmed' : score.toFixed(2) });
+  const attributes = {
+    'data-person': number,
+    'aria-label': `Person ${number + 1}, ${score === null ? 'unconfirmed' : `score ${score.toFixed(2)}`}`,
+    'aria-pressed': 'false',
+    click: () => choosePerson(detail.person === number ? null : number),
+  };
+  return button(attributes, swatch, element('strong', { text: String(number + 1) }), words);
+}
+
+/** @param {Result} result */
+function showResult(result) {
   const { key, status } = result;
   const [at, count] = [selection.results.indexOf(result), selection.results.length];
   byId('previous').disabled = at <= 0;
@@ -1167,26 +1343,44 @@ function showFacts(result, figure) {
   byId('detail-key').replaceChildren(element('bdi', { text: visible(key) }));
   byId('detail-status').className = `badge ${status}`;
   byId('detail-status').textContent = statusWords(status);
+  byId('detail-unconfirmed').hidden = !isUnconfirmed(result);
   byId('detail-layers').hidden = status === 'failed';
   byId('copy').textContent = 'Copy key';
-  byId('detail-facts').replaceChildren(
-    ...detailFacts(result, figure).flatMap(([name, text]) =>
-      text ? [element('dt', { text: name }), element('dd', { text: visible(text) })] : [],
-    ),
-  );
   byId('about').scrollTop = 0;
 }
 
-/** @type {(result: Result, figure: Figure) => [name: string, text: string | null][]} */
-function detailFacts(result, figure) {
-  const { score, ms, processed, modified } = result;
+/** @type {(result: Result, people: Person[]) => void} */
+function showFacts(result, people) {
+  const facts = [...personFacts(result, people), ...detailFacts(result)];
+  byId('detail-facts').replaceChildren(
+    ...facts.flatMap(([name, text]) =>
+      text ? [element('dt', { text: name }), element('dd', { text: visible(text) })] : [],
+    ),
+  );
+}
+
+/** Facts of the chosen person, or how many there are. @type {(result: Result, people: Person[]) => Fact[]} */
+function personFacts(result, people) {
+  if (people.length > 1 && detail.person === null) {
+    return [['Found', countPeople(people.length)]];
+  }
+  const { number, figure, score } = people[detail.person ?? 0] ?? { number: 0, figure: {}, score: null };
   const found = entriesOf(figure).map(([group, { count }]) => `${GROUP_WORDS[group]} ${count}`);
+  return [
+    ['Person', people.length > 1 ? `${number + 1} of ${people.length}` : null],
+    ['Found', found.join(', ')],
+    ['Score', result.score === null || number > 0 ? null : result.score.toFixed(3)],
+    ['Box score', score === null ? null : score.toFixed(3)],
+  ];
+}
+
+/** @type {(result: Result) => Fact[]} */
+function detailFacts(result) {
+  const { ms, processed, modified } = result;
   const steps = ms && `fetch ${milliseconds(ms.fetch)}, detect ${milliseconds(ms.detect)}`;
   return [
     ['Error', result.code],
     ['Reason', result.message],
-    ['Found', found.join(', ')],
-    ['Score', score === null ? null : score.toFixed(3)],
     ['Photo', imageWords(result)],
     ['Time', ms && `${milliseconds(ms.total)} (${steps})`],
     ['Processed', processed && moment(processed)],
@@ -1237,25 +1431,69 @@ function drawPicture() {
   const { result, content } = detail;
   const size = result && sizeOf(result);
   markPoint(null);
-  detail.points = size && content ? pointsOfFigure(size, content.figure) : [];
+  detail.points =
+    size && content ? content.people.filter(isChosen).flatMap((one) => pointsOfPerson(size, one)) : [];
   detail.points[0]?.node.setAttribute('tabindex', '0');
   picture.classList.toggle('dimmed', !layers.photo);
   picture.replaceChildren(...(size && content ? overlay(size, content) : []));
 }
 
+/** @param {Person} person */
+const isChosen = ({ number }) => detail.person === null || detail.person === number;
+
 /** @type {(size: Size, content: Content) => Element[]} */
-function overlay(size, { photo, figure }) {
-  // Strokes are made for a picture of 900 pixels, about what a screen has for it.
-  const scale = 900 / Math.max(size.width, size.height);
-  const paths = strokesOf(figure, { width: size.width * scale, height: size.height * scale })
-    .filter(({ kind }) => kind === 'lines')
-    .map((stroke) => linePath(stroke, scale));
+function overlay(size, { photo, people }) {
+  // The chosen person comes last, on top of the others; else the first one does.
+  const drawn = people.toReversed().toSorted((a, b) => Number(isChosen(a)) - Number(isChosen(b)));
   return [
     shape('rect', { class: 'ground', ...size }),
     ...(photo ? [shape('image', { class: 'photo', href: photo, preserveAspectRatio: 'none', ...size })] : []),
-    shape('g', { class: 'lines' }, ...paths),
-    shape('g', {}, ...detail.points.map(({ node }) => node)),
-  ];
+    ...drawn.map((person) => personLines(size, person)),
+    ...people.map((person) => personPoints(size, person)),
+    ...(layers.boxes ? drawn.filter(isChosen).map((person) => tagOf(size, person)) : []),
+  ].filter((node) => node !== null);
+}
+
+/** @type {(size: Size, person: Person) => Element} */
+function personLines(size, person) {
+  // Strokes are made for a picture of 900 pixels, about what a screen has for it.
+  const scale = 900 / Math.max(size.width, size.height);
+  const paths = strokesOf(person, { width: size.width * scale, height: size.height * scale })
+    .filter(({ kind }) => kind === 'lines')
+    .map((stroke) => linePath(stroke, scale));
+  return shape('g', { class: isChosen(person) ? 'lines' : 'lines dimmed' }, ...paths);
+}
+
+/** @type {(size: Size, person: Person) => Element} */
+function personPoints(size, { number, alone, figure: { pose } }) {
+  const own = detail.points.filter(({ person }) => person === number);
+  const group = shape('g', {}, ...own.map(({ node }) => node));
+  if (pose && !alone) {
+    const { width, height } = extentOf(pose, range(pose.count));
+    const extent = Math.hypot(width * size.width, height * size.height);
+    const share = extent / Math.max(size.width, size.height);
+    group.style.setProperty('--size', clamp(0.4, share / FULL_SIZE_SHARE, 1).toFixed(2));
+  }
+  return group;
+}
+
+/** Number and score, above the upper left corner of the box. @type {(size: Size, person: Person) => Element | null} */
+function tagOf(size, { number, score, figure }) {
+  const box = figure.pose && boxOf(figure.pose);
+  if (!box) {
+    return null;
+  }
+  const text = score === null ? `${number + 1}` : `${number + 1} ${score.toFixed(2)}`;
+  const ground = shape('rect', {
+    y: -17,
+    width: 9 + 7 * text.length,
+    height: 17,
+    fill: rgb(paletteOf(number).left),
+  });
+  const tag = shape('g', { class: 'tag' }, ground, shape('text', { x: 5, y: -4.5, text }));
+  tag.style.setProperty('--x', `${box.left * size.width}px`);
+  tag.style.setProperty('--y', `${box.top * size.height}px`);
+  return tag;
 }
 
 /** @type {(stroke: Stroke, scale: number) => Element} */
@@ -1272,6 +1510,9 @@ function linePath({ places, colour, width, opacity }, scale) {
 
 // --- points: every landmark of the large picture is a circle that says what it is ---
 
+// A person who fills this part of the picture has points of full size, smaller ones have smaller points.
+const FULL_SIZE_SHARE = 0.45;
+
 const REACH = 16; // how near to a point the pointer has to be, in pixels of the screen
 
 /** @type {Record<Feature, string>} */
@@ -1283,24 +1524,25 @@ for (const [feature, pairs] of entriesOf(edges.face)) {
   pairs.flat().forEach((number) => FEATURES.set(number, feature));
 }
 
-/** @type {(size: Size, figure: Figure) => Point[]} */
-function pointsOfFigure(size, figure) {
-  return entriesOf(figure)
+/** @type {(size: Size, person: Person) => Point[]} */
+function pointsOfPerson(size, person) {
+  return entriesOf(person.figure)
     .filter(([group]) => isDrawn(group))
     .flatMap(([group, points]) =>
       range(points.count)
         .filter((number) => layers.guessed || !isGuessed(points, number))
-        .map((number) => pointOf(size, figure, group, points, number)),
+        .map((number) => pointOf(size, person, group, points, number)),
     );
 }
 
-/** @type {(size: Size, figure: Figure, group: Group, points: Points, number: number) => Point} */
-function pointOf(size, figure, group, points, number) {
+/** @type {(size: Size, person: Person, group: Group, points: Points, number: number) => Point} */
+function pointOf(size, { number: person, alone, figure }, group, points, number) {
   const point = { x: points.x(number) * size.width, y: points.y(number) * size.height };
   const name = pointName(group, number);
   const visibility = points.visibility(number);
   const words = [
     name,
+    ...(alone ? [] : [`Person ${person + 1}`]),
     `${GROUP_WORDS[group]} ${number}`,
     `x ${point.x.toFixed(1)}, y ${point.y.toFixed(1)} px`,
     `z ${points.z(number).toFixed(3)}`,
@@ -1313,25 +1555,26 @@ function pointOf(size, figure, group, points, number) {
     class: `point ${kind} ${minor} ${guessed}`,
     cx: point.x,
     cy: point.y,
-    fill: rgb(pointColour(group, number)),
+    fill: rgb(pointColour(paletteOf(detail.person === null ? person : 0), group, number)),
     tabindex: -1,
     role: 'img',
     'aria-label': words.join(', '),
+    'data-person': person,
     'data-group': group,
     'data-number': number,
     'data-name': name,
   });
-  return { ...point, words, node };
+  return { ...point, person, words, node };
 }
 
-/** @type {(group: Group, number: number) => Colour} */
-function pointColour(group, number) {
+/** @type {(palette: Palette, group: Group, number: number) => Colour} */
+function pointColour(palette, group, number) {
   const feature = FEATURES.get(number);
   return {
-    pose: sideOf(number),
-    face: feature ? colours.face[feature] : colours.mesh,
-    left_hand: colours.left,
-    right_hand: colours.right,
+    pose: sideOf(palette, number),
+    face: feature ? { ...colours.face, oval: palette.oval }[feature] : colours.mesh,
+    left_hand: palette.left,
+    right_hand: palette.right,
   }[group];
 }
 
@@ -1409,6 +1652,7 @@ const SHORTCUTS = [
   ...LAYERS.map(({ key, about }) => [key, `Toggle ${about}`]),
   ['← →', 'Detail view: previous or next result'],
   ['↑ ↓', 'Detail view: move between points'],
+  ...(SEVERAL_PEOPLE ? [['n p', 'Detail view: next or previous person']] : []),
   ['+ −', 'Detail view: zoom in or out'],
   ['0', 'Detail view: show the whole photo'],
   ['c', 'Detail view: copy the key'],
@@ -1436,6 +1680,8 @@ const IN_DETAIL = {
   '-': () => stepZoom(-1),
   0: () => showWhole(view.size),
   c: () => byId('copy').click(),
+  n: () => stepPerson(1),
+  p: () => stepPerson(-1),
 };
 
 function fillKeyboard() {

@@ -32,6 +32,8 @@ class Summary:
         self._codes = Counter[str]()
         self._options = Counter[str]()
         self._models: dict[str, Any] = {}
+        self._people = Counter[str]()
+        self._people_counted = False
         self._durations_ms = array("I")
         self._scores = array("d")
 
@@ -45,6 +47,7 @@ class Summary:
         self._outcomes[result.status] += 1
         if result.error_code:
             self._codes[result.error_code] += 1
+        self._add_people(result)
         if result.duration_ms:
             self._durations_ms.append(round(result.duration_ms.total))
         if result.pose_score is not None:
@@ -57,6 +60,14 @@ class Summary:
             if result.options_hash not in self._models:  # equal hash, equal model
                 self._models[result.options_hash] = result.model and result.model._asdict()
 
+    def _add_people(self, result: LandmarkResult) -> None:
+        people = len(result.people)
+        self._people["total"] += people
+        self._people["several"] += people > 1
+        if result.people_count is not None:
+            self._people_counted = True
+            self._people["unconfirmed"] += people > 0 and result.person_score is None
+
     def as_json(self) -> dict[str, Any]:
         """Everything, under the names that the page's script expects."""
         return {
@@ -67,6 +78,7 @@ class Summary:
                 {"hash": name, "count": count, "model": self._models[name]}
                 for name, count in self._options.most_common()
             ],
+            "people": dict(self._people) if self._people_counted else None,
             "first": iso(self._first),
             "last": iso(self._last),
             "durations": _duration_histogram(np.sort(np.array(self._durations_ms, np.float64))),

@@ -16,6 +16,7 @@ LOW_CONTRASTS = """
         .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
         .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
     const ground = (node) => {
+        if (node.closest('.tag')) return parse(getComputedStyle(node.previousElementSibling).fill);
         for (let at = node; at; at = at.parentElement) {
             const [r, g, b, alpha = 1] = parse(getComputedStyle(at).backgroundColor);
             if (alpha > 0.8) return [r, g, b];

@@ -82,8 +82,9 @@ class Page(HTMLParser):
         assert kind == "data:image/webp"
         return Image.open(BytesIO(b64decode(data)))
 
-    def landmarks(self, number: int, group: str) -> npt.NDArray[np.float32]:
-        """A group's landmarks, one per row."""
-        data = b64decode(self.content(number)["landmarks"][group])
+    def landmarks(self, number: int, group: str, person: int = 0) -> npt.NDArray[np.float32]:
+        """A group's landmarks, one per row, by default of the first person."""
+        content = self.content(number)
+        groups = content["others"][person - 1]["landmarks"] if person else content["landmarks"]
         columns = self.report["drawing"]["columns"][group]
-        return np.frombuffer(data, "<f4").reshape(-1, columns)
+        return np.frombuffer(b64decode(groups[group]), "<f4").reshape(-1, columns)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 
 from landmarks.errors import NotAnImageError, TooSmallError
-from tests.fakes import Cloud, seen_nobody, seen_person
+from tests.fakes import Cloud, seen_nobody, seen_people, seen_person
 from tests.integration.report.album import HOSTILE_KEYS, NOW, Album
 from tests.integration.report.conftest import Report
 from worker.model import ModelOptions, options_hash
@@ -94,6 +94,8 @@ def test_a_result_is_complete(album: Album, report: Report) -> None:
         "truncated": False,
         "ms": {"fetch": 5, "detect": 102, "total": 107},
         "score": 0.987654,
+        "people": None,
+        "person_score": None,
         "etag": "feed",
         "version": None,
         "processed": "2026-03-04T05:05:07Z",
@@ -115,6 +117,49 @@ def test_landmarks_are_exact(album: Album, report: Report) -> None:
             page.landmarks(0, group), getattr(stored, f"{group}_landmarks")
         )
     assert set(page.content(0)["landmarks"]) == {"pose", "face", "left_hand", "right_hand"}
+
+
+def test_everyones_landmarks_are_exact(album: Album, report: Report) -> None:
+    """In the result's order, each with the score; one person alone has no list of others."""
+    several = ModelOptions(max_people=16)
+    album.add("a.jpg", seen_people(3), model=several)
+    album.add("b.jpg", seen_people(1), model=several, minutes_ago=2)
+
+    page, people = report(with_photos=False), album.result("a.jpg").people
+
+    others = page.content(0)["others"]
+    assert [other["score"] for other in others] == [person.person_score for person in people[1:]]
+    for number, (other, person) in enumerate(zip(others, people[1:], strict=True), start=1):
+        assert set(other["landmarks"]) == {
+            group.name.removesuffix("_landmarks")
+            for group, _ in person.landmarks.found()
+            if group.name != "pose_world_landmarks"
+        }
+        np.testing.assert_array_equal(page.landmarks(0, "pose", number), person.pose_landmarks)
+    assert page.report["results"][0]["people"] == 3
+    assert page.report["results"][0]["person_score"] == people[0].person_score
+    assert "others" not in page.content(1)
+
+
+def test_people_are_counted(album: Album, report: Report) -> None:
+    """Also those of results that no box detector saw; only first persons can be unconfirmed."""
+    several = ModelOptions(max_people=16)
+    unconfirmed = seen_people(2)
+    unconfirmed = replace(unconfirmed, landmarks=replace(unconfirmed.landmarks, person_score=None))
+    album.add("one.jpg")
+    album.add("nobody.jpg", seen_nobody())
+    assert report(with_photos=False).report["summary"]["people"] is None
+
+    album.add("three.jpg", seen_people(3), model=several)
+    album.add("two.jpg", unconfirmed, model=several)
+    album.add("nobody there.jpg", seen_nobody(), model=several)
+    album.add("text.jpg", NotAnImageError("text"), model=several)
+
+    assert report(with_photos=False).report["summary"]["people"] == {
+        "total": 6,
+        "several": 2,
+        "unconfirmed": 1,
+    }
 
 
 def test_a_failure_has_its_reason(album: Album, report: Report) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from landmarks.errors import NotAnImageError
-from tests.fakes import person, seen_nobody
+from tests.fakes import person, seen_nobody, seen_people
 from tests.integration.report.album import Album
 from tests.integration.report.conftest import Report
 from tests.integration.report.pages import Page
+from worker.model import ModelOptions
 
 ROOT = Path(__file__).resolve().parents[3]
 COMPILER = ROOT / "lint" / "node_modules" / ".bin" / "tsc"
@@ -22,6 +23,7 @@ def page(album: Album, report: Report) -> Page:
     """Results with everything and with next to nothing."""
     album.add("photo.jpg", version=album.photo("photo.jpg", person()))
     album.add("gone.jpg", seen_nobody(), minutes_ago=2)
+    album.add("crowd.jpg", seen_people(3), model=ModelOptions(max_people=16), minutes_ago=2.5)
     album.add("text.jpg", NotAnImageError("31 bytes of text"), minutes_ago=3)
     names = {"object_key": "bare.jpg", "bucket": "photos", "status": "detected"}
     album.cloud.clients["dynamodb"].put_item(
@@ -53,7 +55,7 @@ def test_the_data_has_the_types_of_the_script(page: Page, tmp_path: Path) -> Non
     """Every field, no more and no less; other values, types and fields are errors."""
     record = page.report["results"][0]
     contents = [page.content(number) for number in range(page.results_held)]
-    assert len(contents) == 4
+    assert len(contents) == 5
 
     errors = compile_with(
         tmp_path,
