@@ -81,13 +81,14 @@ PROCESSES := 3
 
 .PHONY: test
 test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) ## run every test that needs no Docker (PROCESSES=3)
-	$(FETCH_MODELS) 0 1 2
+	$(FETCH_MODELS) 0 1 2 --people
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGUMENTS)
 
 .PHONY: image
 image: $(ENVIRONMENT) ## build the container image; print its size and cold start (BASE_IMAGE= for another base)
 	$(BIN)/python image/build_image.py --complexity $(or $(MODEL_COMPLEXITY),2) \
+		--max-people $(or $(MAX_PEOPLE),1) \
 		$(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") \
 		$(if $(SEGMENTATION_BUCKET),--segmentation-bucket "$(SEGMENTATION_BUCKET)")
 	$(BIN)/python image/cold_start.py
@@ -111,7 +112,7 @@ fuzz: $(ENVIRONMENT) ## try damaged messages and images (SECONDS=300, SEED=1)
 
 .PHONY: bench
 bench: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## compare the worker with bare MediaPipe and the blog's handler (IMAGES=folder, ROUNDS=7)
-	$(FETCH_MODELS) 0 1 2
+	$(FETCH_MODELS) 0 1 2 --people
 	$(BENCH_VENV)/bin/python image/fetch_models.py --complexity 2
 	$(BIN)/python -m bench --blog-python $(BENCH_VENV)/bin/python $(if $(IMAGES),--images "$(IMAGES)") \
 		$(if $(ROUNDS),--rounds $(ROUNDS))
@@ -175,6 +176,8 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 .PHONY: lock
 lock: $(ENVIRONMENT) ## write the lock files (UPGRADE=--upgrade for newer versions)
 	$(UV_COMPILE) --group build --output-file image/requirements-build.txt
+	$(filter-out --universal,$(UV_COMPILE)) --python-platform x86_64-manylinux_2_28 --group convert \
+		--no-build --no-config --output-file image/requirements-convert.txt
 	$(UV_COMPILE) --group e2e --no-build --output-file requirements-e2e.txt
 	$(UV_COMPILE) --group bench --no-build --no-config --fork-strategy fewest --excludes bench/excludes.txt \
 		--output-file requirements-bench.txt

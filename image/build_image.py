@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Build the worker's container image, and print its size by parts.
 
-The pose models are first put into the build context (`image/model-cache`), so that the build
-itself downloads none. For `sam build` that is enough: `build_image.py --models-only`.
+The models are first put into the build context (`image/model-cache`), so that the build itself
+downloads none. For `sam build` that is enough: `build_image.py --models-only`.
 """
 
 import argparse
@@ -61,8 +61,12 @@ class Sizes:
     parts: Mapping[str, int]
 
 
-def add_models(complexities: Sequence[int] = _COMPLEXITIES) -> None:
+def add_models(complexities: Sequence[int] = _COMPLEXITIES, *, max_people: int = 1) -> None:
     """Put the models that MediaPipe's wheel lacks into the build context.
+
+    Args:
+        complexities: of the pose models.
+        max_people: above 1, the two models for several people are added.
 
     Raises:
         FileNotFoundError: a model cannot be downloaded; standard error says why.
@@ -71,14 +75,17 @@ def add_models(complexities: Sequence[int] = _COMPLEXITIES) -> None:
         names = [f"{source.sha256[:16]}-{model.file}" for source in model.sources]
         in_wheel = any(source.kind == "wheel" for source in model.sources)
         at_hand = any((MODEL_CACHE / name).exists() for name in names)
-        if model.complexity in complexities and not in_wheel and not at_hand:
+        wanted = max_people > 1 if model.complexity is None else model.complexity in complexities
+        if wanted and not in_wheel and not at_hand:
             _add(model)
 
 
 def _add(model: Model) -> None:
     """Add one model under the name that `fetch_models.py --cache` looks for."""
     with tempfile.TemporaryDirectory() as folder:
-        if fetch_models.main(["--complexity", str(model.complexity), "--target", folder]) != 0:
+        wanted = ["--people"] if model.complexity is None else []
+        complexity = ["--complexity", str(model.complexity or 1)]
+        if fetch_models.main([*complexity, *wanted, "--target", folder]) != 0:
             raise FileNotFoundError(f"{model.file} is missing")
         content = Path(folder, model.destination).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
@@ -90,10 +97,12 @@ def build(
     *,
     base_image: str | None = None,
     complexity: int = 2,
+    max_people: int = 1,
     segmentation_bucket: str = "",
 ) -> None:
     """Build the image; with a bucket for masks, the model keeps its mask branch."""
     arguments = {
+        "MAX_PEOPLE": str(max_people),
         "MODEL_COMPLEXITY": str(complexity),
         "SEGMENTATION_BUCKET": segmentation_bucket,
         "VERSION": git("describe", "--tags", "--always", "--dirty"),
@@ -164,6 +173,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="BUCKET",
         help="build an image that can make masks, with the whole model; any value will do",
     )
+    parser.add_argument("--max-people", type=int, choices=range(1, 17), default=1)
     parser.add_argument("--tag", default=DEFAULT_TAG, help="default: %(default)s")
     parser.add_argument("--models-only", action="store_true", help="build nothing")
     return parser.parse_args(argv)
@@ -173,13 +183,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parse_arguments(argv)
     try:
-        add_models(_COMPLEXITIES if options.models_only else [options.complexity])
+        people = options.max_people
+        complexities = _COMPLEXITIES if options.models_only else [options.complexity]
+        add_models(complexities, max_people=people)
         if not options.models_only:
             build(
                 options.tag,
                 base_image=options.base_image,
                 complexity=options.complexity,
                 segmentation_bucket=options.segmentation_bucket,
+                max_people=people,
             )
             found = sizes(options.tag, options.base_image)
             sys.stdout.write(report(options.tag, options.base_image, found))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Download the pose models that MediaPipe's wheel lacks into its package folder.
+"""Download the models that MediaPipe's wheel lacks into its package folder.
 
 A valid model in place is kept. Otherwise the cache is tried, then the sources in the manifest's
 order: npm package, MediaPipe's published address. Next to each model goes a copy without its mask
@@ -9,6 +9,9 @@ nothing.
 
 The order of sources matters only for `pose_landmark_lite.tflite`, which has two official builds
 whose landmarks differ a little: the line printed for a model has the checksum of its build.
+
+With `--people`, also install the models for MAX_PEOPLE. Unless they are in the cache, they are
+converted from TensorFlow.js, with pip, TensorFlow and npm in a temporary folder.
 """
 
 import argparse
@@ -23,6 +26,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from model_conversion import Converter
 from model_cut import without_mask_branch
 from model_files import SourceError, check, holds, read_file, say, write_atomically
 from model_manifest import Model, Source, read_manifest
@@ -43,6 +47,7 @@ class Installer:
     cache: Path
     address: str
     tarball: Tarball
+    converter: Converter
 
     def install(self, model: Model) -> str:
         """Put one model in place unless it is there; returns the line to print."""
@@ -61,7 +66,7 @@ class Installer:
             write_atomically(final, content)
             self._remember(model, source, content)
             return f"{model.file}: installed from {label} ({build(source)}) to {final}"
-        raise MissingModelError(explain(model, tried))
+        raise MissingModelError(explain(model, tried, self.cache))
 
     def cut(self, model: Model) -> str:
         """Make the copy without mask branch unless it is there; returns the line to print.
@@ -93,12 +98,14 @@ class Installer:
             elif source.kind == "npm":
                 spec = self.tarball.package.spec
                 yield f"npm {spec}", source, partial(self.tarball.read, source)
+            elif source.kind == "converted":
+                yield "conversion", source, partial(self.converter.convert, model, source)
             else:
                 address = urllib.parse.urljoin(self.address, model.file)
                 yield address, source, partial(download, address, source)
 
     def _cached(self, model: Model, source: Source) -> Path:
-        return self.cache / f"{source.sha256[:16]}-{model.file}"
+        return self.cache / cache_name(model, source)
 
     def _remember(self, model: Model, source: Source, content: bytes) -> None:
         """Write it to the cache; without a writable cache it is downloaded again next time."""
@@ -136,13 +143,26 @@ def build(source: Source) -> str:
     return f"sha256 {source.sha256[:12]}"
 
 
-def explain(model: Model, tried: Sequence[str]) -> str:
+def cache_name(model: Model, source: Source) -> str:
+    """Name a model's file in the cache."""
+    return f"{source.sha256[:16]}-{model.file}"
+
+
+def explain(model: Model, tried: Sequence[str], cache: Path) -> str:
     """Say what was tried, and what to do without the model."""
-    if any(source.kind == "wheel" for source in model.sources):
+    use = f"MODEL_COMPLEXITY={model.complexity}"
+    if model.complexity is None:
+        use = "MAX_PEOPLE over 1"
+        source = model.sources[0]
+        way_out = (
+            f"With the file from elsewhere (sha256 {source.sha256}), put it into {cache} as "
+            f"{cache_name(model, source)}; a build of the image looks in image/model-cache."
+        )
+    elif any(source.kind == "wheel" for source in model.sources):
         way_out = "It is part of the mediapipe package: reinstall that."
     else:
         way_out = "MODEL_COMPLEXITY=1 needs no download: its model is in the mediapipe package."
-    lines = [f"{model.file} (MODEL_COMPLEXITY={model.complexity}) could not be downloaded. Tried:"]
+    lines = [f"{model.file} ({use}) could not be downloaded. Tried:"]
     return "\n".join([*lines, *(f"  - {attempt}" for attempt in tried), way_out])
 
 
@@ -180,6 +200,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--masks", action="store_true", help="with --only, keep the whole model instead of the copy"
     )
+    parser.add_argument(
+        "--people", action="store_true", help="also install the models for MAX_PEOPLE over 1"
+    )
     parser.add_argument("--target", type=Path, help="default: the installed mediapipe package")
     parser.add_argument("--cache", type=Path, help="default: below $XDG_CACHE_HOME or ~/.cache")
     parser.add_argument("--base-url", type=safe_address, help="a mirror of MediaPipe's address")
@@ -200,15 +223,19 @@ def install_all(options: argparse.Namespace, work_folder: Path) -> list[str]:
         cache=options.cache or default_cache(),
         address=options.base_url or manifest.published_address,
         tarball=Tarball(manifest.npm_package, work_folder),
+        converter=Converter(work_folder / "conversion"),
     )
+    wanted = {*options.complexity, *([None] if options.people else [])}
     missing = []
     for model in manifest.models:
-        if model.complexity in options.complexity:
+        if model.complexity in wanted:
             try:
-                sys.stdout.write(f"{installer.install(model)}\n{installer.cut(model)}\n")
+                sys.stdout.write(f"{installer.install(model)}\n")
+                if model.complexity is not None:
+                    sys.stdout.write(f"{installer.cut(model)}\n")
             except (MissingModelError, SourceError) as error:
                 missing.append(str(error))
-        if options.only:
+        if options.only and model.complexity is not None:
             remove_unused(options, model)
     return missing
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 class Source:
     """A source of a model, and the size and checksum expected there."""
 
-    kind: Literal["wheel", "npm", "url"]
+    kind: Literal["wheel", "npm", "url", "converted"]
     sha256: str
     without_mask: str = ""  # sha256 of the same model without mask branch, where known
     size: int | None = None
@@ -28,23 +28,35 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model file, its path in MediaPipe's package, and its sources in order of preference."""
-
-    file: str
-    complexity: int
-    destination: str
-    sources: tuple[Source, ...]
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class NpmPackage:
-    """The npm package that has the models."""
+    """An npm package that has models."""
 
     spec: str
     size: int
     integrity: str  # "sha512-" and base64, as npm writes it
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model is converted from: files of an npm package."""
+
+    package: NpmPackage
+    parts: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file, its path in MediaPipe's package, and its sources in order of preference.
+
+    Pose models have a complexity; the models for several people have none.
+    """
+
+    file: str
+    destination: str
+    sources: tuple[Source, ...]
+    complexity: int | None = None
+    origin: Origin | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,8 +72,17 @@ def read_manifest(path: Path) -> Manifest:
     """Read a manifest; an unknown key is a TypeError."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     content["npm_package"] = NpmPackage(**content["npm_package"])
-    content["models"] = tuple(
-        Model(**entry | {"sources": tuple(Source(**source) for source in entry["sources"])})
-        for entry in content["models"]
-    )
+    content["models"] = tuple(_model(entry) for entry in content["models"])
     return Manifest(**content)
+
+
+def _model(entry: dict[str, Any]) -> Model:
+    origin = entry.get("origin")
+    if origin:
+        package, parts = NpmPackage(**origin["package"]), _sources(origin["parts"])
+        entry = entry | {"origin": Origin(package, parts)}
+    return Model(**entry | {"sources": _sources(entry["sources"])})
+
+
+def _sources(entries: list[dict[str, Any]]) -> tuple[Source, ...]:
+    return tuple(Source(**entry) for entry in entries)

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,11 +43,12 @@ class Tarball:
 
     package: NpmPackage
     folder: Path
+    environment: Mapping[str, str] | None = None  # npm's; by default this process's
 
     @cached_property
     def path(self) -> Path:
         """The tarball, once its checksum is verified."""
-        return pack(self.package, self.folder)
+        return pack(self.package, self.folder, self.environment)
 
     def read(self, source: Source) -> bytes:
         """Read one member. Nothing is extracted: no name in the archive becomes a path."""
@@ -63,13 +64,13 @@ class Tarball:
         raise SourceError(f"the tarball has no regular file {source.member}")
 
 
-def pack(package: NpmPackage, folder: Path) -> Path:
+def pack(package: NpmPackage, folder: Path, environment: Mapping[str, str] | None = None) -> Path:
     """Have npm download the tarball into an empty folder, and verify its checksum."""
-    npm = shutil.which("npm")
+    npm = shutil.which("npm", path=environment["PATH"] if environment else None)
     if npm is None:
         raise SourceError("there is no npm on PATH")
     say(f"npm pack {package.spec} ({megabytes(package.size)})\n")
-    run_npm([npm, "pack", package.spec, *NPM_OPTIONS], folder)
+    run_npm([npm, "pack", package.spec, *NPM_OPTIONS], folder, environment)
     path = next(folder.glob("*.tgz"), None)
     if path is None:
         raise SourceError("npm pack left no tarball")
@@ -81,7 +82,9 @@ def pack(package: NpmPackage, folder: Path) -> Path:
     return path
 
 
-def run_npm(command: Sequence[str], folder: Path) -> None:
+def run_npm(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> None:
     """Run npm. Its errors go to a file: an orphaned child could keep a pipe open."""
     complaints = folder / "npm.stderr"
     try:
@@ -89,6 +92,7 @@ def run_npm(command: Sequence[str], folder: Path) -> None:
             status = subprocess.run(
                 command,
                 cwd=folder,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=file,

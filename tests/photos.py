@@ -86,12 +86,40 @@ def distant() -> Photo:
     return _as_photo("distant", ImageOps.expand(_open(astronaut()), 800))
 
 
+def group() -> Photo:
+    """Three people next to each other: two astronauts, one of them smaller, and a cameraman."""
+    picture = Image.new("RGB", (1536, 560), _WALL)
+    for photo, x, side in (
+        (astronaut(), 0, 512),
+        (_cameraman(), 540, 512),
+        (astronaut(), 1100, 360),
+    ):
+        picture.paste(_open(photo).resize((side, side)), (x, 560 - side))
+    return _as_photo("group", picture)
+
+
+def crowd(columns: int, rows: int) -> Photo:
+    """The astronaut many times."""
+    picture = Image.new("RGB", (columns * 160, rows * 160), _WALL)
+    one = _open(astronaut()).resize((150, 150))
+    for place in range(columns * rows):
+        picture.paste(one, (place % columns * 160 + 5, place // columns * 160 + 5))
+    return _as_photo("crowd", picture)
+
+
+def enlarged(photo: Photo, width: int) -> Photo:
+    """Return a photograph at this width, in pixels."""
+    picture = _open(photo)
+    height = picture.height * width // picture.width
+    return _as_photo(f"{photo.name}, enlarged", picture.resize((width, height)))
+
+
 @cache
 def bundled() -> tuple[Photo, ...]:
     """Photographs available on every machine. Together they show all groups of landmarks."""
     return (
         astronaut(),
-        _of_scikit_image("camera.png"),
+        _cameraman(),
         _of_scikit_image("rocket.jpg"),
         both_hands(),
         right_hand(),
@@ -129,6 +157,10 @@ def near_duplicates(photo: Photo) -> tuple[Photo, ...]:
         _as_photo(f"{photo.name}, scaled", picture.resize((width * 9 // 10, height * 9 // 10))),
         _as_photo(f"{photo.name}, brightened", ImageEnhance.Brightness(picture).enhance(1.2)),
     )
+
+
+def _cameraman() -> Photo:
+    return _of_scikit_image("camera.png")
 
 
 def _of_scikit_image(name: str) -> Photo:

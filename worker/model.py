@@ -29,6 +29,9 @@ _DETECTOR_REVISION: Final = 1
 # results from before the option existed still count as done.
 _OFF: Final = {"max_image_side": None, "segmentation": False, "max_people": 1}
 
+# Models for more than one person, in MediaPipe's package like its own.
+PEOPLE_MODELS: Final = ("person_boxes.tflite", "person_keypoints.tflite")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
@@ -84,13 +87,16 @@ def require_model(options: ModelOptions) -> Path:
     less time, or else the whole one.
 
     Raises:
-        SettingsError: MediaPipe or the model is not installed. The worker downloads nothing.
+        SettingsError: MediaPipe or a model is not installed. The worker downloads nothing.
     """
     spec = importlib.util.find_spec("mediapipe")
     if spec is None or spec.origin is None:
         raise SettingsError("MediaPipe is not installed: install landmark-worker[worker]")
+    modules = Path(spec.origin).parent / "modules"
+    if options.max_people > 1:
+        _require_people_models(modules / "people", options.max_people)
     name = POSE_MODELS[options.model_complexity]
-    whole = Path(spec.origin).parent / "modules" / "pose_landmark" / name
+    whole = modules / "pose_landmark" / name
     cut = whole.with_stem(whole.stem + WITHOUT_MASK)
     if cut.is_file() and not options.segmentation:
         return cut
@@ -107,3 +113,13 @@ def require_model(options: ModelOptions) -> Path:
         f"run image/fetch_models.py --complexity {options.model_complexity}, "
         "or set MODEL_COMPLEXITY=1, whose model comes with MediaPipe"
     )
+
+
+def _require_people_models(folder: Path, max_people: int) -> None:
+    missing = next((name for name in PEOPLE_MODELS if not (folder / name).is_file()), None)
+    if missing:
+        raise SettingsError(
+            f"MAX_PEOPLE={max_people} needs {missing}, which is not installed: "
+            "run image/fetch_models.py --people, build the image with "
+            f"--build-arg MAX_PEOPLE={max_people}, or deploy with MaxPeople={max_people}"
+        )

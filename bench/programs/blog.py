@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import cv2
 import mediapipe as mp
-from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+from google.protobuf.json_format import MessageToDict
 
 from bench.programs.loop import answer_requests
 

@@ -17,7 +17,7 @@ LOCKS = [
 
 def test_no_lock_file_is_missing() -> None:
     """Five of Python, three of Node."""
-    assert len(LOCKS) == 8
+    assert len(LOCKS) == 9
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))

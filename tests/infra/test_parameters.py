@@ -254,6 +254,7 @@ def test_build_arguments_are_those_of_the_dockerfile() -> None:
         argument: parameter_values()[reference["Ref"]]
         for argument, reference in metadata["DockerBuildArgs"].items()
     }
-    assert passed.keys() == {"BASE_IMAGE", "MODEL_COMPLEXITY", "SEGMENTATION_BUCKET"}
+    expected = {"BASE_IMAGE", "MODEL_COMPLEXITY", "SEGMENTATION_BUCKET", "MAX_PEOPLE"}
+    assert passed.keys() == expected
     assert passed == {argument: defaults.get(argument, "") for argument in passed}
     assert "\nARG SEGMENTATION_BUCKET\n" in dockerfile

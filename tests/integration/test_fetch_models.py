@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import fetch_models
+import model_conversion
 import model_cut
 import model_manifest
 import model_sources
@@ -107,6 +108,21 @@ class Machine:
         package = {"spec": "@made/here@1.0.0", "size": 1, "integrity": integrity}
         manifest = {"published_address": "https://published.invalid/", "npm_package": package}
         self._manifest.write_text(json.dumps(manifest | {"models": [model, small]}))
+
+    def describe_converted(self, content: bytes) -> Path:
+        """Write a manifest with a converted model, too; returns its place in the cache."""
+        self.describe(source("url", MODEL))
+        manifest = json.loads(self._manifest.read_text())
+        package = {"spec": "@made/there@1.0.0", "size": 1, "integrity": "sha512-none"}
+        converted = {
+            "file": "boxes",
+            "destination": "people",
+            "sources": [source("converted", content)],
+            "origin": {"package": package, "parts": [source("npm", b"weights")]},
+        }
+        manifest["models"].append(converted)
+        self._manifest.write_text(json.dumps(manifest))
+        return self.cache / f"{hashlib.sha256(content).hexdigest()[:16]}-boxes"
 
     def npm(self, content: bytes, *, name: str = f"package/{FILE}", link: str = "") -> None:
         """Put an npm on PATH that packs one file or link, and describe it in the manifest."""
@@ -277,6 +293,36 @@ def test_only_removes_the_other_models(machine: Machine) -> None:
     assert not (machine.target / "lite").exists()
 
 
+def test_models_for_several_people_come_from_the_cache(machine: Machine) -> None:
+    """They are installed on request, without a conversion if a valid one is in the cache."""
+    path = machine.describe_converted(NPM_BUILD)
+    path.parent.mkdir()
+    path.write_bytes(NPM_BUILD)
+
+    assert machine.run("--only") == 0
+    assert not (machine.target / "people").exists()
+
+    assert machine.run("--only", "--people") == 0
+    assert (machine.target / "people").read_bytes() == NPM_BUILD
+
+
+def test_a_model_that_cannot_be_converted_can_be_brought(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the file, its checksum and the folder that it is looked for in."""
+    path = machine.describe_converted(NPM_BUILD)
+    monkeypatch.setattr(model_conversion, "REQUIREMENTS", machine.tools / "nowhere.txt")
+
+    assert machine.run("--people") == 1
+
+    said = capsys.readouterr().err
+    assert "boxes (MAX_PEOPLE over 1) could not be downloaded" in said
+    assert "conversion: " in said
+    assert "nowhere.txt" in said
+    assert hashlib.sha256(NPM_BUILD).hexdigest() in said
+    assert f"{path.parent} as {path.name}" in said
+
+
 def test_an_address_without_tls_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """HTTP is for this machine only."""
     with pytest.raises(SystemExit):
@@ -286,14 +332,14 @@ def test_an_address_without_tls_is_refused(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_manifest_describes_the_model_in_the_wheel() -> None:
-    """The real manifest has a model for each complexity; the wheel has the one of complexity 1."""
+    """The real manifest has a model for each complexity, of which the wheel has 1, and two more."""
     folder = fetch_models.package_folder()
     models = model_manifest.read_manifest(fetch_models.MANIFEST).models
     assert folder
 
     content = (folder / models[1].destination).read_bytes()
 
-    assert [model.complexity for model in models] == [0, 1, 2]
+    assert [model.complexity for model in models] == [0, 1, 2, None, None]
     assert {(source.size, source.sha256) for source in models[1].sources} == {
         (len(content), hashlib.sha256(content).hexdigest())
     }

@@ -27,7 +27,6 @@ from worker.detector.mask import MaskBounds
 from worker.detector.protocol import (
     FORMATS,
     HEADER,
-    MAX_ANSWER_BYTES,
     Kind,
     ProtocolError,
     decode_detection,
@@ -37,6 +36,7 @@ from worker.detector.protocol import (
     encode_failure,
     encode_picture,
     frame,
+    max_answer_bytes,
 )
 from worker.result import Detection
 
@@ -61,9 +61,11 @@ SUBSETS = [
     for count in range(len(OTHERS) + 1)
     for others in itertools.combinations(OTHERS, count)
 ]
-# Width, height, format, orientation, truncated, groups, score; repeated here so that it isn't
-# changed by accident.
-HEAD = struct.Struct("<IIBBBBf")
+# Width, height, format, orientation, truncated, people; and for each person groups, pose score,
+# person score. Repeated here so that they aren't changed by accident.
+HEAD = struct.Struct("<IIBBBB")
+PERSON = struct.Struct("<Bff")
+MAX_PEOPLE = 3
 
 # Examples may take long on a busy machine.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -86,83 +88,155 @@ def detection(names: tuple[str, ...], face_points: int = 468) -> Detection:
         rows, columns = shape(name, face_points)
         numbers = list(itertools.islice(values, rows * columns))
         found[name] = np.array(numbers, np.float32).reshape(rows, columns)
-    landmarks = Landmarks(**found, pose_score=0.75 if names else None)
+    landmarks = Landmarks(**found, pose_score=0.75 if names else None, person_score=None)
     return Detection(landmarks, 640, 480, "png")
 
 
+def crowd(count: int, face_points: int = 478) -> Detection:
+    """Return a detection of this many people with all groups."""
+    first = detection(SUBSETS[-1], face_points)
+    further = replace(first.landmarks, pose_score=None, person_score=0.5)
+    return replace(first, others=(further,) * (count - 1))
+
+
 @st.composite
-def detections(draw: st.DrawFn, face_points: int) -> Detection:
-    """Generate all possible detections."""
-    names = draw(st.sampled_from([(), *SUBSETS]))
+def people(draw: st.DrawFn, face_points: int, *score_names: str) -> Landmarks:
+    """Generate all people with these scores."""
     found = {
-        name: draw(arrays(np.float32, shape(name, face_points), elements=finite)) for name in names
+        name: draw(arrays(np.float32, shape(name, face_points), elements=finite))
+        for name in draw(st.sampled_from(SUBSETS))
     }
-    score = draw(scores) if names else None
-    landmarks = Landmarks(**found, pose_score=score)
+    pose_score, person_score = (
+        draw(scores) if name in score_names else None for name in ("pose_score", "person_score")
+    )
+    return Landmarks(**found, pose_score=pose_score, person_score=person_score)
+
+
+@st.composite
+def detections(draw: st.DrawFn, face_points: int, max_people: int) -> Detection:
+    """Generate all possible detections."""
+    ways: list[tuple[str, ...]] = [("pose_score",)]
+    if max_people > 1:
+        ways += [("person_score",), ("pose_score", "person_score")]
+    first = draw(
+        st.just(Landmarks())
+        | st.sampled_from(ways).flatmap(lambda names: people(face_points, *names))
+    )
+    further = st.lists(people(face_points, "person_score"), max_size=max_people - 1)
+    others = tuple(draw(further)) if first.person_found else ()
+    image = draw(sides), draw(sides), draw(st.sampled_from(FORMATS))
     return Detection(
-        landmarks,
-        draw(sides),
-        draw(sides),
-        draw(st.sampled_from(FORMATS)),
+        first,
+        *image,
         orientation=draw(st.integers(1, 8)),
         truncated=draw(st.booleans()),
+        others=others,
     )
 
 
-def facts(found: Detection) -> dict[str, object]:
+def facts(found: Detection) -> list[object]:
     """Return a detection as values that can be compared bit for bit."""
-    groups = {
-        group.name: (array.shape, array.tobytes()) for group, array in found.landmarks.found()
-    }
+    everyone = [
+        {
+            "scores": (one.pose_score, one.person_score),
+            **{group.name: (array.shape, array.tobytes()) for group, array in one.found()},
+        }
+        for one in (found.landmarks, *found.others)
+    ]
     fields = ("width", "height", "format", "orientation", "truncated")
-    image = {name: getattr(found, name) for name in fields}
-    return {**image, "score": found.landmarks.pose_score, **groups}
+    return [*(getattr(found, name) for name in fields), *everyone]
 
 
-def assert_is_sound(found: Detection, face_points: int) -> None:
+def assert_is_sound(found: Detection, face_points: int, max_people: int = 1) -> None:
     """Check that an accepted detection can be stored."""
     assert found.width > 0
     assert found.height > 0
     assert found.format in FORMATS
     assert found.orientation in range(1, 9)
     assert type(found.truncated) is bool
-    for group, array in found.landmarks.found():
-        assert array.shape == shape(group.name, face_points)
-        assert array.dtype == np.float32
-        assert np.isfinite(array).all()
-    if found.landmarks.person_found:
-        assert found.landmarks.pose_score is not None
-        assert 0 <= found.landmarks.pose_score <= 1
-    else:
+    assert len(found.others) < max_people
+    for person in (found.landmarks, *found.others):
+        for group, array in person.found():
+            assert array.shape == shape(group.name, face_points)
+            assert array.dtype == np.float32
+            assert np.isfinite(array).all()
+        known = [score for score in (person.pose_score, person.person_score) if score is not None]
+        assert all(0 <= score <= 1 for score in known)
+        assert bool(known) == person.person_found
+    if not found.landmarks.person_found:
+        assert found.others == ()
         assert list(found.landmarks.found()) == []
-        assert found.landmarks.pose_score is None
+    if max_people == 1:
+        assert found.landmarks.person_score is None
 
 
 class TestDetection:
     """A DETECTION's payload."""
 
     @unhurried
-    @given(data=st.data(), face_points=st.sampled_from([468, 478]))
-    def test_any_detection_comes_through(self, data: st.DataObject, face_points: int) -> None:
-        """All groups arrive with their names, and all finite values bit for bit."""
-        sent = data.draw(detections(face_points))
-        received = decode_detection(encode_detection(sent), face_points=face_points)
+    @given(
+        data=st.data(),
+        face_points=st.sampled_from([468, 478]),
+        max_people=st.integers(1, MAX_PEOPLE),
+    )
+    def test_any_detection_comes_through(
+        self, data: st.DataObject, face_points: int, max_people: int
+    ) -> None:
+        """All people and groups arrive in order, and all finite values bit for bit."""
+        sent = data.draw(detections(face_points, max_people))
+        payload = encode_detection(sent)
+        received = decode_detection(payload, face_points=face_points, max_people=max_people)
         assert facts(received) == facts(sent)
-        assert_is_sound(received, face_points)
+        assert_is_sound(received, face_points, max_people)
 
     def test_layout(self) -> None:
         """Fixed fields are followed by little-endian float32, row by row, in the groups' order."""
         names = ("pose_landmarks", "left_hand_landmarks")
-        head = HEAD.pack(640, 480, FORMATS.index("png"), 6, 1, 0b01001, 0.75)
+        head = HEAD.pack(640, 480, FORMATS.index("png"), 6, 1, 1)
+        head += PERSON.pack(0b01001, 0.75, math.nan)
         values = struct.pack("<195f", *range(1, 196))
         sent = replace(detection(names), orientation=6, truncated=True)
         assert encode_detection(sent) == head + values
 
-    @pytest.mark.parametrize("face_points", [468, 478])
-    def test_the_largest_is_within_the_limit(self, face_points: int) -> None:
-        """The limit on answers allows all groups."""
-        payload = encode_detection(detection(SUBSETS[-1], face_points))
-        assert len(payload) + 1 <= MAX_ANSWER_BYTES
+    @pytest.mark.parametrize("count", [1, 2, 16])
+    def test_the_largest_is_within_the_limit(self, count: int) -> None:
+        """The limit on answers allows all groups of everybody."""
+        payload = encode_detection(crowd(count))
+        assert len(payload) + 1 <= max_answer_bytes(count, None)
+
+    def test_of_more_people_than_asked_for_is_refused(self) -> None:
+        """The child's options limit the number of people."""
+        payload = encode_detection(crowd(3))
+        assert len(decode_detection(payload, face_points=478, max_people=3).others) == 2
+        with pytest.raises(ProtocolError, match="3 people"):
+            decode_detection(payload, face_points=478, max_people=2)
+
+    @pytest.mark.parametrize(
+        ("max_people", "first", "further"),
+        [
+            pytest.param(1, (math.nan, math.nan), None, id="no score"),
+            pytest.param(1, (0.5, 0.5), None, id="a box's score for a single person"),
+            pytest.param(1, (math.nan, 0.5), None, id="only a box's score for a single person"),
+            pytest.param(2, (math.nan, math.nan), None, id="no score with many"),
+            pytest.param(2, (0.5, 1.5), None, id="an impossible box's score"),
+            pytest.param(2, (0.5, 0.5), (0.5, 0.5), id="a pose's score for a further person"),
+            pytest.param(2, (0.5, 0.5), (math.nan, math.nan), id="no score for a further person"),
+        ],
+    )
+    def test_with_the_wrong_scores_is_refused(
+        self,
+        max_people: int,
+        first: tuple[float, float],
+        further: tuple[float, float] | None,
+    ) -> None:
+        """Only the first person has a pose score, and everybody has a score."""
+        pose = encode_detection(detection(("pose_landmarks",)))[HEAD.size + PERSON.size :]
+        scores = [pair for pair in (first, further) if pair]
+        payload = HEAD.pack(640, 480, 0, 1, 0, len(scores)) + b"".join(
+            PERSON.pack(1, *pair) + pose for pair in scores
+        )
+        with pytest.raises(ProtocolError, match="score"):
+            decode_detection(payload, face_points=468, max_people=max_people)
 
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
     @pytest.mark.parametrize("name", SHAPES)
@@ -200,27 +274,36 @@ class TestDetection:
     @pytest.mark.parametrize("score", [math.nan, math.inf, -0.001, 1.001])
     def test_with_a_pose_and_an_impossible_score_is_refused(self, score: float) -> None:
         """Scores are 0 to 1."""
-        payload = encode_detection(detection(("pose_landmarks",)))
-        head = HEAD.pack(640, 480, 0, 1, 0, 1, score)
+        pose = encode_detection(detection(("pose_landmarks",)))[HEAD.size + PERSON.size :]
+        head = HEAD.pack(640, 480, 0, 1, 0, 1) + PERSON.pack(1, score, math.nan)
         with pytest.raises(ProtocolError, match="score"):
-            decode_detection(head + payload[HEAD.size :], face_points=468)
+            decode_detection(head + pose, face_points=468)
+
+    def test_with_an_unknown_group_is_refused(self) -> None:
+        """Bits without a group are rejected."""
+        pose = encode_detection(detection(("pose_landmarks",)))[HEAD.size + PERSON.size :]
+        head = HEAD.pack(640, 480, 0, 1, 0, 1) + PERSON.pack(0b100001, 0.5, math.nan)
+        with pytest.raises(ProtocolError):
+            decode_detection(head + pose, face_points=468)
 
     @pytest.mark.parametrize("name", OTHERS)
     def test_with_a_group_but_no_pose_is_refused(self, name: str) -> None:
         """No group is found without a pose."""
+        group = 1 << [group.name for group in GROUPS].index(name)
+        head = HEAD.pack(640, 480, 0, 1, 0, 1) + PERSON.pack(group, 0.5, math.nan)
+        values = struct.pack(f"<{math.prod(shape(name))}f", *range(math.prod(shape(name))))
         with pytest.raises(ProtocolError, match="without a pose"):
-            decode_detection(encode_detection(detection((name,))), face_points=468)
+            decode_detection(head + values, face_points=468)
 
     @pytest.mark.parametrize(
         "head",
         [
-            pytest.param((0, 480, 0, 1, 0, 0, 0.5), id="no width"),
-            pytest.param((640, 0, 0, 1, 0, 0, 0.5), id="no height"),
-            pytest.param((640, 480, len(FORMATS), 1, 0, 0, 0.5), id="unknown format"),
-            pytest.param((640, 480, 0, 1, 0, 0b100000, 0.5), id="unknown group"),
+            pytest.param((0, 480, 0, 1, 0, 0), id="no width"),
+            pytest.param((640, 0, 0, 1, 0, 0), id="no height"),
+            pytest.param((640, 480, len(FORMATS), 1, 0, 0), id="unknown format"),
         ],
     )
-    def test_without_an_image_is_refused(self, head: tuple[float, ...]) -> None:
+    def test_without_an_image_is_refused(self, head: tuple[int, ...]) -> None:
         """The image must have a size and a supported format."""
         with pytest.raises(ProtocolError, match="without an image"):
             decode_detection(HEAD.pack(*head), face_points=468)
@@ -230,41 +313,43 @@ class TestDetection:
     )
     def test_of_an_impossible_image_is_refused(self, orientation: int, truncated: int) -> None:
         """EXIF has eight orientations, and a file is truncated or not."""
-        head = HEAD.pack(640, 480, 0, orientation, truncated, 0, math.nan)
+        head = HEAD.pack(640, 480, 0, orientation, truncated, 0)
         with pytest.raises(ProtocolError, match="impossible"):
             decode_detection(head, face_points=468)
 
     @unhurried
-    @given(payload=st.binary(max_size=10_000), face_points=st.sampled_from([468, 478]))
-    def test_of_any_bytes_is_sound_or_refused(self, payload: bytes, face_points: int) -> None:
+    @given(payload=st.binary(max_size=10_000), max_people=st.integers(1, MAX_PEOPLE))
+    def test_of_any_bytes_is_sound_or_refused(self, payload: bytes, max_people: int) -> None:
         """Any bytes give a valid detection or `ProtocolError`."""
         try:
-            received = decode_detection(payload, face_points=face_points)
+            received = decode_detection(payload, face_points=478, max_people=max_people)
         except ProtocolError:
             return
-        assert_is_sound(received, face_points)
+        assert_is_sound(received, 478, max_people)
 
     @unhurried
     @given(
-        names=st.sampled_from([(), *SUBSETS]),
-        damage=st.lists(st.tuples(st.integers(0, 8_000), st.integers(0, 255)), max_size=4),
+        sent=st.sampled_from([detection(()), detection(SUBSETS[0]), crowd(1), crowd(MAX_PEOPLE)]),
+        max_people=st.integers(1, MAX_PEOPLE),
+        damage=st.lists(st.tuples(st.integers(0, 24_000), st.integers(0, 255)), max_size=4),
         near_head=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 255)), max_size=2),
     )
     def test_damaged_is_sound_or_refused(
         self,
-        names: tuple[str, ...],
+        sent: Detection,
+        max_people: int,
         damage: list[tuple[int, int]],
         near_head: list[tuple[int, int]],
     ) -> None:
         """A changed payload is rejected, or can still be stored."""
-        payload = bytearray(encode_detection(detection(names)))
+        payload = bytearray(encode_detection(sent))
         for place, value in damage + near_head:
             payload[place % len(payload)] = value
         try:
-            received = decode_detection(bytes(payload), face_points=468)
+            received = decode_detection(bytes(payload), face_points=478, max_people=max_people)
         except ProtocolError:
             return
-        assert_is_sound(received, 468)
+        assert_is_sound(received, 478, max_people)
 
 
 def masked(names: tuple[str, ...], mask: bytes) -> bytes:
@@ -294,6 +379,16 @@ class TestMask:
         assert received.mask is None
         with pytest.raises(ProtocolError, match="size"):
             decode_detection(masked((), self.MASK), face_points=468, masks=self.BOUNDS)
+
+    def test_of_a_person_found_by_the_box_detector_there_is_none(self) -> None:
+        """The mask is MediaPipe's first person's."""
+        landmarks = replace(detection(self.POSE).landmarks, pose_score=None, person_score=0.5)
+        found = replace(detection(self.POSE), landmarks=landmarks)
+        payload = encode_detection(found)
+        received = decode_detection(payload, face_points=468, max_people=2, masks=self.BOUNDS)
+        assert received.mask is None
+        with pytest.raises(ProtocolError, match="size"):
+            decode_detection(payload + self.MASK, face_points=468, max_people=2, masks=self.BOUNDS)
 
     def test_not_asked_for_is_refused(self) -> None:
         """Without segmentation, nothing may follow the groups."""
@@ -382,7 +477,7 @@ class TestFailure:
     def test_with_any_message_is_bounded(self, message: str) -> None:
         """At most 500 characters arrive, with question marks for lone surrogates."""
         payload = encode_failure(CorruptImageError(message))
-        assert len(payload) + 1 <= MAX_ANSWER_BYTES
+        assert len(payload) + 1 <= max_answer_bytes(1, None)
         text = "".join("?" if "\ud800" <= it <= "\udfff" else it for it in message[:500])
         assert str(decode_failure(payload)) == text
 

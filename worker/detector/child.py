@@ -85,9 +85,11 @@ def _detector(options: ChildOptions, model: ModelOptions, stack: ExitStack) -> _
     """Load the model; the stack closes it."""
     from worker.detector.decode import decode_image, encode_mask  # noqa: PLC0415
     from worker.detector.graph import HolisticGraph  # noqa: PLC0415
+    from worker.detector.people_graph import PeopleGraph  # noqa: PLC0415
 
     memory = _image_memory(options)
-    graph = stack.enter_context(closing(HolisticGraph(model)))
+    new_graph = HolisticGraph if model.max_people == 1 else PeopleGraph
+    graph = stack.enter_context(closing(new_graph(model)))
 
     def detect(content: bytes) -> tuple[Kind, bytes]:
         image = decode_image(
@@ -96,7 +98,7 @@ def _detector(options: ChildOptions, model: ModelOptions, stack: ExitStack) -> _
             max_side=model.max_image_side,
             memory=memory,
         )
-        landmarks, mask = graph.process(image.pixels)
+        landmarks, mask, others = graph.process(image.pixels)
         png = None if mask is None else encode_mask(mask)
         detection = Detection(
             landmarks,
@@ -106,6 +108,7 @@ def _detector(options: ChildOptions, model: ModelOptions, stack: ExitStack) -> _
             mask=png,
             orientation=image.orientation,
             truncated=image.truncated,
+            others=others,
         )
         return Kind.DETECTION, encode_detection(detection)
 

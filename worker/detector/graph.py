@@ -16,18 +16,17 @@ import numpy.typing as npt
 from landmarks.groups import FloatArray, Landmarks
 from worker.model import ModelOptions, require_model
 
-_GRAPH = Path(__file__).with_name("holistic.pbtxt")
+GRAPH = Path(__file__).with_name("holistic.pbtxt")
 
-# Names of the two thresholds after MediaPipe expands the graph's subgraphs.
+# Names of options after MediaPipe expands the graph's subgraphs.
 _POSE = "poselandmarkcpu__"
-_DETECTION_THRESHOLD = f"{_POSE}posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh"
+_DETECTION_THRESHOLD = "posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh"
 _LANDMARK_THRESHOLD = (
-    f"{_POSE}poselandmarkbyroicpu__tensorstoposelandmarksandsegmentation__"
-    "ThresholdingCalculator.threshold"
+    "poselandmarkbyroicpu__tensorstoposelandmarksandsegmentation__ThresholdingCalculator.threshold"
 )
 # The path of the pose model: one node for each complexity, numbered from 1.
 _MODEL_PATH = (
-    f"{_POSE}poselandmarkbyroicpu__poselandmarkmodelloader__switchcontainer__"
+    "poselandmarkbyroicpu__poselandmarkmodelloader__switchcontainer__"
     "ConstantSidePacketCalculator_{}.packet"
 )
 
@@ -63,13 +62,13 @@ def import_lean() -> type[Any]:
     return solution_base
 
 
-class _Points(Protocol):
+class PointList(Protocol):
     """MediaPipe's (Normalized)LandmarkList."""
 
     landmark: Any
 
 
-def _array(points: _Points | None, *, visibility: bool) -> FloatArray | None:
+def to_array(points: PointList | None, *, visibility: bool) -> FloatArray | None:
     """Return one row per landmark: x, y, z and, for the pose, visibility."""
     if points is None:
         return None
@@ -82,12 +81,14 @@ class Found(NamedTuple):
 
     Attributes:
         landmarks: landmarks of the most prominent person.
-        mask: shape (height, width), float32 from 0 (background) to 1 (the person). None if no
-            person was found or segmentation is off.
+        mask: shape (height, width), float32 from 0 (background) to 1 (the person). None if
+            MediaPipe's person detector found nobody or segmentation is off.
+        others: landmarks of further people, the best first.
     """
 
     landmarks: Landmarks
     mask: FloatArray | None
+    others: tuple[Landmarks, ...] = ()
 
 
 def _model_packet(options: ModelOptions) -> Any:  # noqa: ANN401, MediaPipe has no types
@@ -95,6 +96,19 @@ def _model_packet(options: ModelOptions) -> Any:  # noqa: ANN401, MediaPipe has 
     packets = import_module("mediapipe.calculators.core.constant_side_packet_calculator_pb2")
     path = f"mediapipe/modules/pose_landmark/{require_model(options).name}"
     return packets.ConstantSidePacketCalculatorOptions.ConstantSidePacket(string_value=path)
+
+
+def detection_options(options: ModelOptions) -> dict[str, Any]:
+    """Return options of the person detector's calculators."""
+    return {_DETECTION_THRESHOLD: options.min_detection_confidence}
+
+
+def pose_options(options: ModelOptions) -> dict[str, Any]:
+    """Return options of the pose model's calculators."""
+    return {
+        _LANDMARK_THRESHOLD: options.min_landmark_confidence,
+        _MODEL_PATH.format(options.model_complexity + 1): [_model_packet(options)],
+    }
 
 
 class HolisticGraph:
@@ -108,7 +122,7 @@ class HolisticGraph:
             SettingsError: the pose model is missing.
         """
         self._solution = import_lean()(
-            graph_config=_GRAPH.read_text(encoding="utf-8"),
+            graph_config=GRAPH.read_text(encoding="utf-8"),
             side_inputs={
                 "model_complexity": options.model_complexity,
                 "refine_face_landmarks": options.refine_face_landmarks,
@@ -116,9 +130,8 @@ class HolisticGraph:
                 "no": False,
             },
             calculator_params={
-                _DETECTION_THRESHOLD: options.min_detection_confidence,
-                _LANDMARK_THRESHOLD: options.min_landmark_confidence,
-                _MODEL_PATH.format(options.model_complexity + 1): [_model_packet(options)],
+                f"{_POSE}{name}": value
+                for name, value in (detection_options(options) | pose_options(options)).items()
             },
         )
 
@@ -137,11 +150,11 @@ class HolisticGraph:
         )
         found = self._solution.process(read_only)
         landmarks = Landmarks(
-            pose_landmarks=_array(found.pose_landmarks, visibility=True),
-            pose_world_landmarks=_array(found.pose_world_landmarks, visibility=True),
-            face_landmarks=_array(found.face_landmarks, visibility=False),
-            left_hand_landmarks=_array(found.left_hand_landmarks, visibility=False),
-            right_hand_landmarks=_array(found.right_hand_landmarks, visibility=False),
+            pose_landmarks=to_array(found.pose_landmarks, visibility=True),
+            pose_world_landmarks=to_array(found.pose_world_landmarks, visibility=True),
+            face_landmarks=to_array(found.face_landmarks, visibility=False),
+            left_hand_landmarks=to_array(found.left_hand_landmarks, visibility=False),
+            right_hand_landmarks=to_array(found.right_hand_landmarks, visibility=False),
             pose_score=None if found.pose_landmarks is None else found.pose_detection.score[0],
         )
         mask: FloatArray | None = found.segmentation_mask

@@ -29,13 +29,13 @@ from worker.detector.launch import Child, ChildOptions, launch
 from worker.detector.mask import MaskBounds
 from worker.detector.protocol import (
     HEADER,
-    MAX_ANSWER_BYTES,
     RGB_BYTES,
     Kind,
     ProtocolError,
     decode_detection,
     decode_failure,
     decode_picture,
+    max_answer_bytes,
 )
 from worker.result import Detection
 
@@ -62,6 +62,7 @@ class DetectorProcess:
     def __init__(self, options: ChildOptions, launched: Child | None = None) -> None:
         model = options.model
         self._face_points = model.face_points if model else 0
+        self._max_people = model.max_people if model else 0
         self._masks = (
             MaskBounds(options.max_mask_pixels, model.max_image_side)
             if model and model.segmentation
@@ -69,9 +70,7 @@ class DetectorProcess:
         )
         self._picture_side = options.picture_side
         self._max_answer_bytes = (
-            MAX_ANSWER_BYTES
-            + (self._masks.max_bytes if self._masks else 0)
-            + RGB_BYTES * self._picture_side**2
+            max_answer_bytes(self._max_people, self._masks) + RGB_BYTES * self._picture_side**2
         )
         self._process = launched or launch(options)
         self._source = _non_blocking(self._process.stdout)
@@ -120,7 +119,12 @@ class DetectorProcess:
         """
         with _protocol_errors():
             payload = self._ask(content, Kind.DETECTION, deadline)
-            return decode_detection(payload, face_points=self._face_points, masks=self._masks)
+            return decode_detection(
+                payload,
+                face_points=self._face_points,
+                max_people=self._max_people,
+                masks=self._masks,
+            )
 
     def decode(self, content: bytes, deadline: float) -> npt.NDArray[np.uint8]:
         """Decode one image, in a process without a model.

@@ -31,16 +31,21 @@ from worker.result import Detection
 
 FORMATS: Final[tuple[ImageFormat, ...]] = get_args(ImageFormat)
 
-# Without a mask or a picture. A detection with all groups takes 8 kB.
-MAX_ANSWER_BYTES: Final = 64 * 1024
+# For an answer without people, mask or picture, and for each person; one with all groups takes
+# 7.3 kB.
+_ANSWER_BYTES: Final = 64 * 1024
+_PERSON_BYTES: Final = 8 * 1024
 
 _MAX_MESSAGE_CHARACTERS: Final = 500
 
 # Length, kind.
 HEADER: Final = struct.Struct("<IB")
 
-# Width, height, index in FORMATS, orientation, whether truncated, bit set of GROUPS, pose score.
-_DETECTION: Final = struct.Struct("<IIBBBBf")
+# Width, height, index in FORMATS, orientation, whether truncated, number of people.
+_DETECTION: Final = struct.Struct("<IIBBBB")
+
+# Bit set of GROUPS, pose score, person score; NaN is None.
+_PERSON: Final = struct.Struct("<Bff")
 
 _LAST_ORIENTATION: Final = 8
 
@@ -78,6 +83,11 @@ class ProtocolError(Exception):
     """Raised when a payload violates the protocol."""
 
 
+def max_answer_bytes(max_people: int, masks: MaskBounds | None) -> int:
+    """Return the maximum size of a child's answer."""
+    return _ANSWER_BYTES + max_people * _PERSON_BYTES + (masks.max_bytes if masks else 0)
+
+
 def frame(kind: Kind, payload: bytes = b"") -> bytes:
     """Return a complete frame."""
     return HEADER.pack(len(payload) + 1, kind) + payload
@@ -102,79 +112,124 @@ def decode_failure(payload: bytes) -> ImageError:
 
 
 def encode_detection(detection: Detection) -> bytes:
-    """Encode a DETECTION's payload: fixed fields, found groups as float32, the mask if any."""
-    found = {group.name: array for group, array in detection.landmarks.found()}
-    groups = sum(1 << bit for bit, group in enumerate(GROUPS) if group.name in found)
-    score = detection.landmarks.pose_score
+    """Encode a DETECTION's payload: fixed fields, people, the mask if any."""
+    people = [one for one in (detection.landmarks, *detection.others) if one.person_found]
     head = _DETECTION.pack(
         detection.width,
         detection.height,
         FORMATS.index(detection.format),
         detection.orientation,
         detection.truncated,
-        groups,
-        math.nan if score is None else score,
+        len(people),
     )
-    arrays = (array.astype("<f4").tobytes() for array in found.values())
-    return b"".join((head, *arrays, detection.mask or b""))
+    return b"".join((head, *map(_encode_person, people), detection.mask or b""))
+
+
+def _encode_person(person: Landmarks) -> bytes:
+    found = {group.name: array for group, array in person.found()}
+    groups = sum(1 << bit for bit, group in enumerate(GROUPS) if group.name in found)
+    scores = (
+        math.nan if score is None else score for score in (person.pose_score, person.person_score)
+    )
+    return b"".join(
+        (_PERSON.pack(groups, *scores), *(a.astype("<f4").tobytes() for a in found.values()))
+    )
 
 
 def decode_detection(
-    payload: bytes, *, face_points: int, masks: MaskBounds | None = None
+    payload: bytes, *, face_points: int, max_people: int = 1, masks: MaskBounds | None = None
 ) -> Detection:
     """Decode a DETECTION's payload.
 
     Args:
         payload: the child's answer.
         face_points: number of face landmarks with the child's options.
+        max_people: the child's option.
         masks: limits for the mask; None without segmentation.
 
     Raises:
-        ProtocolError: the payload has the wrong size, an impossible orientation, a value that is
-            not finite, a group without a pose, or a mask that doesn't fit the image.
+        ProtocolError: the payload has the wrong size, an impossible orientation, too many people, a
+            value that is not finite, a person without a pose or the right scores, or a mask that
+            doesn't fit the image.
     """
     if len(payload) < _DETECTION.size:
         raise ProtocolError("a truncated detection")
-    width, height, format_index, orientation, truncated, bits, score = _DETECTION.unpack_from(
-        payload
-    )
-    if format_index >= len(FORMATS) or bits >> len(GROUPS) or not (width and height):
+    width, height, format_index, orientation, truncated, count = _DETECTION.unpack_from(payload)
+    if format_index >= len(FORMATS) or not (width and height):
         raise ProtocolError("a detection without an image")
     if not 1 <= orientation <= _LAST_ORIENTATION or truncated > 1:
         raise ProtocolError("an image that is turned or truncated in an impossible way")
-    groups = [group for bit, group in enumerate(GROUPS) if bits & 1 << bit]
-    arrays, end = _decode_groups(payload, groups, face_points)
-    mask = payload[end:] if masks and groups else None
+    people, end = _decode_people(payload, count, face_points, max_people)
+    first, *others = people or [Landmarks()]
+    mask = payload[end:] if masks and first.pose_score is not None else None
     if len(payload) != end + len(mask or b""):
         raise ProtocolError("landmarks of the wrong size")
     if masks and mask is not None and (flaw := masks.flaw(mask, width, height)):
         raise ProtocolError(f"an invalid mask: {flaw}")
-    if groups and ("pose_landmarks" not in arrays or not 0 <= score <= 1):
-        raise ProtocolError("landmarks without a pose or its score")
     return Detection(
-        landmarks=Landmarks(**arrays, pose_score=score if groups else None, person_score=None),
+        landmarks=first,
         width=width,
         height=height,
         format=FORMATS[format_index],
         mask=mask,
         orientation=orientation,
         truncated=bool(truncated),
+        others=tuple(others),
     )
 
 
+def _decode_people(
+    payload: bytes, count: int, face_points: int, max_people: int
+) -> tuple[list[Landmarks], int]:
+    """Decode the people after the fixed fields. Returns them and the position after them."""
+    if count > max_people:
+        raise ProtocolError(f"{count} people instead of at most {max_people}")
+    people: list[Landmarks] = []
+    end = _DETECTION.size
+    for _ in range(count):
+        person, end = _decode_person(payload, end, face_points)
+        if not _has_its_scores(person, first=not people, max_people=max_people):
+            raise ProtocolError("a person with the wrong scores")
+        people.append(person)
+    return people, end
+
+
+def _has_its_scores(person: Landmarks, *, first: bool, max_people: int) -> bool:
+    if max_people == 1:
+        return person.pose_score is not None and person.person_score is None
+    if first:
+        return person.pose_score is not None or person.person_score is not None
+    return person.pose_score is None and person.person_score is not None
+
+
+def _decode_person(payload: bytes, start: int, face_points: int) -> tuple[Landmarks, int]:
+    """Decode a person. Returns its landmarks and the position after them."""
+    if len(payload) < start + _PERSON.size:
+        raise ProtocolError("landmarks of the wrong size")
+    bits, *numbers = _PERSON.unpack_from(payload, start)
+    groups = [group for bit, group in enumerate(GROUPS) if bits & 1 << bit]
+    arrays, end = _decode_groups(payload, start + _PERSON.size, groups, face_points)
+    if bits >> len(GROUPS) or "pose_landmarks" not in arrays:
+        raise ProtocolError("landmarks without a pose")
+    pose_score, person_score = (None if math.isnan(number) else number for number in numbers)
+    if any(not 0 <= score <= 1 for score in (pose_score, person_score) if score is not None):
+        raise ProtocolError("a score that is not between 0 and 1")
+    return Landmarks(pose_score=pose_score, person_score=person_score, **arrays), end
+
+
 def _decode_groups(
-    payload: bytes, groups: list[Group], face_points: int
+    payload: bytes, start: int, groups: list[Group], face_points: int
 ) -> tuple[dict[str, FloatArray], int]:
-    """Decode the groups after the fixed fields. Returns them and the position after them."""
+    """Decode a person's groups. Returns them and the position after them."""
     shapes = [
         (face_points if group.name == "face_landmarks" else group.points[0], len(group.columns))
         for group in groups
     ]
-    end = _DETECTION.size + 4 * sum(points * columns for points, columns in shapes)
+    end = start + 4 * sum(points * columns for points, columns in shapes)
     if len(payload) < end:
         raise ProtocolError("landmarks of the wrong size")
     # A copy, because the landmarks outlive the mask that follows them.
-    values = np.frombuffer(payload[_DETECTION.size : end], dtype="<f4")
+    values = np.frombuffer(payload[start:end], dtype="<f4")
     if not np.isfinite(values).all():
         raise ProtocolError("landmarks that are not finite")
     ends = np.cumsum([points * columns for points, columns in shapes])[:-1]
