@@ -57,7 +57,7 @@ def run_child(code: str, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     return ran.stdout
