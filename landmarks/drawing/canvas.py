@@ -77,9 +77,10 @@ def draw_overlay(photo: Image.Image, *people: Landmarks, boxes: bool = False) ->
     sheet = _Sheet(picture.size)
     if len(people) == 1 and not boxes:
         _draw_box(sheet, people[0].bounding_box(), BOX, _FINE)
-    for number, landmarks in reversed(list(enumerate(people))):
+    worst_first = list(enumerate(people))[::-1]
+    for number, landmarks in worst_first:
         _draw_person(sheet, landmarks, palette_of(number))
-    for number, landmarks in enumerate(people if boxes else ()):
+    for number, landmarks in worst_first if boxes else ():
         _draw_box(sheet, landmarks.bounding_box(), palette_of(number).left, _FEATURE)
         _draw_label(sheet, landmarks, number)
     return sheet.laid_on(picture)

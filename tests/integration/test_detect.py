@@ -318,6 +318,20 @@ class TestOverlay:
             "a.png",
         }
 
+    def test_boxes_are_drawn_on_request(self, album: Path, detectors: DetectorPool) -> None:
+        """As `landmarks overlay --boxes` draws them; without a drawing they are wrong usage."""
+        found = detectors.detect(person(), time.monotonic() + 60).landmarks
+
+        succeed("person.jpg", "--overlay", "a.png", "--boxes")
+        alone = run("person.jpg", "--boxes")
+
+        with Image.open(album / "a.png", formats=("PNG",)) as drawing:
+            with PhotoDecoder(MAX_SIDE_PIXELS) as decoder:
+                expected = draw_overlay(decoder.decode(person()), found, boxes=True)
+            assert drawing.tobytes() == expected.tobytes()
+        assert alone.exit_code == 2
+        assert "--boxes needs --overlay" in alone.stderr
+
     def test_several_are_drawn_into_a_folder(self, album: Path) -> None:
         """With their whole names, and in their own folders where there are several."""
         (album / "more").mkdir()

@@ -305,6 +305,19 @@ def test_the_colours_of_people_can_be_told_apart(vision: str) -> None:
     assert distances.min() > 0.07
 
 
+def luminance(colour: tuple[int, int, int]) -> float:
+    """Return WCAG's relative luminance."""
+    parts = np.array(colour) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+@pytest.mark.parametrize("colour", [LEFT, *OTHERS])
+def test_labels_can_be_read(colour: tuple[int, int, int]) -> None:
+    """Dark text on the person's colour has a contrast of 4.5."""
+    assert (luminance(colour) + 0.05) / (luminance(HALO) + 0.05) > 4.5
+
+
 HOSTILE_KEYS = (
     "../../etc/passwd",
     "/etc/passwd",
