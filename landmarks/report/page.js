@@ -1526,8 +1526,10 @@ for (const [feature, pairs] of entriesOf(edges.face)) {
 
 /** @type {(size: Size, person: Person) => Point[]} */
 function pointsOfPerson(size, person) {
+  // Sixteen faces would be 7,500 points, which hide small faces and take half a second to draw.
+  const withFace = person.alone || detail.person !== null;
   return entriesOf(person.figure)
-    .filter(([group]) => isDrawn(group))
+    .filter(([group]) => isDrawn(group) && (group !== 'face' || withFace))
     .flatMap(([group, points]) =>
       range(points.count)
         .filter((number) => layers.guessed || !isGuessed(points, number))

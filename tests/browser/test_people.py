@@ -217,6 +217,19 @@ def test_a_chosen_person_stands_out(tab: Tab, people_page: Path) -> None:
     assert tab.count("circle") == 11 * 33
 
 
+def test_faces_have_points_once_a_person_is_chosen(tab: Tab, people_page: Path) -> None:
+    """Their lines are drawn for everyone: points would hide small faces."""
+    tab.open(people_page, PAIR)
+    assert tab.count("circle[data-group=face]") == 0
+    assert tab.count("circle") == 2 * (33 + 21 + 21)
+    lines = tab.count(".lines path")
+
+    tab.press(NEXT)
+    assert tab.count("circle[data-group=face]") == 468
+    assert tab.count("circle") == 33 + 468 + 21 + 21
+    assert tab.count(".lines path") == lines
+
+
 def test_people_are_listed_with_their_scores(tab: Tab, people_page: Path) -> None:
     """In the result's order, each with the colour it is drawn in."""
     tab.open(people_page, CROWD)
