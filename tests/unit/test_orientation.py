@@ -79,6 +79,7 @@ TURNED = {
     "png-translated-xmp": png((b"iTXt", XMP_TEXT + b"\0\0en\0title\0" + xmp(6))),
     "webp": webp_with((b"EXIF", tiff(6))),
     "webp-prefixed": webp_with((b"EXIF", PREFIX + tiff(6))),
+    "webp-prefixed-twice": webp_with((b"EXIF", PREFIX + PREFIX + tiff(6))),
     "webp-xmp": webp_with((b"XMP ", xmp(6))),
     "webp-exif-before-xmp": webp_with((b"XMP ", xmp(3)), (b"EXIF", tiff(6))),
 }

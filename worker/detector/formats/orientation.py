@@ -18,7 +18,8 @@ Block: TypeAlias = bytes | memoryview
 
 UPRIGHT: Final = 1
 
-_PREFIX: Final = b"Exif\0\0"
+# Some programs add one each time they save a file.
+_PREFIXES: Final = re.compile(rb"(?:Exif\0\0)*+")
 _BYTE_ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 _TAG: Final = 0x0112
 _ENTRY_BYTES: Final = 12
@@ -35,16 +36,15 @@ def read_orientation(exif: Iterable[Block], xmp: Iterable[Block]) -> int:
 
 
 def from_exif(block: Block) -> int | None:
-    """Read the orientation from a TIFF structure, with or without the prefix `Exif`.
+    """Read the orientation from a TIFF structure, with or without prefixes `Exif`.
 
     Only its first directory counts, because the second describes the thumbnail.
 
     Returns:
         1 to 8; None if there is no orientation, or the structure is damaged.
     """
-    tiff = memoryview(block)
-    if bytes(tiff[: len(_PREFIX)]) == _PREFIX:
-        tiff = tiff[len(_PREFIX) :]
+    prefixes = _PREFIXES.match(block)
+    tiff = memoryview(block)[prefixes.end() if prefixes else 0 :]
     order = _BYTE_ORDERS.get(bytes(tiff[:4]))
     if order is None:
         return None
