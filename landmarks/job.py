@@ -20,6 +20,9 @@ IMAGE_SUFFIXES: Final = (
     *(".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif"),
 )
 
+# Endings of the keys of empty objects that make a folder visible: S3's console's and Hadoop's.
+FOLDER_MARKER_SUFFIXES: Final = ("/", "_$folder$")
+
 # Message attributes that say why a message became a dead letter. They replace a producer's own
 # attributes of the same name.
 REASON_ATTRIBUTES: Final = ("error_code", "error_message", "receive_count", "original_message_id")

@@ -13,6 +13,7 @@ from typing import Final
 
 from landmarks.errors import MessageError
 from landmarks.job import (
+    FOLDER_MARKER_SUFFIXES,
     Fields,
     Job,
     bucket_name,
@@ -194,7 +195,7 @@ def _event_job(event: Fields, *, version_id: str, etag: str, form_encoded: bool)
     bucket = bucket_name(as_object(event.get("bucket"), "bucket"), "name")
     s3_object = as_object(event.get("object"), "object")
     key = required_text(s3_object, "key", form_encoded=form_encoded)
-    if key.endswith("/") and s3_object.get("size") == 0:
+    if key.endswith(FOLDER_MARKER_SUFFIXES) and s3_object.get("size") == 0:
         return None
 
     def read(reader: Callable[[Fields, str], str | None], name: str) -> str | None:

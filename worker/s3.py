@@ -22,7 +22,7 @@ from landmarks.errors import (
     TooManyBytesError,
 )
 from landmarks.groups import MaskPlace
-from landmarks.job import Job
+from landmarks.job import FOLDER_MARKER_SUFFIXES, Job
 from worker.result import ObjectIdentity
 from worker.s3_errors import meaning, refusal, status
 
@@ -232,7 +232,7 @@ def _identity(job: Job, answer: Mapping[str, Any]) -> ObjectIdentity:
 
 def _is_folder_marker(job: Job, answer: Mapping[str, Any]) -> bool:
     content_type: str = answer.get("ContentType", "")
-    named = job.key.endswith("/") or content_type.startswith(_FOLDER_TYPE)
+    named = job.key.endswith(FOLDER_MARKER_SUFFIXES) or content_type.startswith(_FOLDER_TYPE)
     return named and not answer["ContentLength"]
 
 

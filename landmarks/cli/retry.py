@@ -24,6 +24,7 @@ from landmarks.cli.terminal import counted, one_line
 from landmarks.enums import FAILED
 from landmarks.errors import PermanentError, error_codes
 from landmarks.item import LandmarkItem, bind_item
+from landmarks.job import FOLDER_MARKER_SUFFIXES
 
 _ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code", "image"]
 # Bounds memory. A DynamoDB page has up to 1 MB, about 130 items with landmarks.
@@ -186,7 +187,7 @@ class StoredObjects:
 
 def _is_folder_marker(item: LandmarkItem) -> bool:
     image = item.attribute_values.get("image")
-    return item.object_key.endswith("/") and not (image and image.bytes)
+    return item.object_key.endswith(FOLDER_MARKER_SUFFIXES) and not (image and image.bytes)
 
 
 def _resend(

@@ -94,7 +94,8 @@ def test_restored_objects_are_not_skipped() -> None:
 def test_folder_markers_are_never_sent(filled: Cloud) -> None:
     """From a listing or from lines."""
     bucket = filled.stack.bucket
-    lines = f'album/\ns3://{bucket}/album/\n{{"key": "album/"}}\nalbum.jpg\n'
+    lines = f'album/\ns3://{bucket}/album/\n{{"key": "album/"}}\nalbum_$folder$\nalbum.jpg\n'
+    filled.put("album/a_$folder$", b"")
 
     for source in (f"s3://{bucket}/album/a*", "-"):
         result = run(filled, source, "--all-suffixes", lines=lines)

@@ -286,6 +286,7 @@ def test_every_error_of_s3_is_tested() -> None:
         ("photos/", "binary/octet-stream"),
         ("photos/", "application/x-directory; charset=UTF-8"),
         ("photos", "application/x-directory"),
+        ("photos_$folder$", "binary/octet-stream"),
     ],
 )
 def test_folder_marker_is_recognized(

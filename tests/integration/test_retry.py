@@ -115,11 +115,12 @@ def test_a_dry_run_prints_and_sends_nothing(failures: Cloud) -> None:
 def test_folder_markers_are_left_out(failures: Cloud, arguments: tuple[str, ...]) -> None:
     """Earlier versions stored them as failed."""
     store(failures, "a/", "failed", code="NOT_AN_IMAGE")
+    store(failures, "a_$folder$", "failed", code="NOT_AN_IMAGE")
 
     result = retry(failures, *arguments)
 
     assert result.stderr.startswith("3 would be sent" if arguments else "3 sent in ")
-    assert result.stderr.endswith("\n6 items of the table read\n")
+    assert result.stderr.endswith("\n7 items of the table read\n")
     assert failures.queued() == (0 if arguments else 3)
 
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from landmarks.cli.options import Place
 from landmarks.errors import LandmarkError, MessageError
-from landmarks.job import decode_direct, split_address
+from landmarks.job import FOLDER_MARKER_SUFFIXES, decode_direct, split_address
 
 # `decode_direct` requires a bucket. This one is not sent.
 _NO_BUCKET: Final = "worker-decides"
@@ -58,7 +58,8 @@ class Entry:
     @property
     def is_folder_marker(self) -> bool:
         """Whether this is an empty object that makes a folder visible; unknown sizes count as 0."""
-        return self.key.endswith("/") and not self.size_bytes and not self.error
+        named = self.key.endswith(FOLDER_MARKER_SUFFIXES)
+        return named and not self.size_bytes and not self.error
 
 
 class Source(Protocol):
