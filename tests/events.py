@@ -218,6 +218,32 @@ def custom_event(detail: object) -> Event:
     }
 
 
+def failure_destination(event: object, condition: str = "RetriesExhausted") -> Event:
+    """Return what Lambda sends to a destination about an asynchronous invocation.
+
+    Args:
+        event: what the function was invoked with.
+        condition: why the destination gets it.
+    """
+    return {
+        "version": "1.0",
+        "timestamp": SENT_AT,
+        "requestContext": {
+            "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+            "functionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:landmarks:$LATEST",
+            "condition": condition,
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": event,
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled",
+        },
+        "responsePayload": {"errorMessage": "S3 has no such object", "errorType": "ServiceError"},
+    }
+
+
 def batch_operation(
     *keys: str,
     bucket: str = BUCKET,

@@ -57,20 +57,28 @@ class _Unwrapping:
 
     def _contents(self, value: object, name: str) -> Sequence[tuple[str, object]] | None:
         """Return an envelope's contents with names; None if it is not an envelope."""
+        contents: Sequence[tuple[str, object]] | None = None
         match value:
             case str():
-                return [(name, parse(value, name))]
+                contents = [(name, parse(value, name))]
             case [pointer, place] if pointer in _POINTERS:
-                return [("payload", parse(self._payload(as_object(place, "pointer")), "payload"))]
+                payload = self._payload(as_object(place, "pointer"))
+                contents = [("payload", parse(payload, "payload"))]
             case {"key": _}:
                 pass  # the direct form, whatever other fields it has
             case {"Type": "Notification", **fields}:
-                return [("Message", parse(fields.get("Message"), "Message"))]
+                contents = [("Message", parse(fields.get("Message"), "Message"))]
             case {"detail-type": _, "source": source, **fields} if source != "aws.s3":
-                return [("detail", fields.get("detail"))]
+                contents = [("detail", fields.get("detail"))]
+            case {"requestContext": {"condition": condition}, "requestPayload": event} if (
+                condition != "Success"
+            ):
+                # What Lambda sends to a failure destination. A destination for successes is not
+                # for trying again.
+                contents = [("requestPayload", event)]
             case {"Records": [*records]} if any(map(_is_envelope, records)):
-                return [_record_contents(as_object(record, "Records[]")) for record in records]
-        return None
+                contents = [_record_contents(as_object(record, "Records[]")) for record in records]
+        return contents
 
     def _payload(self, place: Fields) -> str:
         # Otherwise, one message with many pointers could keep the worker reading forever.

@@ -44,6 +44,7 @@ MESSAGES: dict[str, list[tuple[Job, ...] | str]] = {
     "sns-direct": [(ACCENTED,)],
     "nested": [ACCENTED_NOTIFIED],
     "extended-client": [(PLAIN,)],
+    "failure-destination": [ACCENTED_NOTIFIED],
     "fifo": [(PLAIN,), (ACCENTED,)],
     "pipe": [(PLAIN,), ACCENTED_NOTIFIED],
     "unreadable": [UNREADABLE],

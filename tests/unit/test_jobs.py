@@ -19,6 +19,7 @@ from tests.events import (
     Event,
     custom_event,
     eventbridge_created,
+    failure_destination,
     payload_pointer,
     s3_notification,
     s3_test_event,
@@ -399,6 +400,8 @@ class TestS3Notification:
         [
             ("photos/", 0, 0),
             ("a b/ü/", 0, 0),
+            ("photos_$folder$", 0, 0),
+            ("photos_$folder$", 48_151, 1),
             ("photos/", 48_151, 1),
             ("photos/", None, 1),
             ("photo.jpg", 0, 1),
@@ -522,6 +525,7 @@ WRAPPINGS: dict[str, Callable[[Any], object]] = {
     "custom event": custom_event,
     "string": json.dumps,
     "sqs": sqs_event,
+    "failure destination": failure_destination,
 }
 
 
@@ -576,6 +580,8 @@ class TestEnvelopesInEnvelopes:
             (custom_event(None), "detail: expected an object, got nothing"),
             (custom_event("photo.jpg"), "detail: not JSON"),
             (sns_event("alarm"), "Message: not JSON"),
+            (failure_destination({"bucket": "b"}), "got fields 'bucket'"),
+            (failure_destination(s3_notification("k"), "Success"), "got fields 'version"),
             (
                 sns_event(eventbridge_created("k", bucket="a/b")),
                 "name: not a valid S3 bucket name: 'a/b'",
