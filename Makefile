@@ -116,6 +116,7 @@ bench: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## compare the worker with bare Media
 	$(BENCH_VENV)/bin/python image/fetch_models.py --complexity 2
 	$(BIN)/python -m bench --blog-python $(BENCH_VENV)/bin/python $(if $(IMAGES),--images "$(IMAGES)") \
 		$(if $(ROUNDS),--rounds $(ROUNDS))
+	$(BIN)/python -m bench.formats $(if $(IMAGES),$(wordlist 1,3,$(wildcard $(IMAGES)/*.heic)))
 	$(BIN)/landmarks demo --output build/bench/demo >/dev/null
 	$(BIN)/python -m bench.report_page build/bench/demo/report.html
 
