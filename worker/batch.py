@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 BeforeRetry = Callable[[Sequence[str]], None]
+AllStarted = Callable[[], None]
 
 # Even after jobs that took all the time, SQS is told to delay them, in the time that `handler.py`
 # reserves.
@@ -68,6 +69,7 @@ class BatchHandler:
         records: Iterable[Mapping[str, Any]],
         deadline: float,
         before_retry: BeforeRetry | None = None,
+        all_started: AllStarted | None = None,
     ) -> "PartialItemFailureResponse":
         """Do everything that the messages ask for, and report the ones to be retried.
 
@@ -76,7 +78,8 @@ class BatchHandler:
         """
         messages = [ReceivedMessage.from_record(record) for record in records]
         decoded = [self._decode(message, deadline) for message in messages]
-        outcomes = self._pipeline.run([job for jobs, _ in decoded for job in jobs], deadline)
+        every_job = [job for jobs, _ in decoded for job in jobs]
+        outcomes = self._pipeline.run(every_job, deadline, all_started)
         failed: list[tuple[ReceivedMessage, Exception]] = []
         stopped: dict[str | None, Exception] = {}
         for message, (jobs, error) in zip(messages, decoded, strict=True):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from worker.batch import BatchHandler, BeforeRetry
+from worker.batch import AllStarted, BatchHandler, BeforeRetry
 from worker.batch_operations import BatchOperationsHandler, is_batch_operation
 from worker.detector.pool import DetectorPool
 from worker.direct import DirectHandler, is_direct
@@ -53,6 +53,7 @@ class Handler:
         context: InvocationContext,
         *,
         before_retry: BeforeRetry | None = None,
+        all_started: AllStarted | None = None,
     ) -> Mapping[str, Any]:
         """Answer one invocation within its time.
 
@@ -61,6 +62,8 @@ class Handler:
             context: knows how much time is left.
             before_retry: called with the receipt handles of the messages that failed, before their
                 visibility timeout is changed.
+            all_started: called when all jobs of a batch have been started. Another thread may hand
+                over the next batch then.
 
         Raises:
             Exception: an event that came without a queue is not done.
@@ -70,7 +73,7 @@ class Handler:
         try:
             records = sqs_records(event)
             if records is not None:
-                return self._batch.handle(records, deadline, before_retry)
+                return self._batch.handle(records, deadline, before_retry, all_started)
             if is_batch_operation(event):
                 return self._batch_operations.handle(event, deadline)
             if is_direct(event):

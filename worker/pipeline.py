@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Final, Protocol
@@ -97,7 +97,12 @@ class Pipeline:
         result = replace(self._store_mask(result), total_ms=clock.total_ms())
         return replace(result, superseded=not self._results.save(result, over=stored))
 
-    def run(self, jobs: Sequence[Job], deadline: float) -> Iterator[Outcome]:
+    def run(
+        self,
+        jobs: Sequence[Job],
+        deadline: float,
+        all_started: Callable[[], None] | None = None,
+    ) -> Iterator[Outcome]:
         """Start all jobs, and return an iterator that waits for each.
 
         Jobs for the same object run one after another, so that a duplicate finds the first one's
@@ -107,6 +112,7 @@ class Pipeline:
             jobs: the jobs.
             deadline: on the monotonic clock, in seconds. Jobs that can't finish before it are not
                 started, and the iterator waits no longer.
+            all_started: called by another thread when no job waits for its start any more.
 
         Returns:
             the outcome of each job, in order; a PermanentError if the job can't be done, any other
@@ -120,6 +126,8 @@ class Pipeline:
             same_object[job.object_name].append((job, future))
         for group in same_object.values():
             self._threads.submit(self._process_in_turn, group, deadline, known)
+        if all_started:
+            self._threads.submit(all_started)
         return (self._wait(job, future, deadline) for job, future in pairs)
 
     def connect(self, bucket: str | None) -> None:

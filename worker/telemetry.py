@@ -6,6 +6,7 @@ CloudWatch's embedded format, on standard output.
 
 import logging
 import sys
+import threading
 from typing import IO, Any, Final
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -47,10 +48,11 @@ def configure_logging(stream: IO[str] | None = None, level: int = logging.INFO) 
 
 
 class Telemetry:
-    """Reports what became of jobs and messages. Belongs to the thread that handles invocations."""
+    """Reports what became of jobs and messages. Thread-safe."""
 
     def __init__(self) -> None:
         self._metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+        self._metrics_lock = threading.Lock()  # Powertools has none
         self._cold = True
         self._restarts = 0
 
@@ -115,10 +117,12 @@ class Telemetry:
         self._count("ColdStart", int(self._cold))
         self._count("DetectorRestarts", detector_restarts - self._restarts)
         self._cold, self._restarts = False, detector_restarts
-        self._metrics.flush_metrics()
+        with self._metrics_lock:
+            self._metrics.flush_metrics()
 
     def _count(self, name: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> None:
-        self._metrics.add_metric(name=name, unit=unit, value=value)
+        with self._metrics_lock:
+            self._metrics.add_metric(name=name, unit=unit, value=value)
 
 
 def _word(outcome: Result | Verdict) -> str:

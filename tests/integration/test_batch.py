@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -196,6 +197,39 @@ def test_two_records_of_one_message_id_are_two_messages(
     assert cloud.statuses() == {"nobody.png": "not_detected"}
     counted = metrics(capsys.readouterr().out)
     assert (counted["NotDetected"], counted["Retried"]) == ([1], [1, 1])
+
+
+def test_next_batch_may_begin_when_no_job_waits_for_its_start(
+    cloud: Cloud, make_handler: MakeHandler
+) -> None:
+    """The poller is told while the last ones are still at work, and not before."""
+    keys = [f"{number}.png" for number in range(9)]
+    for key in keys:
+        cloud.put(key, nobody())
+    may_end, all_started = threading.Semaphore(0), threading.Event()
+
+    def detect(_content: bytes, _deadline: float) -> Detection:
+        may_end.acquire()
+        return seen_nobody()
+
+    handler = make_handler(RiggedDetectors(detect))
+    with ThreadPoolExecutor(1) as receiver:
+        answer = receiver.submit(
+            handler.handle,
+            sqs_event(*({"key": key} for key in keys)),
+            Context(60),
+            all_started=all_started.set,
+        )
+        may_end.release(5)
+        while len(cloud.statuses()) < 5:
+            time.sleep(0.05)
+        assert not all_started.is_set()  # four threads have a job each
+        may_end.release(1)
+        assert all_started.wait(60)
+        assert not answer.done()
+        may_end.release(3)
+
+    assert answer.result() == {"batchItemFailures": []}
 
 
 def test_empty_batch_has_nothing_to_report(handler: Handler) -> None:

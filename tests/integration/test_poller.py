@@ -25,7 +25,7 @@ from landmarks.errors import ServiceError
 from landmarks.local.stack import MAX_RECEIVE_COUNT, embedded_services
 from tests.events import QUEUE_ARN, sqs_event
 from tests.fakes import Cloud, closed_port, nobody, person
-from worker.batch import BeforeRetry
+from worker.batch import AllStarted, BeforeRetry
 from worker.handler import InvocationContext
 from worker.poller.health import Health
 from worker.poller.heartbeat import Heartbeat
@@ -258,9 +258,10 @@ class Recorder:
         context: InvocationContext,
         *,
         before_retry: BeforeRetry | None = None,
+        all_started: AllStarted | None = None,
     ) -> Mapping[str, Any]:
         """Keep the event and answer."""
-        del before_retry
+        del before_retry, all_started
         self.events.append(event)
         self.seconds.append(context.get_remaining_time_in_millis() / 1000)
         self.messages -= len(event["Records"])

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import MakeHandler
 from tests.fakes import Cloud, Context, nobody
 from tests.integration.test_poller import make_poller, wait_until
-from worker.batch import BeforeRetry
+from worker.batch import AllStarted, BeforeRetry
 from worker.handler import InvocationContext
 from worker.poller.heartbeat import Heartbeat
 from worker.poller.loop import Poller, describe_queue, record_of
@@ -23,8 +23,9 @@ class Busy:
 
     detectors_failing = False
 
-    def __init__(self) -> None:
-        """Busy from the first batch on."""
+    def __init__(self, *, starts_all: bool = False) -> None:
+        """Busy from the first batch on, with all of its jobs or only with some."""
+        self.starts_all = starts_all
         self.batches: list[list[Mapping[str, Any]]] = []
         self.release = threading.Event()
 
@@ -34,10 +35,13 @@ class Busy:
         context: InvocationContext,
         *,
         before_retry: BeforeRetry | None = None,
+        all_started: AllStarted | None = None,
     ) -> Mapping[str, Any]:
         """Report no failure, at long last."""
         del context, before_retry
         self.batches.append(event["Records"])
+        if self.starts_all and all_started:
+            all_started()
         assert self.release.wait(120)
         return {"batchItemFailures": []}
 
@@ -88,6 +92,49 @@ def test_next_batch_is_received_while_one_is_worked_on(cloud: Cloud) -> None:
 
     assert at_work == 10
     assert len(busy.bodies()) == 25
+
+
+def test_next_batch_begins_when_all_of_one_has_started(cloud: Cloud) -> None:
+    """Detectors need not wait for its last image; more than two batches are never received."""
+    send(cloud, 25)
+    busy = Busy(starts_all=True)
+
+    with polling(cloud, busy):
+        wait_until(lambda: len(busy.bodies()) == 20)
+        wait_until(lambda: visible(cloud) == 5)
+        busy.release.set()
+        wait_until(lambda: cloud.queued() == 0)
+
+    assert len(busy.bodies()) == 25
+
+
+def test_both_batches_at_work_are_drained(cloud: Cloud) -> None:
+    """What had begun is finished and deleted, and nothing else is received."""
+    send(cloud, 25)
+    busy = Busy(starts_all=True)
+
+    with polling(cloud, busy) as (poller, results):
+        wait_until(lambda: len(busy.bodies()) == 20)
+        poller.stop()
+        busy.release.set()
+        wait_until(lambda: bool(results))
+
+    assert results == [True]
+    assert (visible(cloud), cloud.queued()) == (5, 5)
+
+
+def test_both_batches_at_work_go_back_to_the_queue(cloud: Cloud) -> None:
+    """If the drain ends before they do."""
+    send(cloud, 25)
+    busy = Busy(starts_all=True)
+
+    with polling(cloud, busy, drain_seconds=0) as (poller, results):
+        wait_until(lambda: len(busy.bodies()) == 20)
+        poller.stop()
+        wait_until(lambda: bool(results))
+        wait_until(lambda: visible(cloud) == 25)
+
+    assert results == [False]
 
 
 def test_batches_are_handed_over_together(cloud: Cloud) -> None:
@@ -169,6 +216,7 @@ class Retrying(Busy):
         context: InvocationContext,
         *,
         before_retry: BeforeRetry | None = None,
+        all_started: AllStarted | None = None,
     ) -> Mapping[str, Any]:
         """Delay one, and report it as failed."""
         first = event["Records"][0]
@@ -177,7 +225,7 @@ class Retrying(Busy):
         boto3.client("sqs").change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=first["receiptHandle"], VisibilityTimeout=600
         )
-        super().handle(event, context)
+        super().handle(event, context, all_started=all_started)
         return {"batchItemFailures": [{"itemIdentifier": first["messageId"]}]}
 
 

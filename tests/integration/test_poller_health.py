@@ -134,19 +134,32 @@ def test_address_that_cannot_be_listened_on_is_a_wrong_setting(port: int, health
 
 def test_batch_may_take_its_time_and_no_longer(health: Health) -> None:
     """Without polls a batch that is within its time is healthy, one that is overdue is not."""
-    health.began(1000)
-    health._good_until -= 1000
-    assert health.complaint is None
+    health.polled()
     health._good_until -= 61
+    health.began(1000)
+    health._due[0] -= 1000
+    assert health.complaint is None
+    health._due[0] -= 61
+    health.polled()
+    assert health.complaint
+
+
+def test_end_of_one_batch_does_not_hasten_the_next(health: Health) -> None:
+    """The second has begun before the end of the first."""
+    due = health.began(10)
+    health.began(1000)
+    health.ended(due, detectors_failing=False)
+    health._good_until -= 61
+    assert health.complaint is None
+    health._due[0] -= 1061
     assert health.complaint
 
 
 def test_detectors_that_do_not_start_are_a_complaint(health: Health) -> None:
     """Until one has started again."""
-    health.began(60)
-    health.ended(detectors_failing=True)
+    health.ended(health.began(60), detectors_failing=True)
     assert health.complaint == "no detector starts"
-    health.ended(detectors_failing=False)
+    health.ended(health.began(60), detectors_failing=False)
     assert health.complaint is None
 
 

@@ -52,6 +52,7 @@ class Health:
         self._patience_seconds = patience_seconds
         self._file = file
         self._good_until = 0.0
+        self._due: list[float] = []  # when the batches at work are overdue
         self._touched = 0.0
         self._detectors_failing = False
         self._lock = threading.Lock()
@@ -61,9 +62,11 @@ class Health:
         """What is wrong; None while the poller is healthy."""
         if self._detectors_failing:
             return "no detector starts"
-        if not self._good_until:
+        with self._lock:
+            good_until = min(self._due, default=self._good_until)
+        if not good_until:
             return "no successful poll yet"
-        if time.monotonic() > self._good_until:
+        if time.monotonic() > good_until:
             return f"no successful poll, or a batch overdue, for {self._patience_seconds:g} s"
         return None
 
@@ -72,15 +75,18 @@ class Health:
         with self._lock:
             self._good_until = max(self._good_until, time.monotonic() + self._patience_seconds)
 
-    def began(self, seconds: float) -> None:
-        """A batch has begun that may take this long."""
+    def began(self, seconds: float) -> float:
+        """A batch has begun that may take this long; returns what `ended` needs."""
+        due = time.monotonic() + seconds + self._patience_seconds
         with self._lock:
-            self._good_until = time.monotonic() + seconds + self._patience_seconds
+            self._due.append(due)
+        return due
 
-    def ended(self, *, detectors_failing: bool) -> None:
-        """The batch has ended."""
+    def ended(self, due: float, *, detectors_failing: bool) -> None:
+        """A batch has ended."""
         self._detectors_failing = detectors_failing
         with self._lock:
+            self._due.remove(due)
             self._good_until = time.monotonic() + self._patience_seconds
 
     def tick(self) -> None:

@@ -1,8 +1,8 @@
 """Receives messages, hands them to the handler, deletes those that succeeded.
 
-Only one thread may use the handler at a time, because its metrics are not thread-safe. So two
-receivers take turns: while one has the handler, the other deletes its last batch and receives
-the next.
+Two receivers take turns: while one has its batch handled, the other deletes its last batch and
+receives the next. The turn passes when the batch's last job has been started, so that the detectors
+need not wait for its end.
 """
 
 import logging
@@ -11,6 +11,7 @@ import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from concurrent import futures
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from worker.batch import BeforeRetry
+    from worker.batch import AllStarted, BeforeRetry
     from worker.handler import InvocationContext
+
+    Messages = Sequence[MessageTypeDef]
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,7 +47,6 @@ class EventHandler(Protocol):
     @property
     def detectors_failing(self) -> bool:
         """See `Handler.detectors_failing`."""
-        ...
 
     def handle(
         self,
@@ -52,9 +54,9 @@ class EventHandler(Protocol):
         context: "InvocationContext",
         *,
         before_retry: "BeforeRetry | None",
+        all_started: "AllStarted | None",
     ) -> Mapping[str, Any]:
         """See `Handler.handle`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class Poller:
         self._heartbeat.start()
         executor = futures.ThreadPoolExecutor(_RECEIVERS, thread_name_prefix="receiver")
         receivers = [executor.submit(self._poll) for _ in range(_RECEIVERS)]
-        finished = self._wait_for(receivers)
+        finished = self._wait_for(set(receivers))
         given_back = self._heartbeat.release()
         self._heartbeat.close()
         _LOG.info("stopped", extra={"queue": self._queue.arn, "given_back": given_back})
@@ -164,9 +166,8 @@ class Poller:
                 receiver.result()  # raises what only a bug can have raised
         return finished
 
-    def _wait_for(self, receivers: Sequence[futures.Future[None]]) -> bool:
+    def _wait_for(self, running: set[futures.Future[None]]) -> bool:
         """Wait until the receivers have ended, or the drain; returns whether all have ended."""
-        running: set[futures.Future[None]] = set(receivers)
         while running and self.drain_seconds_left:
             done, running = futures.wait(running, timeout=_CHECK_SECONDS)
             self._health.tick()
@@ -190,10 +191,16 @@ class Poller:
         if not self._wait_for_turn():
             self._heartbeat.release(handles)
             return
+        turn = [self._turn]
+
+        def pass_turn() -> None:
+            with suppress(IndexError):  # it has passed already
+                turn.pop().release()
+
         try:
-            done = self._handle(messages)
+            done = self._handle(messages, pass_turn)
         finally:
-            self._turn.release()
+            pass_turn()
             self._heartbeat.remove(handles)
         self._delete(done)
 
@@ -234,27 +241,28 @@ class Poller:
             return False
         return True
 
-    def _handle(self, messages: Sequence["MessageTypeDef"]) -> Sequence["MessageTypeDef"]:
+    def _handle(self, messages: "Messages", all_started: "AllStarted") -> "Messages":
         """Hand messages over; returns those to delete."""
         seconds = self._options.batch_seconds or self._queue.visibility_seconds
         records = [record_of(message, self._queue.arn) for message in messages]
-        self._health.began(seconds)
+        due = self._health.began(seconds)
         try:
             answer = self._handler.handle(
                 {"Records": records},
                 _Context(time.monotonic() + seconds),
                 before_retry=self._heartbeat.remove,
+                all_started=all_started,
             )
         except Exception:  # noqa: BLE001, logged with its traceback
             # As with Lambda: the messages of a failed invocation are received again.
             _LOG.exception("invocation failed")
             return []
         finally:
-            self._health.ended(detectors_failing=self._handler.detectors_failing)
+            self._health.ended(due, detectors_failing=self._handler.detectors_failing)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         return [message for message in messages if message["MessageId"] not in failed]
 
-    def _delete(self, messages: Sequence["MessageTypeDef"]) -> None:
+    def _delete(self, messages: "Messages") -> None:
         for start in range(0, len(messages), _BATCH):
             answer = self._client.delete_message_batch(
                 QueueUrl=self._queue.url,
