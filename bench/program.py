@@ -27,14 +27,16 @@ class Usage:
     Attributes:
         wall_ms: wall time.
         cpu_ms: CPU time of all processes of the program.
+        parent_cpu_ms: CPU time of the first of them.
     """
 
     wall_ms: float
     cpu_ms: float
+    parent_cpu_ms: float
 
     def per(self, images: int) -> "Usage":
         """The share of one image."""
-        return Usage(self.wall_ms / images, self.cpu_ms / images)
+        return Usage(self.wall_ms / images, self.cpu_ms / images, self.parent_cpu_ms / images)
 
 
 class Program:
@@ -104,11 +106,11 @@ class Program:
         if stdin is None:
             raise TypeError("no pipe")
         line = f"{json.dumps(request)}\n"
-        cpu, wall = self._cpu_ms(), time.monotonic()
+        cpu, parent, wall = self._cpu_ms(), self._parent_cpu_ms(), time.monotonic()
         stdin.write(line)
         answer = self._read()
         wall_ms = (time.monotonic() - wall) * 1000
-        return answer, Usage(wall_ms, self._cpu_ms() - cpu)
+        return answer, Usage(wall_ms, self._cpu_ms() - cpu, self._parent_cpu_ms() - parent)
 
     def peak_mb(self) -> float:
         """The sum of its processes' peak memory, in 10⁶ bytes."""
@@ -129,9 +131,12 @@ class Program:
             yield from map(int, path.read_text().split())
 
     def _cpu_ms(self) -> float:
-        return sum(time.clock_gettime(_cpu_clock(pid)) * 1000 for pid in self._pids())
+        return sum(map(_cpu_ms, self._pids()))
+
+    def _parent_cpu_ms(self) -> float:
+        return _cpu_ms(self._process.pid)
 
 
-def _cpu_clock(pid: int) -> int:
-    """The clock that `clock_getcpuclockid` returns for another process."""
-    return (~pid << 3) | _PROCESS_CPU_CLOCK
+def _cpu_ms(pid: int) -> float:
+    """CPU time of another process, by the clock that `clock_getcpuclockid` returns for it."""
+    return time.clock_gettime((~pid << 3) | _PROCESS_CPU_CLOCK) * 1000

@@ -40,8 +40,9 @@ class Samples:
         self.values[name].append(value)
 
     def add_usage(self, name: str, usage: Usage) -> None:
-        """Add CPU and wall time."""
+        """Add CPU and wall times."""
         self.add(f"{name}_cpu_ms", usage.cpu_ms)
+        self.add(f"{name}_parent_cpu_ms", usage.parent_cpu_ms)
         self.add(f"{name}_wall_ms", usage.wall_ms)
 
 
@@ -63,7 +64,11 @@ class Bench:
         """Start and warm up everything."""
         with ExitStack() as stack:
             self._services = stack.enter_context(LocalServices())
-            self._bare = self._start(stack, "bare", cores=ONE_CORE)
+            self._bare = self._start_bare(stack, complexity=2)
+            self._lighter_bare = {
+                complexity: self._start_bare(stack, complexity)
+                for complexity in _OTHER_COMPLEXITIES
+            }
             self._worker = self._start_worker(stack)
             self._pair = self._start(
                 stack, "worker", cores=_all_cores(), environment={"DETECTORS": "2"}
@@ -95,6 +100,10 @@ class Bench:
         """The stored items."""
         return self._services.items()
 
+    def _start_bare(self, stack: ExitStack, complexity: int) -> Program:
+        environment = {"MODEL_COMPLEXITY": str(complexity)}
+        return self._start(stack, "bare", cores=ONE_CORE, environment=environment)
+
     def _start_worker(self, stack: ExitStack, **environment: str) -> Program:
         """As in a function of 1,769 MB: one processor, one detector."""
         return self._start(
@@ -121,8 +130,9 @@ class Bench:
         return stack.enter_context(program).wait_until_ready()
 
     def _warm_up(self) -> None:
-        self._bare.ask({"keep": [str(path) for path in self._photos]})
-        self._bare.ask({"process": [str(path) for path in self._photos]})
+        for bare in (self._bare, *self._lighter_bare.values()):
+            bare.ask({"keep": [str(path) for path in self._photos]})
+            bare.ask({"process": [str(path) for path in self._photos]})
         for program in (self._worker, self._pair, self._reducing, *self._lighter.values()):
             self._batch(program, self._photos, _BATCH)
         self._batch_of_one(self._blog, self._photos[0])
@@ -144,6 +154,8 @@ class Bench:
         blog = [self._batch_of_one(self._blog, photo) for photo in self._photos]
         samples.add_usage("baseline", _mean(blog))
         for complexity, program in self._lighter.items():
+            _, bare = self._lighter_bare[complexity].ask({"process": paths})
+            samples.add_usage(f"limit_complexity_{complexity}", bare.per(_BATCH))
             usage = self._batch(program, self._photos, _BATCH)
             samples.add_usage(f"worker_complexity_{complexity}", usage)
 
@@ -237,6 +249,7 @@ def _mean(usages: Sequence[Usage]) -> Usage:
     return Usage(
         sum(usage.wall_ms for usage in usages) / len(usages),
         sum(usage.cpu_ms for usage in usages) / len(usages),
+        sum(usage.parent_cpu_ms for usage in usages) / len(usages),
     )
 
 

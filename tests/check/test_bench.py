@@ -49,7 +49,9 @@ def test_ratios_compare_samples_of_the_same_round() -> None:
 @pytest.mark.parametrize(
     ("name", "sample", "missed", "met"),
     [
-        ("worker_over_limit", "worker_cpu_ms", 111.0, 109.0),
+        ("worker_over_limit", "worker_cpu_ms", 101.0, 99.0),
+        ("worker_over_limit_complexity_0", "worker_complexity_0_cpu_ms", 98.0, 96.0),
+        ("parent_cpu_ms", "worker_parent_cpu_ms", 2.6, 2.4),
         ("children_speedup", "hundred_two_children_wall_ms", 55.0, 54.0),
         ("baseline_over_worker_gb_seconds", "baseline_wall_ms", 400.0, 415.0),
     ],
