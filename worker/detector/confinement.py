@@ -1,6 +1,7 @@
-"""Confines a detector process with resource limits and a system call filter. Linux on x86-64.
+"""Confines a detector process with resource limits and a system call filter.
 
-Elsewhere, commands that only decode photographs run with what limits there are.
+On Linux, x86-64 and arm64. Elsewhere, commands that only decode photographs run with what limits
+there are.
 
 The limits apply from the start, the filter once the models are loaded. From then on, the process
 needs only its pipes, memory and clocks, and code that takes it over gets nothing more.
@@ -51,11 +52,12 @@ _THREAD_FLAGS: Final = 0x003D0F00
 # and off; pipe closed, out of memory, abort, segmentation fault and alarm. In four runs over the
 # same images with the filter, only calls that Abseil can do without failed: it may read the number
 # and clock rate of the processors from /proc and /sys when two threads first wait for one lock.
+# Recorded on x86-64; on arm64, alarm() is a call of setitimer.
 _SEEN: Final = (
     *("alarm", "brk", "clock_nanosleep", "close", "exit", "exit_group", "futex", "getpid"),
     *("gettid", "madvise", "munmap", "read", "rseq", "rt_sigaction", "rt_sigprocmask"),
     *("sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_yield"),
-    *("set_robust_list", "write"),
+    *("set_robust_list", "setitimer", "write"),
 )
 
 # System calls that the C library makes with other kernels, clocks or versions, after a signal, and
@@ -81,48 +83,59 @@ class _Architecture(NamedTuple):
     numbers: dict[str, int]
 
 
-_ARCHITECTURES: Final = {
-    "x86_64": _Architecture(
-        audit=0xC000003E,
-        numbers={
-            "read": 0,
-            "write": 1,
-            "close": 3,
-            "mmap": 9,
-            "mprotect": 10,
-            "munmap": 11,
-            "brk": 12,
-            "rt_sigaction": 13,
-            "rt_sigprocmask": 14,
-            "rt_sigreturn": 15,
-            "writev": 20,
-            "sched_yield": 24,
-            "mremap": 25,
-            "madvise": 28,
-            "nanosleep": 35,
-            "alarm": 37,
-            "getpid": 39,
-            "clone": 56,
-            "exit": 60,
-            "gettimeofday": 96,
-            "sysinfo": 99,
-            "sched_getparam": 143,
-            "sched_getscheduler": 145,
-            "gettid": 186,
-            "futex": 202,
-            "sched_getaffinity": 204,
-            "restart_syscall": 219,
-            "clock_gettime": 228,
-            "clock_nanosleep": 230,
-            "exit_group": 231,
-            "tgkill": 234,
-            "set_robust_list": 273,
-            "seccomp": 317,
-            "getrandom": 318,
-            "rseq": 334,
-            "clone3": 435,
-        },
+# Numbers on x86-64 and on arm64; None where a call doesn't exist or isn't needed.
+_NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
+    "alarm": (37, None),
+    "brk": (12, 214),
+    "clock_gettime": (228, 113),
+    "clock_nanosleep": (230, 115),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "close": (3, 57),
+    "exit": (60, 93),
+    "exit_group": (231, 94),
+    "futex": (202, 98),
+    "getpid": (39, 172),
+    "getrandom": (318, 278),
+    "gettid": (186, 178),
+    "gettimeofday": (96, 169),
+    "madvise": (28, 233),
+    "mmap": (9, 222),
+    "mprotect": (10, 226),
+    "mremap": (25, 216),
+    "munmap": (11, 215),
+    "nanosleep": (35, 101),
+    "read": (0, 63),
+    "restart_syscall": (219, 128),
+    "rseq": (334, 293),
+    "rt_sigaction": (13, 134),
+    "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139),
+    "sched_getaffinity": (204, 123),
+    "sched_getparam": (143, 121),
+    "sched_getscheduler": (145, 120),
+    "sched_yield": (24, 124),
+    "seccomp": (317, 277),
+    "set_robust_list": (273, 99),
+    "setitimer": (None, 103),
+    "sysinfo": (99, 179),
+    "tgkill": (234, 131),
+    "write": (1, 64),
+    "writev": (20, 66),
+}
+
+
+def _architecture(audit: int, column: int) -> _Architecture:
+    numbers = {name: row[column] for name, row in _NUMBERS.items()}
+    return _Architecture(
+        audit, {name: number for name, number in numbers.items() if number is not None}
     )
+
+
+# By the kernel's name of the machine.
+_ARCHITECTURES: Final = {
+    "x86_64": _architecture(0xC000003E, 0),
+    "aarch64": _architecture(0xC00000B7, 1),
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -204,8 +217,8 @@ def _program(architecture: _Architecture) -> Iterator[bytes]:
     yield _instruction(_IF_EQUAL, architecture.audit, 1, 0)
     yield _instruction(_RETURN, _ERRNO | EPERM)
     yield _instruction(_LOAD, _NUMBER)
-    for name in (*_SEEN, *_UNSEEN):
-        yield _instruction(_IF_EQUAL, numbers[name], 0, 1)
+    for number in (numbers[name] for name in (*_SEEN, *_UNSEEN) if name in numbers):
+        yield _instruction(_IF_EQUAL, number, 0, 1)
         yield _instruction(_RETURN, _ALLOW)
     for name, conditions in _checked().items():
         yield _instruction(_IF_EQUAL, numbers[name], 0, 3 * len(conditions) + 2)
