@@ -1,7 +1,7 @@
 """PynamoDB attributes for groups of landmarks and for named tuples."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -146,16 +146,20 @@ class TupleAttribute(Attribute[Fields]):
     Args:
         kind: the named tuple's class. Fields that are None are left out.
         null: whether items may lack the attribute.
-        sparse: whether fields that have their default value are left out, too.
+        sparse: whether fields that have their default value are left out, too; or the names of
+            those fields.
     """
 
     attr_type = MAP
 
-    def __init__(self, kind: type[Fields], *, null: bool = False, sparse: bool = False) -> None:
+    def __init__(
+        self, kind: type[Fields], *, null: bool = False, sparse: bool | Collection[str] = False
+    ) -> None:
         super().__init__(null=null)
         self._kind = kind
         self._defaults: Mapping[str, object] = kind._field_defaults  # type: ignore[attr-defined]
-        self._left_out = self._defaults if sparse else {}
+        names = (self._defaults if sparse else ()) if isinstance(sparse, bool) else sparse
+        self._left_out = {name: self._defaults[name] for name in names}
 
     def serialize(self, value: Fields) -> dict[str, dict[str, Any]]:
         """Return the named tuple as a map."""

@@ -90,6 +90,7 @@ class ModelInfo(NamedTuple):
         refine_face_landmarks: whether eyes and lips were refined and irises added.
         min_detection_confidence: threshold of the person detector, 0 to 1.
         min_landmark_confidence: threshold of the pose model, 0 to 1.
+        architecture: of the processor, "x86_64" or "arm64".
     """
 
     mediapipe_version: str
@@ -97,6 +98,7 @@ class ModelInfo(NamedTuple):
     refine_face_landmarks: bool = False
     min_detection_confidence: float = 0.5
     min_landmark_confidence: float = 0.5
+    architecture: str = "x86_64"
 
 
 class Durations(NamedTuple):

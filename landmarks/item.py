@@ -117,7 +117,8 @@ class LandmarkItem(Model):
     sequencer = UnicodeAttribute(null=True)
     source_last_modified = UnicodeAttribute()
 
-    model = TupleAttribute(ModelInfo)
+    # Without an architecture, it is the default's, like all earlier ones.
+    model = TupleAttribute(ModelInfo, sparse=("architecture",))
     options_hash = UnicodeAttribute()
     job_id = UnicodeAttribute(null=True)
     message_id = UnicodeAttribute(null=True)

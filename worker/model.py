@@ -6,6 +6,7 @@ MediaPipe's version and files are found without importing it.
 import hashlib
 import importlib.util
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,13 @@ WITHOUT_MASK: Final = "_without_mask"
 # Increase this when a change in worker/detector changes landmarks, so that earlier results no
 # longer count as done.
 _DETECTOR_REVISION: Final = 1
+
+# On arm64, MediaPipe is an earlier release. On the same processor its landmarks were within 6e-8 of
+# the later one's, so results of one count as done for the other.
+_EQUIVALENT_RELEASES: Final = {"0.10.18": "0.10.21"}
+
+# Lambda's name of a processor that the kernel calls something else.
+_ARCHITECTURES: Final = {"aarch64": "arm64"}
 
 # Options that were added later, and their values when off. These are left out of the hash, so that
 # results from before the option existed still count as done.
@@ -73,10 +81,21 @@ def mediapipe_version() -> str:
     return version("mediapipe")
 
 
+def architecture() -> str:
+    """Return the processor's architecture: "x86_64" or "arm64"."""
+    machine = os.uname().machine
+    return _ARCHITECTURES.get(machine, machine)
+
+
 def options_hash(options: ModelOptions) -> str:
-    """Return 16 hexadecimal digits that differ if landmarks may differ."""
+    """Return 16 hexadecimal digits that are the same on every processor.
+
+    They differ if landmarks may differ by more than processors do.
+    """
     chosen = dict(asdict(options).items() - _OFF.items())
-    facts = {"mediapipe": mediapipe_version(), "detector": _DETECTOR_REVISION, **chosen}
+    version = mediapipe_version()
+    release = _EQUIVALENT_RELEASES.get(version, version)
+    facts = {"mediapipe": release, "detector": _DETECTOR_REVISION, **chosen}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -22,7 +22,7 @@ from landmarks.errors import (
 from landmarks.groups import BoundingBox, Durations, ImageInfo, Landmarks, ModelInfo
 from landmarks.item import LandmarkItem, bind_item, prefix_of
 from landmarks.job import Job, ObjectName
-from worker.model import ModelOptions, mediapipe_version, options_hash
+from worker.model import ModelOptions, architecture, mediapipe_version, options_hash
 from worker.result import Detection, ObjectIdentity, Result
 from worker.verdict import Stored, normalised, timestamp
 
@@ -74,6 +74,7 @@ class ResultsTable:
             refine_face_landmarks=options.refine_face_landmarks,
             min_detection_confidence=options.min_detection_confidence,
             min_landmark_confidence=options.min_landmark_confidence,
+            architecture=architecture(),
         )
         self._ttl_days = ttl_days
 

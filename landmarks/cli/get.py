@@ -209,7 +209,8 @@ def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
     if model := result.model:
         refined = ", refined face" if model.refine_face_landmarks else ""
         version, complexity = model.mediapipe_version, model.model_complexity
-        yield "model", f"MediaPipe {version}, complexity {complexity}{refined}"
+        processor = "" if model.architecture == "x86_64" else f", on {model.architecture}"
+        yield "model", f"MediaPipe {version}, complexity {complexity}{refined}{processor}"
     yield "job", result.job_id or ""
     yield "version", result.version_id or ""
 

@@ -1,9 +1,12 @@
 """Lock files have packages, versions and hashes, but no addresses."""
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 LOCKS = [
@@ -39,3 +42,27 @@ def test_every_package_has_a_hash(lock: Path) -> None:
         assert pins
         assert all(pin.endswith("\\") for pin in pins)
         assert text.count("--hash=sha256:") >= len(pins)
+
+
+def pins(name: str, machine: str) -> dict[str, str]:
+    """The packages that a lock file installs on a processor, and their versions."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    environment = {"platform_machine": machine, "python_version": "3.12"}
+    lines = re.findall(r"^[a-z].*==.*(?= \\$)", text, re.MULTILINE)
+    chosen = [
+        requirement
+        for requirement in map(Requirement, lines)
+        if requirement.marker is None or requirement.marker.evaluate(environment)
+    ]
+    assert max(Counter(requirement.name for requirement in chosen).values()) == 1
+    return {requirement.name: str(requirement.specifier) for requirement in chosen}
+
+
+@pytest.mark.parametrize("name", ["image/requirements.txt", "requirements-dev.txt"])
+def test_processors_differ_only_in_mediapipe(name: str) -> None:
+    """A lock holds for both."""
+    x86_64, arm64 = (pins(name, machine) for machine in ("x86_64", "aarch64"))
+
+    assert x86_64.pop("mediapipe") == "==0.10.21"
+    assert arm64.pop("mediapipe") == "==0.10.18"
+    assert x86_64 == arm64

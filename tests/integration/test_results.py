@@ -1,9 +1,11 @@
 """The results table's contract with readers: each attribute's name, type and meaning."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -370,6 +372,29 @@ def test_options_hash_depends_on_nothing_else(cloud: Cloud) -> None:
     # If this changes, all stored objects will be processed again: do their landmarks differ?
     assert hashes[0] == "986c0c82e5ed8bb5"
     assert options_hash(ModelOptions(segmentation=False)) == hashes[0]
+
+
+def test_processors_share_a_queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arm64 has done counts as done on x86-64; only the model tells where it was computed."""
+    monkeypatch.setattr("worker.model.mediapipe_version", lambda: "0.10.18")
+    monkeypatch.setattr("worker.table.mediapipe_version", lambda: "0.10.18")
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="aarch64"))
+    table = ResultsTable(cloud.stack.table, ModelOptions())
+    table.save(full_result())
+
+    item = cloud.item(KEY)
+    assert item["options_hash"] == {"S": "986c0c82e5ed8bb5"}
+    assert item["model"]["M"]["mediapipe_version"] == {"S": "0.10.18"}
+    assert item["model"]["M"]["architecture"] == {"S": "arm64"}
+    assert table.get(Job("photos", KEY)).model.architecture == "arm64"
+
+
+def test_without_an_architecture_it_is_x86_64(cloud: Cloud, table: ResultsTable) -> None:
+    """As in all items from before there was another."""
+    table.save(full_result())
+
+    assert "architecture" not in cloud.item(KEY)["model"]["M"]
+    assert table.get(Job("photos", KEY)).model.architecture == "x86_64"
 
 
 def test_item_as_json_has_its_landmarks_decoded(cloud: Cloud) -> None:

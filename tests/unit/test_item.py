@@ -19,6 +19,7 @@ STORED = [
             "refine_face_landmarks": {"BOOL": True},
             "min_detection_confidence": {"N": "0.5"},
             "min_landmark_confidence": {"N": "0.25"},
+            "architecture": {"S": "x86_64"},
         },
     ),
     (ImageInfo(None, None, None, 4711), {"bytes": {"N": "4711"}}),
@@ -45,6 +46,17 @@ def test_tuples_are_stored_as_maps(
 
     assert attribute.serialize(value) == stored
     assert attribute.deserialize(stored | {"later": {"S": "field"}}) == value
+
+
+def test_named_fields_are_left_out_if_they_have_their_default() -> None:
+    """Others are stored, whatever their value."""
+    model = TupleAttribute(ModelInfo, sparse=("architecture",))
+
+    usual, other = ModelInfo("0.10.21"), ModelInfo("0.10.18", architecture="arm64")
+
+    assert model.serialize(other).keys() - model.serialize(usual).keys() == {"architecture"}
+    assert model.serialize(usual)["model_complexity"] == {"N": "2"}
+    assert [model.deserialize(model.serialize(value)) for value in (usual, other)] == [usual, other]
 
 
 def test_fractions_are_floats_even_if_whole() -> None:

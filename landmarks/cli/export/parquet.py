@@ -62,6 +62,7 @@ _TYPES: Final = {
             "refine_face_landmarks": pa.bool_(),
             "min_detection_confidence": pa.float64(),
             "min_landmark_confidence": pa.float64(),
+            "architecture": pa.string(),
         }
     ),
     "people_count": pa.int32(),

@@ -26,7 +26,7 @@ from landmarks.names import HAND_NAMES, POSE_NAMES
 from landmarks.result import LandmarkResult
 from tests.fakes import closed_port, seen_nobody, seen_person
 from tests.integration.reading.conftest import Save
-from worker.model import mediapipe_version
+from worker.model import architecture, mediapipe_version
 from worker.table import ResultsTable
 
 KEY = "photo.jpg"
@@ -88,7 +88,7 @@ def test_person_is_read_with_arrays_names_and_pixels(table: LandmarkTable, save:
     assert result.pose_score == pytest.approx(0.987654321, abs=1e-6)
     assert result.job_id == "order-7"
     assert result.model is not None
-    assert result.model[1:] == (2, False, 0.5, 0.5)
+    assert result.model[1:] == (2, False, 0.5, 0.5, architecture())
     assert result.model.mediapipe_version == mediapipe_version()
 
 
@@ -128,7 +128,7 @@ def test_person_of_16_bits_is_read_alike(table: LandmarkTable, save: Save) -> No
         read = getattr(result, group.name)
         assert (read.dtype, read.shape, read.flags.writeable) == (np.float32, array.shape, False)
         np.testing.assert_allclose(read, array, rtol=0, atol=0.5 / 4096)
-    assert result.model == (mediapipe_version(), 2, False, 0.5, 0.5)
+    assert result.model == (mediapipe_version(), 2, False, 0.5, 0.5, architecture())
     assert result.to_json()["encoding"] == "int16"
 
 
