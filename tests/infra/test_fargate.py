@@ -84,6 +84,14 @@ def test_the_defaults_are_those_of_the_worker() -> None:
     )
 
 
+def test_tasks_have_the_chosen_architecture() -> None:
+    """Fargate has names of its own for the two."""
+    platform = RESOURCES["Task"]["Properties"]["RuntimePlatform"]
+    assert platform["CpuArchitecture"] == {"Fn::If": ["IsArm", "ARM64", "X86_64"]}
+    assert FARGATE["Conditions"]["IsArm"] == {"Fn::Equals": [{"Ref": "Architecture"}, "arm64"]}
+    assert PARAMETERS["Architecture"]["AllowedValues"] == ["x86_64", "arm64"]
+
+
 def test_parameters_agree_with_the_other_stack() -> None:
     """Those without a default are its outputs; the others have its names, defaults and limits."""
     template = load_template()

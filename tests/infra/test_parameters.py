@@ -171,6 +171,7 @@ def test_detectors_beyond_the_vcpus_are_refused() -> None:
         {"AlarmTopicArn": "arn:aws:sns:eu-central-1:111122223333:alarms.fifo"},
         {"LogRetentionDays": "31"},
         {"ResultsStream": "OLD_IMAGE"},
+        {"Architecture": "aarch64"},
         {"BaseImage": ""},
     ],
 )

@@ -25,6 +25,13 @@ def test_only_failed_messages_are_retried() -> None:
     }
 
 
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_the_function_has_the_chosen_architecture(architecture: str) -> None:
+    """Which `sam build` passes to Docker."""
+    stack = render(Architecture=architecture)
+    assert stack.properties("Worker")["Architectures"] == [architecture]
+
+
 def test_queues_are_encrypted() -> None:
     """SQS encrypts both queues with its own keys."""
     queues = render().of_type("AWS::SQS::Queue")
