@@ -42,6 +42,7 @@ class Workload:
         read_units: read units of DynamoDB.
         s3_requests: GET and HEAD requests.
         log_bytes: bytes logged by the worker.
+        architecture: "x86_64" or "arm64".
     """
 
     wall_ms: float
@@ -52,6 +53,7 @@ class Workload:
     read_units: float = 0
     s3_requests: float = 1
     log_bytes: float = 0
+    architecture: str = "x86_64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,10 @@ def cost(workload: Workload) -> Cost:
     gigabytes = workload.memory_mb / prices.LAMBDA_MEGABYTES_A_GB
     log_bytes = workload.log_bytes + len(PLATFORM_LOG) / workload.batch_size
     return Cost(
-        function=seconds * gigabytes * prices.LAMBDA_GB_SECOND * prices.MILLION
+        function=seconds
+        * gigabytes
+        * prices.LAMBDA_GB_SECOND[workload.architecture]
+        * prices.MILLION
         + prices.LAMBDA_MILLION_REQUESTS / workload.batch_size,
         queue=workload.queue_requests * prices.SQS_MILLION_REQUESTS,
         table=workload.write_units * prices.DYNAMODB_MILLION_WRITE_UNITS
@@ -118,7 +123,7 @@ def read_units(item_bytes: float) -> int:
     return max(1, math.ceil(item_bytes / prices.DYNAMODB_READ_UNIT_BYTES))
 
 
-def worker(wall_ms: float, figures: Mapping[str, float]) -> Workload:
+def worker(wall_ms: float, figures: Mapping[str, float], architecture: str = "x86_64") -> Workload:
     """A new image, processed as the template is configured."""
     return Workload(
         wall_ms=wall_ms,
@@ -128,6 +133,7 @@ def worker(wall_ms: float, figures: Mapping[str, float]) -> Workload:
         write_units=figures["write_units"],
         read_units=read_units(0),
         log_bytes=figures["log_bytes"],
+        architecture=architecture,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from bench import cost, measured, prices
+from bench import cost, fargate, measured, prices
 from bench.measured import BENCH_SOURCE, Figure
 from bench.queue_model import Scaling
 from bench.queue_scenarios import measured_worker
@@ -49,6 +49,7 @@ def tables(figures: Mapping[str, Figure]) -> dict[str, Table]:
     values = {name: figure.value for name, figure in figures.items()}
     return {
         "images": _images(figures),
+        "processors": _processors(values),
         "other": _other(values),
         "hosted": _hosted(),
         "volumes": _volumes(values),
@@ -86,6 +87,16 @@ def _workload(name: str, figures: Mapping[str, Figure]) -> cost.Workload:
     if "baseline" in name:
         return cost.blog(wall_ms)
     return cost.worker(wall_ms, {name: figure.value for name, figure in figures.items()})
+
+
+def _processors(values: Mapping[str, float]) -> Table:
+    rows = [["processor", "Lambda", "all", "a task on Fargate, an hour"]]
+    wall_ms = values["worker_wall_ms"]
+    for architecture, label in (("x86_64", "x86-64"), ("arm64", "arm64, if it is as fast")):
+        parts = cost.cost(cost.worker(wall_ms, values, architecture))
+        task = fargate.compare(wall_ms, architecture=architecture).fargate_dollars_an_hour
+        rows.append([label, _dollars(parts.function), _dollars(parts.total), f"{task:.5f}"])
+    return rows
 
 
 def _other(values: Mapping[str, float]) -> Table:

@@ -41,22 +41,30 @@ class Comparison:
         return self.break_even_images_an_hour / self.most_images_an_hour
 
 
-def compare(milliseconds: float, *, gigabytes: float = 4, batch: int = LAMBDA_BATCH) -> Comparison:
+def compare(
+    milliseconds: float,
+    *,
+    gigabytes: float = 4,
+    batch: int = LAMBDA_BATCH,
+    architecture: str = "x86_64",
+) -> Comparison:
     """Compare the two.
 
     Args:
         milliseconds: time of an image on one vCPU.
         gigabytes: memory of a Fargate task of one vCPU.
         batch: messages in a Lambda invocation.
+        architecture: of both, "x86_64" or "arm64".
 
     Raises:
         ValueError: one of them is not positive.
     """
     if not all(0 < value < math.inf for value in (milliseconds, gigabytes, batch)):
         raise ValueError("milliseconds, gigabytes and batch have to be positive")
-    per_image = milliseconds / 1000 * LAMBDA_GB * prices.LAMBDA_GB_SECOND
+    per_image = milliseconds / 1000 * LAMBDA_GB * prices.LAMBDA_GB_SECOND[architecture]
     per_image += prices.LAMBDA_MILLION_REQUESTS / prices.MILLION / batch
-    per_hour = prices.FARGATE_VCPU_HOUR + gigabytes * prices.FARGATE_GB_HOUR
+    memory = gigabytes * prices.FARGATE_GB_HOUR[architecture]
+    per_hour = prices.FARGATE_VCPU_HOUR[architecture] + memory
     return Comparison(
         lambda_dollars_an_image=per_image,
         fargate_dollars_an_hour=per_hour,
@@ -70,9 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.fargate", description=main.__doc__)
     parser.add_argument("milliseconds", type=float, help="time of an image on one vCPU")
     parser.add_argument("--gigabytes", type=float, default=4, help="of a task (default: 4)")
+    parser.add_argument("--architecture", choices=prices.FARGATE_VCPU_HOUR, default="x86_64")
     options = parser.parse_args(arguments)
     try:
-        result = compare(options.milliseconds, gigabytes=options.gigabytes)
+        result = compare(
+            options.milliseconds, gigabytes=options.gigabytes, architecture=options.architecture
+        )
     except ValueError as error:
         parser.error(str(error))
     least = result.fargate_dollars_an_hour / result.most_images_an_hour * prices.MILLION

@@ -12,14 +12,15 @@ AS_OF: Final = "late 2025"
 MILLION: Final = 1_000_000
 HOURS_A_MONTH: Final = 730
 
-# https://aws.amazon.com/lambda/pricing/ (x86, the first 6 billion GB-seconds of a month).
-LAMBDA_GB_SECOND: Final = 0.0000166667
+# https://aws.amazon.com/lambda/pricing/ (the first 6 billion GB-seconds of a month, 7.5 billion on
+# arm64).
+LAMBDA_GB_SECOND: Final = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 LAMBDA_MILLION_REQUESTS: Final = 0.20
 LAMBDA_MEGABYTES_A_GB: Final = 1024
 
-# https://aws.amazon.com/fargate/pricing/ (Linux, x86).
-FARGATE_VCPU_HOUR: Final = 0.04048
-FARGATE_GB_HOUR: Final = 0.004445
+# https://aws.amazon.com/fargate/pricing/ (Linux).
+FARGATE_VCPU_HOUR: Final = {"x86_64": 0.04048, "arm64": 0.03238}
+FARGATE_GB_HOUR: Final = {"x86_64": 0.004445, "arm64": 0.00356}
 
 # https://aws.amazon.com/sqs/pricing/ (standard queues). A request has up to ten messages; each
 # 64 KiB are charged as a request.

@@ -1,5 +1,6 @@
 """The cost model, and that docs/cost.md shows its results."""
 
+import base64
 import contextlib
 import io
 import json
@@ -8,9 +9,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
 
-from bench import cost, cost_page, measured, prices
+from bench import cost, cost_page, measured, on_lambda, prices
 from bench.fargate import compare
 from bench.measured import Figure
 from landmarks.groups import Landmarks
@@ -167,3 +171,67 @@ def test_fargate_breaks_even_where_an_hour_of_a_task_costs_as_much_as_lambda() -
     assert result.break_even_images_an_hour * result.lambda_dollars_an_image == pytest.approx(
         result.fargate_dollars_an_hour
     )
+
+
+def test_arm64_costs_a_fifth_less_for_the_same_time() -> None:
+    """By hand: 0.0000133334 $ instead of 0.0000166667 $; 0.03238 $ + 4 x 0.00356 $."""
+    x86_64, arm64 = (
+        cost.cost(cost.worker(100, values(), name)).function for name in ("x86_64", "arm64")
+    )
+
+    assert (arm64 - 0.02) / (x86_64 - 0.02) == pytest.approx(0.8, abs=1e-5)
+    assert compare(100, architecture="arm64").fargate_dollars_an_hour == pytest.approx(0.04662)
+
+
+FUNCTIONS = [
+    on_lambda.Function("one", "x86_64", 1769),
+    on_lambda.Function("other", "arm64", 1769),
+]
+EVENT = {"bucket": "photos", "key": "photo.jpg", "force": True}
+
+
+def _answers(stub: Stubber, name: str, answer: object, milliseconds: int = 0) -> None:
+    """Have the client's next call answered like Lambda does."""
+    body = json.dumps(answer).encode()
+    log = f"REPORT RequestId: 1\tDuration: 9.5 ms\tBilled Duration: {milliseconds} ms\tMemory Size"
+    stub.add_response(
+        "invoke",
+        {
+            "StatusCode": 200,
+            "LogResult": base64.b64encode(log.encode()).decode(),
+            "Payload": StreamingBody(io.BytesIO(body), len(body)),
+        },
+        {"FunctionName": name, "Payload": json.dumps(EVENT), "LogType": "Tail"},
+    )
+
+
+@pytest.fixture
+def stub() -> Iterator[Stubber]:
+    """A client of Lambda whose answers are given."""
+    client = boto3.client("lambda", region_name="us-east-1")
+    with Stubber(client) as started:
+        yield started
+
+
+def test_functions_are_invoked_in_turn(stub: Stubber) -> None:
+    """The first time, a cold start, does not count. The median's price is the architecture's."""
+    for times in ((1500, 1800), (100, 90), (110, 80), (120, 100)):
+        for function, milliseconds in zip(FUNCTIONS, times, strict=True):
+            _answers(stub, function.name, {"statusCode": 200}, milliseconds)
+
+    taken = on_lambda.measure(stub.client, FUNCTIONS, EVENT, rounds=3)
+
+    stub.assert_no_pending_responses()
+    assert taken == {"one": [100, 110, 120], "other": [90, 80, 100]}
+    assert on_lambda.table(FUNCTIONS, taken).splitlines() == [
+        "x86_64      110 ms (100 to 120), 3.17 $ a million  one, 1,769 MB",
+        "arm64        90 ms (80 to 100), 2.07 $ a million  other, 1,769 MB",
+    ]
+
+
+def test_a_function_without_landmarks_ends_the_measurement(stub: Stubber) -> None:
+    """The message has its answer."""
+    _answers(stub, "one", {"statusCode": 404, "body": {"error": "no such object"}})
+
+    with pytest.raises(on_lambda.InvocationError, match=r"one: .*no such object"):
+        on_lambda.measure(stub.client, FUNCTIONS, EVENT, rounds=1)
