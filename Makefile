@@ -86,16 +86,20 @@ test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) ## run every test that needs no Docker 
 		$(PYTEST_ARGUMENTS)
 
 .PHONY: image
-image: $(ENVIRONMENT) ## build the container image; print its size and cold start (BASE_IMAGE= for another base)
+image: $(ENVIRONMENT) ## build the container image; print its size and cold start (PLATFORM=linux/arm64; BASE_IMAGE= for another base)
 	$(BIN)/python image/build_image.py --complexity $(or $(MODEL_COMPLEXITY),2) \
 		--max-people $(or $(MAX_PEOPLE),1) \
-		$(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") \
+		$(if $(PLATFORM),--platform "$(PLATFORM)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") \
 		$(if $(SEGMENTATION_BUCKET),--segmentation-bucket "$(SEGMENTATION_BUCKET)")
 	$(BIN)/python image/cold_start.py
 
 .PHONY: e2e
 e2e: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## test the image as on Lambda, and with SAM; without Docker most is skipped
 	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGUMENTS)
+
+.PHONY: e2e-arm64
+e2e-arm64: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## test the image for arm64; another processor is emulated, which takes minutes
+	$(BIN)/python -m pytest tests/e2e/arm64.py $(PYTEST_ARGUMENTS)
 
 MESSAGES := 2000
 

@@ -26,7 +26,11 @@ MODEL_CACHE = FOLDER / "model-cache"
 
 DEFAULT_TAG = "landmark-worker:latest"
 _COMPLEXITIES = (0, 1, 2)
+DEFAULT_PLATFORM = "linux/amd64"
+_PLATFORMS = (DEFAULT_PLATFORM, "linux/arm64")
 _BUILD_SECONDS = 1800
+# Where the processor is emulated, even a list of files takes a while.
+_MEASURE_SECONDS = 300
 _PARTS_SHOWN = 8
 
 # Runs in the image: the bytes of each entry of /var/task, and of the model.
@@ -96,6 +100,7 @@ def build(
     tag: str,
     *,
     base_image: str | None = None,
+    platform: str = DEFAULT_PLATFORM,
     complexity: int = 2,
     max_people: int = 1,
     segmentation_bucket: str = "",
@@ -112,7 +117,7 @@ def build(
         arguments["BASE_IMAGE"] = base_image
     settings = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     docker(
-        *("build", "--platform=linux/amd64", *settings, f"--tag={tag}"),
+        *("build", f"--platform={platform}", *settings, f"--tag={tag}"),
         *(f"--file={FOLDER / 'Dockerfile'}", str(ROOT)),
         timeout_seconds=_BUILD_SECONDS,
     )
@@ -128,7 +133,8 @@ def git(*arguments: str) -> str:
 
 def sizes(tag: str, base_image: str) -> Sizes:
     """Measure an image."""
-    found = json.loads(docker("run", "--rm", "--entrypoint=python3", tag, "-c", _MEASURE))
+    command = ("run", "--rm", "--entrypoint=python3", tag, "-c", _MEASURE)
+    found = json.loads(docker(*command, timeout_seconds=_MEASURE_SECONDS))
     parts: dict[str, int] = {}
     for name, size in found.items():
         part = _PART_OF.get(name, name)
@@ -166,6 +172,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
     parser.add_argument("--base-image", default=default_base(), help="default: %(default)s")
+    parser.add_argument(
+        "--platform", choices=_PLATFORMS, default=DEFAULT_PLATFORM, help="default: %(default)s"
+    )
     parser.add_argument("--complexity", type=int, choices=_COMPLEXITIES, default=2)
     parser.add_argument(
         "--segmentation-bucket",
@@ -190,6 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             build(
                 options.tag,
                 base_image=options.base_image,
+                platform=options.platform,
                 complexity=options.complexity,
                 segmentation_bucket=options.segmentation_bucket,
                 max_people=people,

@@ -19,7 +19,7 @@ import boto3
 import skimage
 
 from build_image import DEFAULT_TAG
-from docker_cli import DockerError
+from docker_cli import DockerError, docker
 from lambda_like import gateway, worker
 from landmarks.local.stack import LocalStack, create_stack, embedded_services
 
@@ -71,6 +71,12 @@ def _seconds(pattern: re.Pattern[str], log: str) -> list[float]:
     return [float(milliseconds) / 1000 for milliseconds in pattern.findall(log)]
 
 
+def is_emulated(image: str) -> bool:
+    """Whether the image is for another processor than the Docker engine's."""
+    engine = docker("version", "--format={{.Server.Arch}}")
+    return docker("image", "inspect", "--format={{.Architecture}}", image) != engine
+
+
 def report(starts: Sequence[Start]) -> str:
     """Format the medians and the range."""
     totals = sorted(start.until_landmarks for start in starts)
@@ -94,6 +100,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     content = (Path(skimage.__file__).parent / "data" / _PHOTO).read_bytes()
     try:
+        if is_emulated(options.image):
+            sys.stdout.write("cold start   not measured: this machine emulates the processor\n")
+            return 0
         with embedded_services():
             stack = create_stack()
             boto3.client("s3").put_object(Bucket=stack.bucket, Key=_PHOTO, Body=content)

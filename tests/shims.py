@@ -1,6 +1,7 @@
 """Compiles the image's shim, and a library that refuses to name threads, like Lambda."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -46,5 +47,6 @@ def _compiler() -> list[str]:
     if compiler := shutil.which("cc"):
         return [compiler]
     if importlib.util.find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-gnu.2.26"]
+        target = f"{os.uname().machine}-linux-gnu.2.26"
+        return [sys.executable, "-m", "ziglang", "cc", "-target", target]
     pytest.skip("there is no C compiler: neither cc nor the package ziglang")

@@ -6,6 +6,7 @@ content.
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -16,13 +17,15 @@ from pathlib import Path
 from build_image import default_base
 from docker_cli import DockerError, docker
 from tests.e2e.engine import kept_folder
-from tests.e2e.sam import EMULATOR, RUNTIME_PACKAGES, locked
+from tests.e2e.sam import RUNTIME_PACKAGES, emulator, locked
 
 _THIS_FILE = Path(__file__)
 _STANDIN = _THIS_FILE.with_name("standin")
 
 _SUITE = "bookworm"  # its Python is 3.11
 _PACKAGES = "python3,python3-pip,ca-certificates"
+# Debian's and Docker's name of a processor.
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # This machine's trusted certificate authorities.
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -34,8 +37,11 @@ class NoBaseError(Exception):
     """Raised when there is no base image; the message says why and what helps."""
 
 
-def base_image() -> str:
+def base_image(machine: str = os.uname().machine) -> str:
     """BASE_IMAGE, or the stand-in, built if necessary.
+
+    Args:
+        machine: the kernel's name of a processor, which this machine has or emulates.
 
     Raises:
         NoBaseError: it cannot be built here.
@@ -44,21 +50,23 @@ def base_image() -> str:
         return configured
     with tempfile.TemporaryDirectory(prefix="standin-", dir=kept_folder()) as folder:
         context = Path(folder)
-        _fill(context)
-        tag = f"landmark-standin:{_digest(*context.iterdir(), _THIS_FILE)}"
+        _fill(context, machine)
+        architecture = _ARCHITECTURES[machine]
+        tag = f"landmark-standin-{architecture}:{_digest(*context.iterdir(), _THIS_FILE)}"
         if not _exists(tag):
-            root = _root_image()
+            root = _root_image(architecture)
             docker(
-                *("build", f"--build-arg=ROOT_IMAGE={root}", f"--tag={tag}", folder),
+                *("build", f"--platform=linux/{architecture}"),
+                *(f"--build-arg=ROOT_IMAGE={root}", f"--tag={tag}", folder),
                 timeout_seconds=_BUILD_SECONDS,
             )
     return tag
 
 
-def _fill(context: Path) -> None:
+def _fill(context: Path, machine: str) -> None:
     """Collect the files that the stand-in's Dockerfile copies."""
     shutil.copytree(_STANDIN, context, dirs_exist_ok=True)
-    shutil.copy(EMULATOR, context / "aws-lambda-rie")
+    shutil.copy(emulator(machine), context / "aws-lambda-rie")
     (context / "requirements.txt").write_text(locked(*RUNTIME_PACKAGES), encoding="utf-8")
     if _AUTHORITIES.exists():
         shutil.copy(_AUTHORITIES, context / "authorities.crt")
@@ -81,18 +89,22 @@ def _exists(tag: str) -> bool:
     return True
 
 
-def _root_image() -> str:
+def _root_image(architecture: str) -> str:
     """Debian by `debootstrap`, which takes 90 seconds."""
-    tag = f"landmark-standin-root:{_SUITE}-{_digest(_THIS_FILE)}"
+    tag = f"landmark-standin-root:{_SUITE}-{architecture}-{_digest(_THIS_FILE)}"
     if _exists(tag):
         return tag
-    mirror = _mirror()
+    mirror, is_foreign = _mirror(), architecture != _ARCHITECTURES[os.uname().machine]
     if shutil.which("debootstrap") is None:
         raise NoBaseError(_no_base("there is no debootstrap: `apt-get install debootstrap`"))
     if os.geteuid() != 0:
         raise NoBaseError(_no_base("only root can run debootstrap"))
     with tempfile.TemporaryDirectory(prefix="root-", dir=kept_folder()) as folder:
-        command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}"]
+        command = [
+            *("debootstrap", f"--arch={architecture}"),
+            *("--variant=minbase", f"--include={_PACKAGES}"),
+            *(["--foreign"] if is_foreign else []),
+        ]
         try:
             done = subprocess.run(
                 [*command, _SUITE, folder, mirror],
@@ -106,24 +118,64 @@ def _root_image() -> str:
         if done.returncode:
             last = (done.stdout + done.stderr).strip().splitlines()[-1:]
             raise NoBaseError(_no_base(f"debootstrap of {_SUITE} failed: {''.join(last)}"))
-        _import(Path(folder), tag)
+        if is_foreign:
+            _unpack(Path(folder))
+        _import(Path(folder), tag, architecture)
     return tag
 
 
-def _import(folder: Path, tag: str) -> None:
+def _unpack(folder: Path) -> None:
+    """Unpack the packages that `debootstrap --foreign` has downloaded.
+
+    Configuring them would take minutes on an emulated processor. Of what that does, only the users
+    are needed.
+    """
+    for package in sorted((folder / "var/cache/apt/archives").glob("*.deb")):
+        with subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE
+        ) as content:
+            subprocess.run(
+                ["tar", "--directory", str(folder), "--extract", "--keep-directory-symlink"],
+                stdin=content.stdout,
+                check=True,
+                timeout=_BOOTSTRAP_SECONDS,
+            )
+    for name in ("passwd", "group"):
+        shutil.copy(folder / f"usr/share/base-passwd/{name}.master", folder / "etc" / name)
+    shutil.rmtree(folder / "debootstrap")
+
+
+def _import(folder: Path, tag: str, architecture: str) -> None:
+    """Make an image of a folder.
+
+    `docker import` could, but Docker 20.10 takes every image for one of this machine's
+    architecture.
+    """
     folder.chmod(0o755)  # the image's root folder, for every user
     shutil.rmtree(folder / "var/cache/apt/archives")
     shutil.rmtree(folder / "var/lib/apt/lists")
-    with subprocess.Popen(
-        ["tar", "--directory", str(folder), "--create", "."], stdout=subprocess.PIPE
-    ) as tar:
-        subprocess.run(
-            ["docker", "import", "-", tag],
-            stdin=tar.stdout,
-            stdout=subprocess.DEVNULL,
-            check=True,
-            timeout=_BUILD_SECONDS,
-        )
+    with tempfile.TemporaryDirectory(prefix="image-", dir=kept_folder()) as name:
+        parts = Path(name)
+        _tar(folder, parts / "layer.tar")
+        with (parts / "layer.tar").open("rb") as layer:
+            digest = hashlib.file_digest(layer, "sha256").hexdigest()
+        config = {
+            "architecture": architecture,
+            "os": "linux",
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+        }
+        manifest = [{"Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
+        (parts / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        (parts / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        with tempfile.NamedTemporaryFile(dir=kept_folder()) as archive:
+            _tar(parts, Path(archive.name))
+            docker("load", f"--input={archive.name}", timeout_seconds=_BUILD_SECONDS)
+
+
+def _tar(folder: Path, archive: Path) -> None:
+    command = ["tar", "--directory", str(folder), "--create", "--file", str(archive), "."]
+    subprocess.run(command, check=True, timeout=_BUILD_SECONDS)
 
 
 def _mirror() -> str:

@@ -14,12 +14,20 @@ ENVIRONMENT = ROOT / ".venv-e2e"
 BUILT = ROOT / "build" / "e2e"
 
 _PACKAGES = next(ENVIRONMENT.glob("lib/python3*/site-packages"), ENVIRONMENT)
-EMULATOR = _PACKAGES / "samcli/local/rapid/aws-lambda-rie-x86_64"
+_EMULATORS = _PACKAGES / "samcli/local/rapid"
 
 # The runtime interface client, and what it needs.
 RUNTIME_PACKAGES = ("awslambdaric", "simplejson", "snapshot-restore-py")
 
 _SAM_SECONDS = 900
+
+
+def emulator(machine: str) -> Path:
+    """The runtime interface emulator for a processor, by the kernel's name."""
+    return _EMULATORS / f"aws-lambda-rie-{'arm64' if machine == 'aarch64' else machine}"
+
+
+EMULATOR = emulator(os.uname().machine)
 
 
 class SamError(Exception):

@@ -1,0 +1,123 @@
+"""The image for arm64, with Lambda's limits: `make e2e-arm64`.
+
+Where QEMU emulates the processor, a photograph takes half a minute or more, so this is not part of
+`make e2e`. The kernel then refuses the detector's system call filter, which
+`tests/unit/test_system_call_filter.py` interprets instead.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+import build_image
+from docker_cli import docker
+from emulator import Emulator
+from lambda_like import LIMITS, gateway, worker
+from landmarks.groups import GROUPS
+from tests.e2e.base import NoBaseError, base_image
+from tests.e2e.conftest import Note
+from tests.e2e.emulation import NoEmulationError, arm64
+from tests.e2e.engine import NoEngineError, engine
+from tests.events import sqs_event
+from tests.fakes import Cloud, nobody, person, start_detectors
+from worker.settings import Settings
+
+MACHINE = "aarch64"
+TAG = "landmark-worker:e2e-arm64"
+ANSWER_SECONDS = 840.0
+
+# What emulation needs more of than Lambda gives.
+PATIENCE = {"AWS_LAMBDA_FUNCTION_TIMEOUT": "840", "DETECT_TIMEOUT_SECONDS": "400"}
+
+# Of the width and height, in x and y.
+TOLERANCE = 0.001
+
+# The header of an ELF file, after which 183 stands for arm64.
+ELF_MACHINE = """
+import pathlib
+print(int.from_bytes(pathlib.Path("/opt/lib/libpthread_shim.so").read_bytes()[18:20], "little"))
+"""
+
+
+@pytest.fixture(scope="module")
+def image(prepared: None) -> Iterator[str]:  # noqa: ARG001, the emulator
+    """The image for arm64, of complexity 2."""
+    try:
+        with arm64(), engine():
+            base = base_image(MACHINE)
+            build_image.add_models([2])
+            build_image.build(TAG, base_image=base, platform="linux/arm64")
+            yield TAG
+    except (NoEmulationError, NoEngineError, NoBaseError) as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def function(image: str, module_cloud: Cloud) -> Iterator[Emulator]:
+    """The worker as Lambda runs it."""
+    variables = {**module_cloud.stack.environment, "QUEUE_URL": "", **PATIENCE}
+    with (
+        gateway(image) as door,
+        worker(image, environment=variables, network=door.network, options=LIMITS),
+    ):
+        yield door.emulator
+
+
+def test_the_shim_is_for_the_processor(image: str) -> None:
+    """It is compiled for the image's processor, not the builder's."""
+    assert docker("image", "inspect", "--format={{.Architecture}}", image) == "arm64"
+    options = ("--rm", "--network=none", "--entrypoint=python3")
+    assert docker("run", *options, image, "-c", ELF_MACHINE) == "183"
+
+
+def test_a_batch_gives_the_landmarks_of_x86_64(
+    function: Emulator, module_cloud: Cloud, note: Note
+) -> None:
+    """One photograph with a person and one without; x and y agree to a thousandth."""
+    module_cloud.put("person.jpg", person())
+    module_cloud.put("nobody.png", nobody())
+    started = time.monotonic()
+
+    answer = function.first_answer(
+        sqs_event({"key": "person.jpg"}, {"key": "nobody.png"}), ANSWER_SECONDS
+    )
+
+    note("arm64, a batch of two", f"{time.monotonic() - started:.0f} s, start included")
+    assert answer == {"batchItemFailures": []}
+    assert module_cloud.statuses() == {"person.jpg": "detected", "nobody.png": "not_detected"}
+    item = module_cloud.item("person.jpg")
+    model = item["model"]["M"]
+    assert (model["architecture"], model["mediapipe_version"]) == ({"S": "arm64"}, {"S": "0.10.18"})
+    with closing(start_detectors(Settings(results_table="unused"))) as pool:
+        expected = pool.detect(person(), time.monotonic() + 60).landmarks
+    for group in GROUPS:
+        here = getattr(expected, group.name)
+        assert (here is not None) is (group.name in item), group.name
+        if here is not None:
+            there = np.frombuffer(item[group.name]["B"], "<f4").reshape(here.shape)
+            largest = np.abs(there - here).max(axis=0)
+            note(f"  {group.name}", "  ".join(f"{moved:.1e}" for moved in largest))
+            assert largest[:2].max() < TOLERANCE, group.name
+
+
+def test_what_is_done_on_arm64_is_done(function: Emulator, module_cloud: Cloud) -> None:
+    """Both processors have the same hash of the options."""
+    before = module_cloud.item("person.jpg")
+
+    function.invoke(sqs_event({"key": "person.jpg"}), ANSWER_SECONDS)
+
+    assert module_cloud.item("person.jpg") == before
+    assert before["options_hash"] == {"S": "986c0c82e5ed8bb5"}
+
+
+def test_a_broken_photograph_is_stored_as_failed(function: Emulator, module_cloud: Cloud) -> None:
+    """With the code of its error."""
+    module_cloud.put("broken.jpg", person()[:2000])
+
+    answer = function.invoke(sqs_event({"key": "broken.jpg"}), ANSWER_SECONDS)
+
+    assert answer == {"batchItemFailures": []}
+    assert module_cloud.item("broken.jpg")["status"] == {"S": "failed"}
