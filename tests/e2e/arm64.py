@@ -5,6 +5,7 @@ Where QEMU emulates the processor, a photograph takes half a minute or more, so 
 `tests/unit/test_system_call_filter.py` interprets instead.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,13 +15,12 @@ import pytest
 
 import build_image
 from docker_cli import docker
-from emulator import Emulator
-from lambda_like import LIMITS, gateway, worker
 from landmarks.groups import GROUPS
 from tests.e2e.base import NoBaseError, base_image
 from tests.e2e.conftest import Note
 from tests.e2e.emulation import NoEmulationError, arm64
 from tests.e2e.engine import NoEngineError, engine
+from tests.e2e.test_lambda_like import COMPLAINT, Function, log_with, running
 from tests.events import sqs_event
 from tests.fakes import Cloud, nobody, person, start_detectors
 from worker.settings import Settings
@@ -56,14 +56,10 @@ def image(prepared: None) -> Iterator[str]:  # noqa: ARG001, the emulator
 
 
 @pytest.fixture(scope="module")
-def function(image: str, module_cloud: Cloud) -> Iterator[Emulator]:
+def function(image: str, module_cloud: Cloud) -> Iterator[Function]:
     """The worker as Lambda runs it."""
-    variables = {**module_cloud.stack.environment, "QUEUE_URL": "", **PATIENCE}
-    with (
-        gateway(image) as door,
-        worker(image, environment=variables, network=door.network, options=LIMITS),
-    ):
-        yield door.emulator
+    with running(image, module_cloud, **PATIENCE) as started:
+        yield started
 
 
 def test_the_shim_is_for_the_processor(image: str) -> None:
@@ -74,14 +70,14 @@ def test_the_shim_is_for_the_processor(image: str) -> None:
 
 
 def test_a_batch_gives_the_landmarks_of_x86_64(
-    function: Emulator, module_cloud: Cloud, note: Note
+    function: Function, module_cloud: Cloud, note: Note
 ) -> None:
     """One photograph with a person and one without; x and y agree to a thousandth."""
     module_cloud.put("person.jpg", person())
     module_cloud.put("nobody.png", nobody())
     started = time.monotonic()
 
-    answer = function.first_answer(
+    answer = function.emulator.first_answer(
         sqs_event({"key": "person.jpg"}, {"key": "nobody.png"}), ANSWER_SECONDS
     )
 
@@ -103,21 +99,32 @@ def test_a_batch_gives_the_landmarks_of_x86_64(
             assert largest[:2].max() < TOLERANCE, group.name
 
 
-def test_what_is_done_on_arm64_is_done(function: Emulator, module_cloud: Cloud) -> None:
+def test_what_is_done_on_arm64_is_done(function: Function, module_cloud: Cloud) -> None:
     """Both processors have the same hash of the options."""
     before = module_cloud.item("person.jpg")
 
-    function.invoke(sqs_event({"key": "person.jpg"}), ANSWER_SECONDS)
+    function.emulator.invoke(sqs_event({"key": "person.jpg"}), ANSWER_SECONDS)
 
     assert module_cloud.item("person.jpg") == before
     assert before["options_hash"] == {"S": "986c0c82e5ed8bb5"}
 
 
-def test_a_broken_photograph_is_stored_as_failed(function: Emulator, module_cloud: Cloud) -> None:
+def test_a_broken_photograph_is_stored_as_failed(function: Function, module_cloud: Cloud) -> None:
     """With the code of its error."""
-    module_cloud.put("broken.jpg", person()[:2000])
+    module_cloud.put("broken.jpg", person()[:100])
 
-    answer = function.invoke(sqs_event({"key": "broken.jpg"}), ANSWER_SECONDS)
+    answer = function.emulator.invoke(sqs_event({"key": "broken.jpg"}), ANSWER_SECONDS)
 
     assert answer == {"batchItemFailures": []}
-    assert module_cloud.item("broken.jpg")["status"] == {"S": "failed"}
+    item = module_cloud.item("broken.jpg")
+    assert (item["status"], item["error_code"]) == ({"S": "failed"}, {"S": "CORRUPT_IMAGE"})
+
+
+def test_the_log_tells_whether_system_calls_are_filtered(function: Function) -> None:
+    """Nothing else about the detector is worth a line, not even a thread's name."""
+    is_emulated = os.uname().machine != MACHINE
+    log = log_with(function.container, COMPLAINT) if is_emulated else function.container.logs()
+
+    complaints = [line for line in log.splitlines() if COMPLAINT in line]
+
+    assert ["not confined" in complaint for complaint in complaints] == [True] * is_emulated
