@@ -89,7 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = [sys.executable, "-m", "bench.formats", *(arguments or sys.argv[1:])]
         os.execve(sys.executable, command, os.environ | MALLOC_VARIABLES)  # noqa: S606, restart with malloc's settings
     dollars_a_ms = (
-        WORKER_MB / prices.LAMBDA_MEGABYTES_A_GB * prices.LAMBDA_GB_SECOND * prices.MILLION / 1000
+        WORKER_MB
+        / prices.LAMBDA_MEGABYTES_A_GB
+        * prices.LAMBDA_GB_SECOND["x86_64"]
+        * prices.MILLION
+        / 1000
     )
     sys.stdout.write(
         "| format | CPU ms | ÷ JPEG | dollars a million |\n| --- | ---: | ---: | ---: |\n"
