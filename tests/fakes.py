@@ -56,8 +56,8 @@ def nobody(shade: int = 0) -> bytes:
 
 @cache
 def too_many_pixels() -> bytes:
-    """Return a small file with 64 megapixels."""
-    return _encoded(Image.new("1", (8000, 8000)), "PNG")
+    """Return a small file with 256 megapixels."""
+    return _encoded(Image.new("1", (16_000, 16_000)), "PNG")
 
 
 def _encoded(picture: Image.Image, file_format: str) -> bytes:

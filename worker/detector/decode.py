@@ -10,7 +10,7 @@ import numpy.typing as npt
 from landmarks.errors import CorruptImageError, TooManyPixelsError
 from landmarks.groups import FloatArray
 from worker.detector import heif
-from worker.detector.formats import PIXEL_BYTES, ImageFormat, ImageHeader
+from worker.detector.formats import PIXEL_BYTES, ImageFormat, ImageHeader, usual_name
 from worker.detector.header import MAX_SIDE_PIXELS, read_header
 
 # There is one detector per vCPU. This also makes OpenCV look for its parallel plugins now, before
@@ -176,7 +176,7 @@ def _divisor(
     most = max(0, stored * spare_bytes // image_bytes)
     raise TooManyPixelsError(
         f"{header.width} x {header.height} pixels: more than a detector has memory for "
-        f"in {header.format.upper()} of this kind, {most}"
+        f"in {usual_name(header.format)} of this kind, {most}"
     )
 
 
@@ -233,7 +233,7 @@ def _decode(
         raise CorruptImageError(f"OpenCV rejected the image: {error}") from error
     if pixels is None:
         _check_memory(header, divisor)
-        raise CorruptImageError(f"the {header.format} data is too damaged to decode")
+        raise CorruptImageError(f"the {usual_name(header.format)} data is too damaged to decode")
     return np.ascontiguousarray(pixels, dtype=np.uint8)
 
 

@@ -24,6 +24,7 @@ from worker.detector.formats import (
     jpeg,
     png,
     tiff,
+    usual_name,
     webp,
 )
 
@@ -67,7 +68,7 @@ _UNSUPPORTED: Final = {
     }.items()
 }
 
-_NAMES: Final = [{"webp": "WebP"}.get(name, name.upper()) for name in get_args(ImageFormat)]
+_NAMES: Final = [usual_name(name) for name in get_args(ImageFormat)]
 _READ: Final = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
 
 _MAGIC_BYTES: Final = 1024  # an SVG may begin with comments

@@ -39,3 +39,8 @@ class ImageHeader:
     truncated: bool = False
     bytes_per_pixel: int = 12  # 11.2 for lossless WebP with alpha, 11.0 for progressive CMYK JPEG
     decodable: bytes | None = None
+
+
+def usual_name(image_format: ImageFormat) -> str:
+    """Return a format's name for people."""
+    return "WebP" if image_format == "webp" else image_format.upper()
