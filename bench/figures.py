@@ -95,6 +95,9 @@ def _waiting(values: Values) -> Iterator[Figure]:
     speedup = _ratio(values, "hundred_wall_ms", "hundred_two_children_wall_ms")
     what = "one child on one processor ÷ two on two"
     yield Figure("children_speedup", what, speedup, 1.85, at_least=True)
+    polled = _ratio(values, "polled_wall_ms", "polled_two_children_wall_ms")
+    what = "the same, in batches by the poller"
+    yield Figure("poller_speedup", what, polled, 1.85, at_least=True)
     duplicate = _ratio(values, "duplicate_wall_ms", "worker_wall_ms")
     yield Figure("duplicate_over_image", "a duplicate ÷ a new image", duplicate, 0.05)
     scaling = _ratio(values, "hundred_wall_ms", "worker_wall_ms")

@@ -160,11 +160,17 @@ class Bench:
             samples.add_usage(f"worker_complexity_{complexity}", usage)
 
     def _two_children(self) -> None:
-        """A hundred images with one detector on one processor, and with two on two."""
+        """A hundred images with one detector on one processor, and with two on two.
+
+        Once as one event, and once in batches of ten for each detector, by the poller.
+        """
         one = self._batch(self._worker, self._photos, _LARGE_BATCH)
         two = self._batch(self._pair, self._photos, _LARGE_BATCH)
         self.samples.add_usage("hundred", one)
         self.samples.add_usage("hundred_two_children", two)
+        for name, program in {"polled": self._worker, "polled_two_children": self._pair}.items():
+            event = {**self._upload(self._photos, _LARGE_BATCH), "poll": True}
+            self.samples.add_usage(name, self._ask(program, event).per(_LARGE_BATCH))
 
     def _far_services(self) -> None:
         """Ten images with fast and with slow services."""

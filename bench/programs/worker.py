@@ -1,10 +1,14 @@
-"""The worker: its cold start, and its handler.
+"""The worker: its cold start, its handler, and its poller.
 
-A request is an event, the answer that of the handler. It is ready when its detectors are.
+A request is an event, the answer that of the handler. With `poll` in the request, the poller gets
+the event's messages in batches. The program is ready when its detectors are.
 """
 
+import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from worker.settings import Settings
 from worker.startup import start_worker
@@ -25,11 +29,18 @@ class _Context:
 def main() -> None:
     """Answer until standard input is closed."""
     handler = start_worker(Settings.from_environment())
-    from bench.programs.loop import answer_requests  # noqa: PLC0415, the worker starts first
+    # The worker starts first.
+    from bench.programs.loop import answer_requests  # noqa: PLC0415
+    from bench.programs.poller import poll  # noqa: PLC0415
+
+    def answer(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "poll" in request:
+            return poll(handler, request["Records"], batches=int(os.environ["DETECTORS"]))
+        return handler.handle(request, _Context())
 
     # The start does not wait for the detectors; the benchmark does.
     handler._detectors.wait_until_ready(time.monotonic() + _READY_SECONDS)  # noqa: SLF001, no public way
-    answer_requests(lambda event: handler.handle(event, _Context()))
+    answer_requests(answer)
     handler.close()
 
 

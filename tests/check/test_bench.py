@@ -1,6 +1,6 @@
 """What `make bench` computes from its samples, and that its stand-in services are good enough."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Any
 
@@ -11,6 +11,8 @@ from bench.encodings import in_16_bits, sizes, units
 from bench.figures import Figure, figures
 from bench.items import item_bytes, value_bytes, write_units
 from bench.local import BUCKET, LocalServices
+from bench.programs.poller import poll
+from bench.rounds import record
 from landmarks.enums import LandmarkEncoding
 from landmarks.errors import ObjectNotFoundError
 from landmarks.job import Job
@@ -127,3 +129,27 @@ def test_the_stand_ins_answer_like_s3_and_dynamodb(near: LocalServices) -> None:
     )
     (small,) = near.items()
     assert item_bytes(in_16_bits(item)) == item_bytes(small)
+
+
+class Listener:
+    """A handler that keeps the ids of the messages it is given."""
+
+    detectors_failing = False
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.ids: list[str] = []
+
+    def handle(self, event: Mapping[str, Any], *_: object, **__: object) -> Mapping[str, Any]:
+        """Keep the ids, and report no failure."""
+        self.ids += [message["messageId"] for message in event["Records"]]
+        return {"batchItemFailures": []}
+
+
+def test_poller_empties_the_queue_in_memory() -> None:
+    """Each message is handed over once."""
+    handler, ids = Listener(), [f"{number}.jpg" for number in range(25)]
+
+    poll(handler, [record(each) for each in ids], batches=2)
+
+    assert sorted(handler.ids) == sorted(ids)
