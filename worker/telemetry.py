@@ -52,7 +52,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
-        self._metrics_lock = threading.Lock()  # Powertools has none
+        self._lock = threading.RLock()  # Powertools' metrics have none
         self._cold = True
         self._restarts = 0
 
@@ -114,14 +114,14 @@ class Telemetry:
         Args:
             detector_restarts: since the worker's start.
         """
-        self._count("ColdStart", int(self._cold))
-        self._count("DetectorRestarts", detector_restarts - self._restarts)
-        self._cold, self._restarts = False, detector_restarts
-        with self._metrics_lock:
+        with self._lock:
+            self._count("ColdStart", int(self._cold))
+            self._count("DetectorRestarts", detector_restarts - self._restarts)
+            self._cold, self._restarts = False, detector_restarts
             self._metrics.flush_metrics()
 
     def _count(self, name: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> None:
-        with self._metrics_lock:
+        with self._lock:
             self._metrics.add_metric(name=name, unit=unit, value=value)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from landmarks.errors import DetectorCrashedError, DetectorStartError
+from landmarks.job import Job
 from tests.conftest import MakeHandler
 from tests.events import s3_notification, s3_test_event, sns_envelope, sqs_event
 from tests.fakes import (
@@ -33,6 +35,8 @@ from worker.handler import Handler
 from worker.model import ModelOptions
 from worker.result import Detection
 from worker.settings import Settings
+from worker.telemetry import Telemetry
+from worker.verdict import Verdict
 
 AWKWARD_KEYS = [
     "a b.jpg",
@@ -160,6 +164,28 @@ def test_metrics_count_detectors_that_had_to_be_replaced(
 
     assert restarts == [[0], [1], [0]]
     assert cloud.statuses() == dict.fromkeys(("0.png", "1.png", "2.png"), "not_detected")
+
+
+def test_no_metric_is_lost_if_batches_overlap(capsys: pytest.CaptureFixture[str]) -> None:
+    """The next batch begins before the end of the last one, in another thread."""
+    telemetry, often = Telemetry(), range(200)
+
+    def report(_number: int) -> None:
+        for _ in often:
+            telemetry.finished(Job("camera-roll", "photo.jpg"), Verdict.DUPLICATE)
+        telemetry.end_invocation(detector_restarts=2)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(report, range(20)))
+    finally:
+        sys.setswitchinterval(interval)
+
+    values = metrics(capsys.readouterr().out)
+    assert sum(values["Duplicate"]) == 20 * len(often)
+    assert (sum(values["ColdStart"]), sum(values["DetectorRestarts"])) == (1, 2)
 
 
 def test_metrics_of_more_jobs_than_one_line_can_hold(
