@@ -16,8 +16,9 @@ import pytest
 import build_image
 from docker_cli import docker
 from landmarks.groups import GROUPS
+from tests.e2e import sam
 from tests.e2e.base import NoBaseError, base_image
-from tests.e2e.conftest import Note
+from tests.e2e.conftest import SAM_TAG, Note, tag_kept
 from tests.e2e.emulation import NoEmulationError, arm64
 from tests.e2e.engine import NoEngineError, engine
 from tests.e2e.test_lambda_like import COMPLAINT, Function, log_with, running
@@ -43,16 +44,23 @@ print(int.from_bytes(pathlib.Path("/opt/lib/libpthread_shim.so").read_bytes()[18
 
 
 @pytest.fixture(scope="module")
-def image(prepared: None) -> Iterator[str]:  # noqa: ARG001, the emulator
-    """The image for arm64, of complexity 2."""
+def base(prepared: None) -> Iterator[str]:  # noqa: ARG001, the emulator
+    """A base image for arm64, the engine that has it, and QEMU if this is another processor."""
     try:
         with arm64(), engine():
-            base = base_image(MACHINE)
-            build_image.add_models([2])
-            build_image.build(TAG, base_image=base, platform="linux/arm64")
-            yield TAG
+            yield base_image(MACHINE)
     except (NoEmulationError, NoEngineError, NoBaseError) as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def image(base: str) -> str:
+    """The image for arm64, of complexity 2."""
+    build_image.add_models([2])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_BUILDKIT", "0")  # SAM and the docker command share a cache
+        build_image.build(TAG, base_image=base, platform="linux/arm64")
+    return TAG
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +75,16 @@ def test_the_shim_is_for_the_processor(image: str) -> None:
     assert docker("image", "inspect", "--format={{.Architecture}}", image) == "arm64"
     options = ("--rm", "--network=none", "--entrypoint=python3")
     assert docker("run", *options, image, "-c", ELF_MACHINE) == "183"
+
+
+def test_sam_builds_the_same(base: str, image: str) -> None:
+    """The stack's parameter is enough; the image for other containers has no more layers."""
+    layers = "--format={{.Architecture}} {{.RootFS.Layers}}"
+    with tag_kept(SAM_TAG):
+        sam.build(base, "Architecture=arm64")
+        built = docker("image", "inspect", layers, SAM_TAG)
+
+    assert built == docker("image", "inspect", layers, image)
 
 
 def test_a_batch_gives_the_landmarks_of_x86_64(

@@ -18,7 +18,7 @@ from tests.fakes import Cloud
 Note = Callable[[str, str], None]
 
 _IMAGE = "landmark-worker:e2e"
-_SAM_TAG = "worker:built"
+SAM_TAG = "worker:built"
 _FIGURES = pytest.StashKey[list[tuple[str, str]]]()
 _SKIPPED = pytest.StashKey[str]()
 
@@ -64,9 +64,9 @@ def built(base: str) -> Iterator[tuple[str, ...]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_BUILDKIT", "0")  # SAM and the docker command share a cache
         build_image.add_models()
-        with tag_kept(_SAM_TAG):
+        with tag_kept(SAM_TAG):
             options = tuple(sam.build(base))
-            docker("tag", _SAM_TAG, _IMAGE)
+            docker("tag", SAM_TAG, _IMAGE)
             yield options
 
 

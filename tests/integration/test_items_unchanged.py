@@ -99,6 +99,8 @@ def test_item_is_the_one_written_before(
 ) -> None:
     """All attributes, types and digits are the same."""
     monkeypatch.setattr("worker.table.datetime", Clock)
+    monkeypatch.setattr("worker.table.architecture", lambda: "x86_64")
+    monkeypatch.setattr("worker.table.mediapipe_version", lambda: "0.10.21")
     ResultsTable(cloud.stack.table, ModelOptions(), **options).save(stored)
 
     written = json.loads(json.dumps(cloud.item(stored.job.key), default=as_base64))

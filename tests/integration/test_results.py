@@ -98,8 +98,10 @@ def types(item: Item) -> dict[str, str]:
 
 
 @pytest.fixture
-def table(cloud: Cloud) -> ResultsTable:
-    """The test's table with the default options."""
+def table(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> ResultsTable:
+    """The test's table with the default options, as on x86-64."""
+    monkeypatch.setattr("worker.table.architecture", lambda: "x86_64")
+    monkeypatch.setattr("worker.table.mediapipe_version", lambda: "0.10.21")
     return ResultsTable(cloud.stack.table, ModelOptions())
 
 
