@@ -42,7 +42,8 @@ def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
     buckets = Buckets(settings.image_bucket, settings.allowed_buckets, settings.segmentation_bucket)
     payloads = PayloadReader(ObjectReader(s3, MAX_PAYLOAD_BYTES), buckets)
     telemetry = Telemetry()
-    pipeline = Pipeline(objects, detectors, results, telemetry, masks)
+    people = settings.model.max_people
+    pipeline = Pipeline(objects, detectors, results, telemetry, masks, max_people=people)
     batch = BatchHandler(
         pipeline,
         DeadLetterQueue(sqs, settings.dead_letter_queue_url),

@@ -55,13 +55,15 @@ class Pipeline:
         results: ResultsTable,
         telemetry: Telemetry,
         masks: MaskStore | None = None,
+        *,
+        max_people: int = 1,
     ) -> None:
         self._objects = objects
         self._detectors = detectors
         self._results = results
         self._telemetry = telemetry
         self._masks = masks
-        self._forecast = Forecast()
+        self._forecast = Forecast(max_people)
         self._threads = ThreadPoolExecutor(
             max_workers=detectors.size + _JOBS_IN_TRANSIT, thread_name_prefix="job"
         )

@@ -66,13 +66,15 @@ def test_visibility_covers_six_invocations_and_the_window(timeout: int, window: 
 def test_batches_and_tries_fit_the_functions_time_or_are_refused() -> None:
     """Two tries of one image and 30 s; a second for each message and 30 s.
 
-    For more than 10 messages Lambda demands a window.
+    With several people it is three seconds. For more than 10 messages Lambda demands a window.
     """
     names = ["FunctionTimeoutSeconds", "DetectTimeoutSeconds", "BatchSize", "BatchWindowSeconds"]
-    for timeout, detect, batch, window in product(*map(allowed, names)):
-        fits = timeout >= 2 * detect + 30 and timeout >= batch + 30 and (batch <= 10 or window >= 1)
-        values = dict(zip(names, map(str, (timeout, detect, batch, window)), strict=True))
-        assert (refusals(**values) == []) == fits, values
+    for people, *numbers in product((1, 2, 16), *map(allowed, names)):
+        timeout, detect, batch, window = numbers
+        batch_seconds = batch * (1 if people == 1 else 3) + 30
+        fits = timeout >= max(2 * detect + 30, batch_seconds) and (batch <= 10 or window >= 1)
+        values = dict(zip(names, map(str, numbers), strict=True))
+        assert (refusals(MaxPeople=str(people), **values) == []) == fits, (people, values)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,7 @@ def test_batches_and_tries_fit_the_functions_time_or_are_refused() -> None:
     [
         {"FunctionTimeoutSeconds": "60", "DetectTimeoutSeconds": "30"},
         {"FunctionTimeoutSeconds": "60", "BatchSize": "50", "BatchWindowSeconds": "1"},
+        {"MaxPeople": "2", "BatchSize": "50", "BatchWindowSeconds": "1"},
         {"BatchSize": "20", "BatchWindowSeconds": "0"},
         {"FunctionMemoryMegabytes": "1769", "Detectors": "2"},
         {"ExistingImageBucketKeyArn": KEY_ARN, "ExistingImageBucket": ""},

@@ -96,6 +96,15 @@ def test_one_slow_job_does_not_count(usual: int, clock: Clock) -> None:
     assert has_time(forecast, clock, 2.1)
 
 
+def test_a_crowd_may_follow_many_portraits(clock: Clock) -> None:
+    """Time for everyone who is looked for is left, however few people recent images showed."""
+    forecast = Forecast(max_people=16)
+    work(forecast, clock, *[0.1] * 20)
+
+    assert has_time(forecast, clock, 2.46)
+    assert not has_time(forecast, clock, 2.44)
+
+
 def test_slow_jobs_are_forgotten_while_none_is_started(clock: Clock) -> None:
     """Otherwise, a worker with slow jobs would never start another one."""
     forecast = Forecast()
