@@ -24,6 +24,7 @@ $(ENVIRONMENT): requirements-dev.txt pyproject.toml
 
 # Takes 0.1 s when the models are in place, and 10 s to download them.
 FETCH_MODELS = $(BIN)/python image/fetch_models.py --complexity
+FETCH_PEOPLE = $(if $(filter-out 1,$(MAX_PEOPLE)),--people)
 
 # SAM's command line pins its dependencies, so it has an environment of its own.
 E2E_VENV := .venv-e2e
@@ -71,7 +72,7 @@ EXAMPLE_ENVIRONMENT := examples/read-landmarks/node_modules/.environment
 
 .PHONY: demo
 demo: $(ENVIRONMENT) ## run the worker on sample photos on this machine (IMAGES=folder for your own, MAX_PEOPLE=8)
-	$(FETCH_MODELS) $(or $(MODEL_COMPLEXITY),2) $(if $(filter-out 1,$(MAX_PEOPLE)),--people)
+	$(FETCH_MODELS) $(or $(MODEL_COMPLEXITY),2) $(FETCH_PEOPLE)
 	$(BIN)/landmarks demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(MAX_PEOPLE),--max-people $(MAX_PEOPLE))
 
 # A file of tests stays in one process. Files are handed out in the order of pyproject.toml's
@@ -104,9 +105,10 @@ e2e-arm64: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## test the image for arm64; anothe
 MESSAGES := 2000
 
 .PHONY: chaos
-chaos: $(ENVIRONMENT) ## inject faults everywhere; nothing may be lost (MESSAGES=10000, SEED=1)
-	$(FETCH_MODELS) 1
-	$(BIN)/python -m tests.chaos --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
+chaos: $(ENVIRONMENT) ## inject faults everywhere; nothing may be lost (MESSAGES=10000, SEED=1, MAX_PEOPLE=8)
+	$(FETCH_MODELS) 1 $(FETCH_PEOPLE)
+	$(BIN)/python -m tests.chaos --messages $(MESSAGES) $(if $(SEED),--seed $(SEED)) \
+		--max-people $(or $(MAX_PEOPLE),1)
 
 SECONDS := 60
 

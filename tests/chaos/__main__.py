@@ -35,14 +35,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--messages", type=int, default=2000, help="number of messages (default: 2000)"
     )
     parser.add_argument("--complexity", type=int, choices=(0, 1, 2), default=1, help="(default: 1)")
+    parser.add_argument(
+        "--max-people", type=int, default=1, help="how many people to look for (default: 1)"
+    )
     options = parser.parse_args(arguments)
     seed = secrets.randbelow(_MAX_SEED) if options.seed is None else options.seed
     signal.signal(signal.SIGTERM, _interrupt)
     plan = make_plan(seed, options.messages)
-    _say(f"make chaos SEED={seed} MESSAGES={options.messages} COMPLEXITY={options.complexity}")
+    _say(f"make chaos SEED={seed} MESSAGES={options.messages} MAX_PEOPLE={options.max_people}")
     for name, value in plan.summary():
         _say(f"  {name}: {value}")
-    run = Run(plan, options.complexity, lambda line: _say(f"{time.strftime('%X')} {line}"))
+    run = Run(
+        plan,
+        options.complexity,
+        lambda line: _say(f"{time.strftime('%X')} {line}"),
+        max_people=options.max_people,
+    )
     try:
         outcome = run.execute()
     except KeyboardInterrupt:

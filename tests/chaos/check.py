@@ -43,7 +43,11 @@ class ItemPromise:
         codes: the error codes that are right; empty if the picture is valid.
         width: of the upright picture.
         height: of the upright picture.
-        groups: the landmarks as they have to be stored; empty if there is no person.
+        groups: the landmarks of the first person as they have to be stored; empty if there is no
+            person.
+        picture: all contents with this name show the same people.
+        people: how many people have to be stored.
+        counted: whether the worker looks for several people, and stores how many it found.
     """
 
     story: str
@@ -56,6 +60,9 @@ class ItemPromise:
     width: int = 0
     height: int = 0
     groups: Mapping[str, bytes] = field(default_factory=dict)
+    picture: str = ""
+    people: int = 0
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,7 @@ def judge(
     lost = [f"{evidence.in_queue} messages still in the queue"] if evidence.in_queue else []
     wrong: list[str] = []
     stale: list[str] = []
+    others: dict[str, Sequence[Item]] = {}
     for promise in promises:
         item = items.pop((promise.key, promise.bucket), None)
         name = f"{promise.bucket}/{promise.key}"
@@ -126,6 +134,10 @@ def judge(
             stale.append(f"{name}: {_identity(item)} instead of {promise.identity}")
         else:
             wrong.extend(f"{name}: {complaint}" for complaint in _complaints(promise, item))
+            if promise.picture and others.setdefault(promise.picture, _others(item)) != _others(
+                item
+            ):
+                wrong.append(f"{name}: other people than in another item of {promise.picture}")
     wrong.extend(f"{bucket}/{key}: nobody asked for this item" for key, bucket in items)
     copies = Counter(letter.body for letter in evidence.dead_letters)
     lost.extend(f"no dead letter: {_short(body)}" for body in deaths if body not in copies)
@@ -184,14 +196,47 @@ def _other_complaints(promise: ItemPromise, item: Item) -> Iterable[str]:
         yield f"width, height and bytes are {size}"
     if item.get("schema_version") != {"N": "1"}:
         yield f"schema version {item.get('schema_version')}"
+    yield from _people_complaints(promise, item)
     if not promise.groups:
         return
-    if not 0 < float(item.get("pose_score", {}).get("N", 0)) <= 1:
+    if not _is_score(item.get("pose_score")):
         yield f"pose score {item.get('pose_score')}"
-    box = item.get("bounding_box", {}).get("M", {})
+    yield from _box_complaints(item)
+
+
+def _people_complaints(promise: ItemPromise, item: Item) -> Iterable[str]:
+    """What is wrong with the number of people, and with all but the first."""
+    others = _others(item)
+    stored = max(promise.people, 1) - 1
+    if len(others) != stored:
+        yield f"{len(others)} other people instead of {stored}"
+    expected = {"N": str(promise.people)} if promise.counted else None
+    if item.get("people_count") != expected:
+        yield f"people count {item.get('people_count')}"
+    poses = [person["pose_landmarks"]["B"] for person in (item, *others) if promise.groups]
+    if len(set(poses)) < len(poses):
+        yield "a person is stored twice"
+    for person in others:
+        if not _is_score(person.get("person_score")):
+            yield f"person score {person.get('person_score')}"
+        yield from _box_complaints(person)
+
+
+def _box_complaints(person: Item) -> Iterable[str]:
+    box = person.get("bounding_box", {}).get("M", {})
     stored = [float(box.get(name, {}).get("N", math.nan)) for name in ("x", "y", "width", "height")]
-    if not np.allclose(stored, _box(promise.groups["pose_landmarks"]), atol=_BOX_TOLERANCE, rtol=0):
+    expected = _box(person["pose_landmarks"]["B"])
+    if not np.allclose(stored, expected, atol=_BOX_TOLERANCE, rtol=0):
         yield f"bounding box {stored}"
+
+
+def _is_score(value: Mapping[str, Any] | None) -> bool:
+    return value is not None and 0 < float(value["N"]) <= 1
+
+
+def _others(item: Item) -> Sequence[Item]:
+    """Everyone but the first person."""
+    return [person["M"] for person in item.get("other_people", {}).get("L", [])]
 
 
 def _box(pose: bytes) -> list[float]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import skimage.data
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageOps
 
 from tests import pictures
 
@@ -27,6 +27,7 @@ ONCE: Final = "once"
 PEOPLE: Final = 30
 NOBODIES: Final = 6
 LARGE: Final = 3
+GROUPS: Final = (2, 3)
 
 # Eileen Collins from the waist up, 512 pixels square.
 _ASTRONAUT: Final[Callable[[], Any]] = skimage.data.astronaut
@@ -82,6 +83,7 @@ class Recipe:
         make: the file, without its comment.
         codes: expected error codes; empty for a valid picture.
         picture: the recipe that has the expected landmarks.
+        people: how many people a picture with landmarks shows.
         action: what the image does to the detector, if anything.
         tries: when it does so, `ALWAYS` or `ONCE`.
         storage_class: S3's; archived files can't be read.
@@ -90,6 +92,7 @@ class Recipe:
     make: Callable[[], bytes]
     codes: frozenset[str] = frozenset()
     picture: str = ""
+    people: int = 1
     action: str = ""
     tries: str = ALWAYS
     storage_class: str = "STANDARD"
@@ -149,6 +152,17 @@ def _large(number: int) -> bytes:
     """The astronaut at 2 to 3 megapixels: more memory than a starved detector has."""
     side = 1400 + 150 * number
     return pictures.encode(Image.fromarray(_ASTRONAUT()).resize((side, side)), "JPEG")
+
+
+def _group(people: int) -> bytes:
+    """The astronaut several times, each smaller than the one before and facing the other way."""
+    one = Image.fromarray(_ASTRONAUT())
+    picture = Image.new("RGB", (320 * people, 330), (200, 195, 190))
+    for place in range(people):
+        side = 300 - 30 * place
+        person = (one, ImageOps.mirror(one))[place % 2].resize((side, side))
+        picture.paste(person, (320 * place + 10, 330 - side))
+    return pictures.encode(picture, "JPEG")
 
 
 def _nobody(number: int) -> bytes:
@@ -268,6 +282,9 @@ def _recipes() -> Iterable[tuple[str, Recipe]]:
         yield f"nobody-{number}", Recipe(partial(_nobody, number), picture=f"nobody-{number}")
     for number in range(LARGE):
         yield f"large-{number}", Recipe(partial(_large, number), picture=f"large-{number}")
+    for people in GROUPS:
+        name = f"group-{people}"
+        yield name, Recipe(partial(_group, people), picture=name, people=people)
     yield "padded", Recipe(_padded, picture="person-0")
     yield "trailed", Recipe(lambda: bare("person-1") + bytes(1_000_000), picture="person-1")
     yield "heic", Recipe(_heic, picture="nobody-0")

@@ -10,7 +10,7 @@ from tests.chaos.truth import Truth
 
 
 def item_promises(
-    plan: Plan, uploads: Uploads, truths: Mapping[str, Truth]
+    plan: Plan, uploads: Uploads, truths: Mapping[str, Truth], max_people: int
 ) -> Iterator[ItemPromise]:
     """One for each object that has to have an item."""
     for place, object_ in enumerate(plan.objects):
@@ -34,6 +34,9 @@ def item_promises(
             width=truth.width,
             height=truth.height,
             groups=truth.groups,
+            picture=recipe.picture,
+            people=min(recipe.people, max_people) if truth.groups else 0,
+            counted=max_people > 1,
         )
 
 

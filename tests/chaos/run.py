@@ -100,11 +100,13 @@ class Run:
         complexity: int,
         say: Callable[[str], None],
         *,
+        max_people: int = 1,
         max_receive_count: int = MAX_RECEIVE_COUNT,
     ) -> None:
         """Create its folder."""
         self._plan = plan
         self._complexity = complexity
+        self._max_people = max_people
         self._max_receive_count = max_receive_count
         self._say = say
         build = ROOT / "build"
@@ -129,7 +131,7 @@ class Run:
             _end(stage.pollers)
             leftovers = self._leftovers()
             verdict = judge(
-                item_promises(self._plan, stage.producer.uploads, truths),
+                item_promises(self._plan, stage.producer.uploads, truths, self._max_people),
                 dead_letter_promises(self._plan, stage.producer.bodies),
                 stage.world.evidence(),
             )
@@ -177,6 +179,7 @@ class Run:
             **services.environment(endpoints),
             **world.settings(proxy.endpoint(Service.SQS)),
             "MODEL_COMPLEXITY": str(self._complexity),
+            "MAX_PEOPLE": str(self._max_people),
             "MAX_IMAGE_BYTES": str(files.MAX_IMAGE_BYTES),
             "DETECT_TIMEOUT_SECONDS": str(_DETECT_SECONDS),
             "MAX_RECEIVE_COUNT": str(self._max_receive_count),

@@ -79,8 +79,9 @@ class Writer:
 
     def good(self) -> Content:
         """A valid photograph, mostly a small one."""
-        kinds = (self._good, files.names("large-"), ("padded", "trailed", "heic", *files.ODD))
-        (kind,) = self.random.choices(kinds, (90, 8, 2))
+        odd = ("padded", "trailed", "heic", *files.ODD)
+        kinds = (self._good, files.names("large-"), files.names("group-"), odd)
+        (kind,) = self.random.choices(kinds, (80, 8, 10, 2))
         return Content(self.random.choice(kind), next(self._numbers))
 
     def next_of(self, prefix: str) -> Content:

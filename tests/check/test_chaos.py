@@ -95,6 +95,64 @@ def test_what_is_wrong_is_found(wrong: dict[str, dict[str, Any]]) -> None:
     assert len(_verdict(wrong, *others).wrong) == 1
 
 
+_SECOND: dict[str, Any] = {
+    "pose_landmarks": {"B": b"\0\0\x80\x3e" * 2 + b"\0\0\x80\x3f" * 2 + _POSE[16:]},
+    "person_score": {"N": "0.7"},
+    "bounding_box": _numbers(x=0.25, y=0.25, width=0.25, height=0.25),
+}
+_GROUP = replace(_GOOD, people=2, counted=True, picture="group")
+
+
+def _group_item(*others: dict[str, Any], **changes: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401, any attribute
+    people = {"L": [{"M": other} for other in others]}
+    count = {"N": str(1 + len(others))}
+    return _item(_GROUP, **{"people_count": count, "other_people": people, **changes})
+
+
+def _group_verdict(*items: dict[str, dict[str, Any]]) -> list[str]:
+    promises = [replace(_GROUP, key=item["object_key"]["S"]) for item in items]
+    return list(judge(promises, {}, Evidence(items, 0, [])).wrong)
+
+
+def test_a_kept_promise_of_two_people_is_no_complaint() -> None:
+    """Both are there, and the second has a score and a box of its own."""
+    assert _group_verdict(_group_item(_SECOND)) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        _group_item(_SECOND, people_count={"N": "3"}),
+        _group_item({**_SECOND, "pose_landmarks": {"B": _POSE}}),
+        _group_item({**_SECOND, "bounding_box": {"M": {}}}),
+        _group_item({**_SECOND, "person_score": {"N": "1.5"}}),
+        _group_item(_SECOND, _SECOND),
+        _item(_GOOD, people_count={"N": "1"}),
+    ],
+    ids=["count", "the first again", "box", "score", "one too many", "one missing"],
+)
+def test_what_is_wrong_with_others_is_found(wrong: dict[str, dict[str, Any]]) -> None:
+    """Their number, their identity, and each one's attributes."""
+    assert _group_verdict(wrong)
+
+
+def test_equal_pictures_have_equal_people() -> None:
+    """Landmarks of others are compared with those in other items of the picture."""
+    moved = {**_SECOND, "pose_world_landmarks": {"B": _POSE}}
+    again = _group_item(moved, object_key={"S": "again.jpg"})
+
+    assert _group_verdict(_group_item(_SECOND), again) == [
+        "b/again.jpg: other people than in another item of group"
+    ]
+
+
+def test_without_the_setting_nobody_is_counted() -> None:
+    """`people_count` and `other_people` are for a worker that looks for several."""
+    counted = _item(_GOOD, people_count={"N": "1"})
+
+    assert _verdict(counted, _ITEMS[1]).wrong == ["b/a.jpg: people count {'N': '1'}"]
+
+
 def test_what_is_stale_is_found() -> None:
     """An older version instead of the newer one, even with the same landmarks."""
     old = _item(_GOOD, etag={"S": "etag-1"}, version_id={"S": "version-1"})
