@@ -113,8 +113,10 @@ chaos: $(ENVIRONMENT) ## inject faults everywhere; nothing may be lost (MESSAGES
 SECONDS := 60
 
 .PHONY: fuzz
-fuzz: $(ENVIRONMENT) ## try damaged messages and images (SECONDS=300, SEED=1)
-	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+fuzz: $(ENVIRONMENT) ## try damaged messages and images (SECONDS=300, SEED=1, MAX_PEOPLE=8)
+	$(FETCH_MODELS) 1 $(FETCH_PEOPLE)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) \
+		--max-people $(or $(MAX_PEOPLE),1)
 
 .PHONY: bench
 bench: $(ENVIRONMENT) $(BENCH_ENVIRONMENT) ## compare the worker with bare MediaPipe and the blog's handler (IMAGES=folder, ROUNDS=7)

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -379,10 +379,16 @@ def specimens() -> list[bytes]:
     ]
 
 
-def mutants(seed: int, count: int) -> Iterator[bytes]:
-    """Yield damaged files: bytes changed, removed or duplicated, or the end missing."""
+def mutants(seed: int, count: int, sound: Sequence[bytes] = ()) -> Iterator[bytes]:
+    """Yield damaged files: bytes changed, removed or duplicated, or the end missing.
+
+    Args:
+        seed: equal seeds give equal files.
+        count: how many.
+        sound: the files to damage, `specimens()` by default.
+    """
     random = np.random.default_rng(seed)
-    sound = specimens()
+    sound = sound or specimens()
     for number in range(count):
         content = bytearray(sound[number % len(sound)])
         for _ in range(random.integers(1, 6)):

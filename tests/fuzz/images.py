@@ -8,7 +8,7 @@ from pathlib import Path
 
 from landmarks.errors import DetectorError, ImageError
 from landmarks.photograph import PhotoDecoder
-from worker.detector.launch import child_options
+from worker.detector.launch import ChildOptions, child_options
 from worker.detector.pool import DetectorPool
 from worker.model import ModelOptions
 from worker.settings import Settings
@@ -16,10 +16,14 @@ from worker.settings import Settings
 # Sends an image to one of the pool's processes and names the answer.
 Ask = Callable[[DetectorPool, bytes], str]
 
-# As in production, but with the HEIF decoder from the start.
-OPTIONS = replace(
-    child_options(Settings("unused", model=ModelOptions(model_complexity=1))), heif=True
-)
+
+def _options(max_people: int) -> ChildOptions:
+    """As in production, but with the HEIF decoder from the start."""
+    model = ModelOptions(model_complexity=1, max_people=max_people)
+    return replace(child_options(Settings("unused", model=model)), heif=True)
+
+
+OPTIONS = _options(max_people=1)
 TIMEOUT_SECONDS = OPTIONS.timeout_seconds
 MEMORY_BYTES = OPTIONS.memory_bytes
 
@@ -36,9 +40,9 @@ class Findings:
     peak_bytes: int = 0
 
 
-def detectors() -> DetectorPool:
+def detectors(max_people: int = 1) -> DetectorPool:
     """Start a detector."""
-    return DetectorPool(OPTIONS, size=1)
+    return DetectorPool(_options(max_people), size=1)
 
 
 def decoders() -> DetectorPool:
@@ -64,8 +68,10 @@ def try_images(pool: DetectorPool, ask: Ask, images: Iterable[bytes], findings: 
 
 def detect(pool: DetectorPool, content: bytes) -> str:
     """Name what a detector finds."""
-    landmarks = pool.detect(content, _deadline()).landmarks
-    return "a person" if landmarks.person_found else "nobody"
+    found = pool.detect(content, _deadline())
+    if found.others:
+        return "several people"
+    return "a person" if found.landmarks.person_found else "nobody"
 
 
 def decode(pool: DetectorPool, content: bytes) -> str:
