@@ -15,6 +15,7 @@ from bench.rounds import Bench
 
 _BUILD: Final = ROOT / "build"
 _LARGE_PHOTOS: Final = 2
+_MAX_GROUPS: Final = 100
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -32,18 +33,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     bundled = photos.bundled()
     usual = photos.save(bundled, folder / "photos")
+    groups = usual + photos.save(photos.groups(), folder / "groups")
     if options.images:
-        usual = photos.spread(photos.in_folder(options.images), len(usual))
+        found = photos.in_folder(options.images)
+        usual = photos.spread(found, len(usual))
+        groups = photos.spread(found, min(len(found), _MAX_GROUPS))
     large = photos.save(photos.enlarged(bundled[:_LARGE_PHOTOS]), folder / "large")
-    with Bench(usual, large, options.blog_python, folder / "programs.log") as bench:
+    log = folder / "programs.log"
+    with Bench(usual, large, groups, options.blog_python, log) as bench:
         for number in range(1, options.rounds + 1):
             bench.run_round()
             _say(f"round {number} of {options.rounds}", stream=sys.stderr)
-        found = list(figures(bench.samples.values, bench.items()))
+        measured = list(figures(bench.samples.values, bench.items()))
     _say(f"{len(usual)} photos, {len(large)} of 12 megapixels, {options.rounds} rounds, medians")
-    for figure in found:
+    for figure in measured:
         _say(_line(figure))
-    values = {figure.name: round(figure.value, 4) for figure in found}
+    values = {figure.name: round(figure.value, 4) for figure in measured}
     (_BUILD / "bench.json").write_text(f"{json.dumps(values, indent=2)}\n")
 
 

@@ -56,6 +56,7 @@ def figures(values: Values, items: Sequence[Mapping[str, Any]]) -> Iterator[Figu
     yield from _waiting(values)
     yield from _starting(values)
     yield from _large(values)
+    yield from _people(values)
     yield from _holding(values, items)
 
 
@@ -129,6 +130,18 @@ def _large(values: Values) -> Iterator[Figure]:
     yield Figure("large_over_limit", "worker's CPU ÷ decoding and bare MediaPipe", full, 0.70)
     reduced = _ratio(values, "large_reduced_worker_cpu_ms", "large_limit_cpu_ms")
     yield Figure("large_reduced_over_limit", "with MAX_IMAGE_SIDE=1920 ÷ the same", reduced, 0.70)
+
+
+def _people(values: Values) -> Iterator[Figure]:
+    """What several people take; nothing for photos without people."""
+    if "everyone_cpu_ms" in values:
+        ideal = _ratio(values, "everyone_cpu_ms", "everyone_ideal_cpu_ms")
+        what = "MAX_PEOPLE=16, CPU ÷ one detection and a run a person"
+        yield Figure("people_over_ideal", what, ideal, 1.5)
+    if "alone_cpu_ms" in values:
+        single = _ratio(values, "alone_cpu_ms", "alone_single_cpu_ms")
+        what = "photos of one person, CPU ÷ MAX_PEOPLE=1"
+        yield Figure("one_person_over_single", what, single, 1.4)
 
 
 def _holding(values: Values, items: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:

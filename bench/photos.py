@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageOps
 
-from tests.photos import astronaut, both_hands
+from tests.photos import astronaut, both_hands, crowd, group
 
 # The usual long side of a photo on the web, and a telephone's 12 megapixels.
 _SIDE_PIXELS: Final = 640
@@ -35,6 +35,12 @@ def _versions(picture: Image.Image) -> list[Image.Image]:
     wide = ImageOps.contain(ImageOps.expand(photo, (80, 0), _WALL), photo.size)
     closer = ImageOps.fit(photo, photo.size, bleed=0.05)
     return [photo, ImageOps.mirror(wide), closer, wide, ImageOps.mirror(photo)]
+
+
+def groups() -> list[Image.Image]:
+    """Three people, and eight."""
+    files = (group(), crowd(columns=4, rows=2))
+    return [Image.open(BytesIO(photo.content)) for photo in files]
 
 
 def enlarged(photos: Sequence[Image.Image]) -> Iterator[Image.Image]:

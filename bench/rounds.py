@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from bench.local import BUCKET, LocalServices
+from bench.people import People
 from bench.program import Program, Usage
 
 _BATCH: Final = 10
@@ -50,11 +51,19 @@ class Bench:
     """Runs the compared programs for the duration of the block."""
 
     def __init__(
-        self, photos: Sequence[Path], large: Sequence[Path], blog_python: Path, log: Path
+        self,
+        photos: Sequence[Path],
+        large: Sequence[Path],
+        groups: Sequence[Path],
+        blog_python: Path,
+        log: Path,
     ) -> None:
-        """Use ten `photos` and some `large` ones; the blog's handler has its own Python."""
+        """Use ten `photos`, some `large` ones, and `groups`, of which some show several people.
+
+        The blog's handler has its own Python.
+        """
         _require(len(photos) == _BATCH, f"{len(photos)} photos instead of {_BATCH}")
-        self._photos, self._large = photos, large
+        self._photos, self._large, self._groups = photos, large, groups
         self._blog_python = blog_python
         self._log = log
         self._numbers = count()
@@ -79,6 +88,7 @@ class Bench:
                 for complexity in _OTHER_COMPLEXITIES
             }
             self._blog = self._start_blog(stack)
+            self._people = People(self._start(stack, "people", cores=ONE_CORE), self._groups)
             self._warm_up()
             self._running = stack.pop_all()
         return self
@@ -94,6 +104,7 @@ class Bench:
         self._two_children()
         self._far_services()
         self._large_images()
+        self._several_people()
         self._starts()
 
     def items(self) -> list[dict[str, Any]]:
@@ -195,6 +206,16 @@ class Bench:
             samples.add_usage(name, self._batch(program, self._large, _LARGE_IMAGES))
         samples.add_usage("large_baseline", self._batch_of_one(self._blog, self._large[0]))
         samples.add("peak_mb", self._worker.peak_mb())
+
+    def _several_people(self) -> None:
+        """Everyone, compared with the least that it could take and with one person."""
+        people = self._people
+        if people.prominent:
+            self.samples.add("everyone_cpu_ms", people.cpu_ms("everyone", people.some))
+            self.samples.add("everyone_ideal_cpu_ms", people.ideal_ms())
+        if people.alone:
+            self.samples.add("alone_cpu_ms", people.cpu_ms("everyone", people.alone))
+            self.samples.add("alone_single_cpu_ms", people.cpu_ms("one", people.alone))
 
     def _starts(self) -> None:
         """Cold starts: until the worker is ready, and until the blog's handler has answered."""

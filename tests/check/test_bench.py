@@ -48,6 +48,16 @@ def test_ratios_compare_samples_of_the_same_round() -> None:
     assert over.value == pytest.approx(1.1)
 
 
+def test_photos_without_people_have_no_figures_of_people() -> None:
+    """A folder of photos need not show anybody."""
+    names = found().keys()
+    counted = found(everyone_cpu_ms=[150.0] * 3, alone_cpu_ms=[140.0] * 3)
+
+    assert not names & {"people_over_ideal", "one_person_over_single"}
+    assert counted["people_over_ideal"].value == pytest.approx(1.5)
+    assert counted["one_person_over_single"].met
+
+
 @pytest.mark.parametrize(
     ("name", "sample", "missed", "met"),
     [
