@@ -24,7 +24,7 @@ class People:
         answer, _ = program.ask({"everyone": paths})
         found = list(zip(paths, answer, strict=True))
         self.some = [path for path, (people, _) in found if people]
-        self.count = sum(people for _, (people, _) in found)
+        self.count: int = sum(people for _, (people, _) in found)
         self.prominent = [path for path, (_, prominent) in found if prominent]
         self.alone = [path for path, (people, prominent) in found if prominent and people == 1]
 
