@@ -45,6 +45,7 @@ interface Model {
   refine_face_landmarks: boolean;
   min_detection_confidence: number;
   min_landmark_confidence: number;
+  architecture: string;
 }
 
 /** Bars of equal width, and the number of values beyond the last one. */

@@ -637,7 +637,9 @@ function modelFacts(model) {
     return [];
   }
   const faces = model.refine_face_landmarks ? ', refined faces' : '';
-  return [`MediaPipe ${visible(model.mediapipe_version)}, complexity ${model.model_complexity}${faces}`];
+  const processor = model.architecture === 'x86_64' ? '' : `, on ${visible(model.architecture)}`;
+  const version = visible(model.mediapipe_version);
+  return [`MediaPipe ${version}, complexity ${model.model_complexity}${faces}${processor}`];
 }
 
 /** @type {(status: string, count: number, total: number) => void} */

@@ -39,7 +39,7 @@ from tests import photos, pictures
 from worker.detector.launch import ChildOptions
 from worker.detector.pool import DetectorPool
 from worker.detector.process import DetectorProcess
-from worker.detector.protocol import Kind, encode_detection, frame
+from worker.detector.protocol import Kind, encode_detection, frame, max_answer_bytes
 from worker.model import ModelOptions
 from worker.result import Detection
 
@@ -566,7 +566,9 @@ def test_an_impostor_that_behaves_is_believed(impostors: Callable[..., DetectorP
         pytest.param(HONEST[:4] + b"\x4d" + HONEST[5:], id="unknown kind"),
         pytest.param(bytes(5), id="no length"),
         pytest.param(struct.pack("<IB", 2**32 - 1, Kind.DETECTION), id="huge length"),
-        pytest.param(struct.pack("<IB", 65 * 1024, Kind.DETECTION), id="too long"),
+        pytest.param(
+            struct.pack("<IB", max_answer_bytes(1, None) + 1, Kind.DETECTION), id="too long"
+        ),
         pytest.param(pose(float("nan")), id="NaN"),
         pytest.param(frame(Kind.FAILURE, b"ACCESS_DENIED\nno"), id="an error of the parent's"),
         pytest.param(b"Traceback (most recent call last):\n", id="text"),
