@@ -88,7 +88,7 @@ def _add(model: Model) -> None:
     """Add one model under the name that `fetch_models.py --cache` looks for."""
     with tempfile.TemporaryDirectory() as folder:
         wanted = ["--people"] if model.complexity is None else []
-        complexity = ["--complexity", str(model.complexity or 1)]
+        complexity = ["--complexity", str(1 if model.complexity is None else model.complexity)]
         if fetch_models.main([*complexity, *wanted, "--target", folder]) != 0:
             raise FileNotFoundError(f"{model.file} is missing")
         content = Path(folder, model.destination).read_bytes()
