@@ -25,7 +25,7 @@ _HALF: Final = 0.6
 _MAX_OVERLAP: Final = 0.5  # with a box of the whole image
 _CUT_OFF: Final = 0.01  # a box so close to the cut, as a share of the half, is of half a person
 
-# So many boxes get keypoints for each person that may be stored.
+# This many boxes get keypoints for each person that may be stored.
 _BOXES_PER_PERSON: Final = 2
 
 
