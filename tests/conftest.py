@@ -11,18 +11,32 @@ import boto3
 import pytest
 from botocore.loaders import create_loader
 
-from landmarks.errors import ObjectDeletedError
+from landmarks.errors import ObjectDeletedError, SettingsError
 from landmarks.job import Job
 from landmarks.local.stack import create_stack, embedded_services
 from tests.fakes import Cloud, start_detectors
 from worker.composition import build_handler
 from worker.detector.pool import DetectorPool
 from worker.handler import Handler
-from worker.model import ModelOptions
+from worker.model import ModelOptions, require_model
 from worker.s3 import ObjectReader, OpenObject
 from worker.settings import Settings
 
 _NUMBERS = itertools.count(1)
+
+
+def _finds_several_people() -> bool:
+    try:
+        require_model(ModelOptions(model_complexity=1, max_people=2))
+    except SettingsError:
+        return False
+    return True
+
+
+needs_people_models = pytest.mark.skipif(
+    not _finds_several_people(),
+    reason="the models for several people are missing: image/fetch_models.py --people says why",
+)
 
 
 def pytest_configure() -> None:

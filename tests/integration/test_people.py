@@ -14,6 +14,7 @@ import pytest
 from landmarks.errors import SettingsError
 from landmarks.groups import GROUPS, Landmarks
 from tests import photos
+from tests.conftest import needs_people_models
 from tests.fuzz.images import OPTIONS
 from tests.photos import Photo
 from worker import model
@@ -23,6 +24,8 @@ from worker.detector.people_graph import PeopleGraph
 from worker.detector.process import DetectorProcess
 from worker.model import ModelOptions, options_hash, require_model
 from worker.result import Detection
+
+pytestmark = needs_people_models
 
 MAX_PEOPLE = 8
 MANY = ModelOptions(model_complexity=1, max_people=MAX_PEOPLE)

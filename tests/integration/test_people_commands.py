@@ -18,6 +18,7 @@ from landmarks.cli.main import landmarks
 from landmarks.errors import CorruptImageError, SettingsError
 from landmarks.groups import GROUPS, Landmarks
 from landmarks.item import bind_item
+from tests.conftest import needs_people_models
 from tests.fakes import Cloud, RiggedDetectors, nobody, seen_nobody, seen_people, seen_person
 from tests.results import save_result
 from worker.detector.pool import DetectorPool
@@ -285,6 +286,7 @@ class TestExport:
                 assert np.array(read, np.float32).tobytes() == array.tobytes()
 
 
+@needs_people_models
 class TestDetect:
     """`landmarks detect --max-people`."""
 
