@@ -360,6 +360,16 @@ def test_a_job_that_is_done_holds_no_mask(cloud: Cloud, bucket: str) -> None:
     assert result.outcome.landmarks.person_found
 
 
+def pipeline_with(detectors: RiggedDetectors, cloud: Cloud) -> Pipeline:
+    """Return a pipeline on the test's stack that makes no masks."""
+    return Pipeline(
+        ObjectReader(boto3.client("s3"), 1_000_000),
+        detectors,
+        ResultsTable(cloud.stack.table, ModelOptions()),
+        Telemetry(),
+    )
+
+
 def test_a_job_that_failed_holds_no_image(cloud: Cloud) -> None:
     """The error that is stored has no traceback, whose frames would keep the image's bytes."""
 
@@ -367,12 +377,7 @@ def test_a_job_that_failed_holds_no_image(cloud: Cloud) -> None:
         raise CorruptImageError("damaged")
 
     cloud.put(KEY, person())
-    pipeline = Pipeline(
-        ObjectReader(boto3.client("s3"), 1_000_000),
-        RiggedDetectors(refuse),
-        ResultsTable(cloud.stack.table, ModelOptions()),
-        Telemetry(),
-    )
+    pipeline = pipeline_with(RiggedDetectors(refuse), cloud)
 
     (result,) = pipeline.run([Job(cloud.stack.bucket, KEY)], time.monotonic() + 120)
     pipeline.close()
@@ -392,12 +397,7 @@ def test_a_retried_job_frees_its_image_at_once(cloud: Cloud) -> None:
         raise BusyError("no detector")
 
     cloud.put(KEY, person())
-    pipeline = Pipeline(
-        ObjectReader(boto3.client("s3"), 1_000_000),
-        RiggedDetectors(refuse),
-        ResultsTable(cloud.stack.table, ModelOptions()),
-        Telemetry(),
-    )
+    pipeline = pipeline_with(RiggedDetectors(refuse), cloud)
     gc.collect()
     gc.disable()
     try:
