@@ -146,20 +146,18 @@ class TupleAttribute(Attribute[Fields]):
     Args:
         kind: the named tuple's class. Fields that are None are left out.
         null: whether items may lack the attribute.
-        sparse: whether fields that have their default value are left out, too; or the names of
-            those fields.
+        sparse: names of fields that are left out if they have their default value.
     """
 
     attr_type = MAP
 
     def __init__(
-        self, kind: type[Fields], *, null: bool = False, sparse: bool | Collection[str] = False
+        self, kind: type[Fields], *, null: bool = False, sparse: Collection[str] = ()
     ) -> None:
         super().__init__(null=null)
         self._kind = kind
         self._defaults: Mapping[str, object] = kind._field_defaults  # type: ignore[attr-defined]
-        names = (self._defaults if sparse else ()) if isinstance(sparse, bool) else sparse
-        self._left_out = {name: self._defaults[name] for name in names}
+        self._left_out = {name: self._defaults[name] for name in sparse}
 
     def serialize(self, value: Fields) -> dict[str, dict[str, Any]]:
         """Return the named tuple as a map."""

@@ -111,7 +111,7 @@ class LandmarkItem(Model):
     people_count = NumberAttribute(null=True)
     other_people: ListAttribute[OtherPerson] = ListAttribute(of=OtherPerson, null=True)
 
-    image = TupleAttribute(ImageInfo, sparse=True)
+    image = TupleAttribute(ImageInfo, sparse=("orientation", "truncated"))
     etag = UnicodeAttribute()
     version_id = UnicodeAttribute(null=True)
     sequencer = UnicodeAttribute(null=True)
@@ -192,7 +192,7 @@ def bind_item(
         "other_people": ListAttribute(of=other_person, null=True),
     }
     if encoding is LandmarkEncoding.INT16:  # every byte counts
-        attributes["model"] = TupleAttribute(ModelInfo, sparse=True)
+        attributes["model"] = TupleAttribute(ModelInfo, sparse=ModelInfo._field_defaults)
     if for_reading:
         attributes["by_prefix"] = PrefixIndex()
     return type("LandmarkItem", (LandmarkItem,), {"Meta": type("Meta", (), meta), **attributes})
