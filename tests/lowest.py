@@ -72,7 +72,7 @@ def ask_for_help() -> None:
 
     for path in walk(landmarks):
         result = CliRunner().invoke(landmarks, [*path, "--help"], catch_exceptions=False)
-        if result.exit_code and "pip install 'landmark-worker[" not in result.output:
+        if result.exit_code and "pip install '.[" not in result.output:
             sys.exit(f"landmarks {' '.join(path)} --help: {result.output}")
 
 

@@ -110,7 +110,9 @@ def require_model(options: ModelOptions) -> Path:
     """
     spec = importlib.util.find_spec("mediapipe")
     if spec is None or spec.origin is None:
-        raise SettingsError("MediaPipe is not installed: install landmark-worker[worker]")
+        raise SettingsError(
+            "MediaPipe is not installed: run pip install '.[worker]' in this project's folder"
+        )
     modules = Path(spec.origin).parent / "modules"
     if options.max_people > 1:
         _require_people_models(modules / "people", options.max_people)

@@ -1,10 +1,11 @@
 """Turns errors of all commands into one line of advice and an exit status."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 import click
 
@@ -14,18 +15,12 @@ from landmarks.errors import LandmarkError
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-_NO_QUEUE: Final = (
-    "no such queue: check its URL (the stack's outputs QueueUrl and DeadLetterQueueUrl) "
-    "and the region"
+_NO_REGION: Final = (
+    "no AWS region: use --region or set AWS_DEFAULT_REGION, for example to eu-central-1"
 )
-_NO_TABLE: Final = (
-    "no such table: check --table, RESULTS_TABLE (the stack's output ResultsTable) and the region"
-)
-_NO_BUCKET: Final = "no such bucket: `aws s3 ls` lists yours"
-_NO_REGION: Final = "no AWS region: set AWS_DEFAULT_REGION, for example to eu-central-1"
 _NO_CREDENTIALS: Final = (
-    "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-    "or run `aws configure`"
+    "no AWS credentials: use --profile, set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, or run `aws configure`"
 )
 _EXPIRED: Final = "the AWS credentials have expired: log in again, for example with `aws sso login`"
 _UNKNOWN: Final = "AWS rejected these credentials: check them with `aws sts get-caller-identity`"
@@ -36,12 +31,32 @@ _DENIED: Final = (
 _UPLOAD_DENIED: Final = "allow s3:PutObject on the bucket; OperatorPolicy does not include it"
 _NO_MOVE_TASK: Final = "SQS's move task failed ({error}): use --one-by-one"
 
-_BY_CODE: Final = {
+
+class _Missing(NamedTuple):
+    """Something that does not exist, what to do about it in AWS, and the variable that names it."""
+
+    thing: str
+    advice: str
+    variable: str
+
+
+_NO_QUEUE: Final = _Missing(
+    "queue",
+    "check its URL (the stack's outputs QueueUrl and DeadLetterQueueUrl) and the region",
+    "QUEUE_URL",
+)
+_MISSING: Final = {
     "AWS.SimpleQueueService.NonExistentQueue": _NO_QUEUE,
     "QueueDoesNotExist": _NO_QUEUE,
     "InvalidAddress": _NO_QUEUE,
-    "ResourceNotFoundException": _NO_TABLE,
-    "NoSuchBucket": _NO_BUCKET,
+    "ResourceNotFoundException": _Missing(
+        "table",
+        "check --table, RESULTS_TABLE (the stack's output ResultsTable) and the region",
+        "RESULTS_TABLE",
+    ),
+    "NoSuchBucket": _Missing("bucket", "`aws s3 ls` lists yours", "IMAGE_BUCKET"),
+}
+_BY_CODE: Final = {
     "NoSuchKey": "no such object: check the URL",
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
@@ -50,7 +65,7 @@ _BY_CODE: Final = {
     "UnrecognizedClientException": _UNKNOWN,
     "SignatureDoesNotMatch": _UNKNOWN,
 }
-_DENIED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException"})
+DENIED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 _UPLOADS: Final = frozenset({"PutObject", "CreateMultipartUpload", "UploadPart"})
 
 # The extra that contains a missing package, if not one of the usual ones.
@@ -95,6 +110,11 @@ def worded_errors() -> Iterator[None]:
         raise exception from error
 
 
+def install_command(extras: str) -> str:
+    """Return how to install this project's extras: PyPI does not have it."""
+    return f"run pip install '.[{extras}]' in this project's folder"
+
+
 def _stop() -> NoReturn:
     newline = "\n" * sys.stderr.isatty()  # after the terminal's ^C
     click.echo(f"{newline}Stopped.", err=True)
@@ -106,7 +126,7 @@ def _exception(error: Exception) -> click.ClickException | None:
         return _own(error)
     if isinstance(error, ModuleNotFoundError):
         extras = _EXTRAS.get(error.name or "", "worker,cli,local")
-        words = f"{error.name} is not installed: pip install 'landmark-worker[{extras}]'"
+        words = f"{error.name} is not installed: {install_command(extras)}"
     elif isinstance(error, OSError):
         words = f"{error.filename}: {error.strerror}" if error.filename else one_line(str(error))
     else:
@@ -127,7 +147,7 @@ def _cause_words(error: LandmarkError) -> str | None:
     cause = error.__cause__
     if isinstance(cause, PynamoDBException):
         return _service_words(cause)
-    if isinstance(cause, ClientError) and cause.response["Error"].get("Code") in _DENIED_CODES:
+    if isinstance(cause, ClientError) and cause.response["Error"].get("Code") in DENIED_CODES:
         return f"{one_line(str(error))}: {_DENIED}"
     return None
 
@@ -159,13 +179,25 @@ def _service_words(error: BaseException) -> str | None:
 def _refusal(error: "ClientError") -> str:
     answer = error.response["Error"]
     code, message = answer.get("Code", ""), one_line(answer.get("Message", ""))
-    if code in _DENIED_CODES:
+    if code in DENIED_CODES:
         advice = _UPLOAD_DENIED if error.operation_name in _UPLOADS else _DENIED
         return f"these credentials don't allow {error.operation_name}: {advice} ({message})"
-    if code in _BY_CODE:
+    if code in _MISSING:
         bucket = answer.get("BucketName")
-        return f"{bucket}: {_BY_CODE[code]}" if bucket else _BY_CODE[code]
+        words = _missing(_MISSING[code])
+        return f"{bucket}: {words}" if bucket else words
+    if code in _BY_CODE:
+        return _BY_CODE[code]
     if error.operation_name == "StartMessageMoveTask":
         # An SQS emulator may answer with a status and an HTML page instead of a code.
         return _NO_MOVE_TASK.format(error=code if code.isdigit() else one_line(str(error)))
     return one_line(str(error))
+
+
+def _missing(missing: _Missing) -> str:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        return f"no such {missing.thing}: {missing.advice}"
+    present = os.environ.get(missing.variable)
+    hint = f" ({missing.variable} is {present})" if present else ""
+    return f"no such {missing.thing} at {endpoint}: check its name{hint}"

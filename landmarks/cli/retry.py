@@ -9,6 +9,7 @@ from typing import Final
 import click
 from pynamodb.expressions.condition import Condition
 
+from landmarks.cli.advice import install_command
 from landmarks.cli.enqueue.messages import Jobs
 from landmarks.cli.enqueue.run import Run, run_in_terminal
 from landmarks.cli.enqueue.sources import Entry
@@ -138,7 +139,7 @@ def _present_hash(table: str) -> str:
     except PackageNotFoundError as error:
         raise click.ClickException(
             "MediaPipe is not installed, and the hash depends on its version: specify "
-            "--options-hash, or pip install 'landmark-worker[worker]'"
+            f"--options-hash, or {install_command('worker')}"
         ) from error
     faces = "refined" if model.refine_face_landmarks else "plain"
     confidences = f"{model.min_detection_confidence:g} and {model.min_landmark_confidence:g}"

@@ -430,7 +430,8 @@ def test_missing_extra_is_one_line(command: str, package: str, tmp_path: Path) -
     ran = run("--output", str(tmp_path))
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.splitlines()[-1] == (
-        f"Error: {package} is not installed: pip install 'landmark-worker[worker,cli,local]'"
+        f"Error: {package} is not installed: run pip install '.[worker,cli,local]' "
+        "in this project's folder"
     )
 
 

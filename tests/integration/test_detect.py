@@ -425,10 +425,8 @@ def test_a_missing_extra_is_one_line(album: Path, package: str) -> None:
     refused = start(str(album / "person.jpg"), code=hidden, stdout=subprocess.PIPE)
 
     assert helped.communicate()[1] == ""
-    assert refused.communicate() == (
-        "",
-        f"Error: {package} is not installed: pip install 'landmark-worker[worker]'\n",
-    )
+    advice = "run pip install '.[worker]' in this project's folder"
+    assert refused.communicate() == ("", f"Error: {package} is not installed: {advice}\n")
     assert (helped.returncode, refused.returncode) == (0, 1)
 
 

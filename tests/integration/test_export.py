@@ -276,7 +276,7 @@ def test_without_pyarrow_the_extra_is_named(
     result = run(cloud, "-o", str(tmp_path / "a.parquet"))
 
     assert result.exit_code == 1
-    assert result.stderr.endswith("pip install 'landmark-worker[parquet]'\n")
+    assert result.stderr.endswith("run pip install '.[parquet]' in this project's folder\n")
     assert len(result.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
     succeed(cloud, "-o", str(tmp_path / "a.jsonl"))

@@ -44,16 +44,19 @@ def refused(
         (refused("NoSuchKey", "GetObject"), "no such object"),
         (OSError(28, "No space left on device"), "No space left"),
         (PermissionError(13, "Permission denied", "run.json"), "run.json: Permission denied"),
-        (ModuleNotFoundError("no moto", name="moto"), "pip install 'landmark-worker["),
-        (ModuleNotFoundError("no pyarrow", name="pyarrow"), "landmark-worker[parquet]"),
+        (ModuleNotFoundError("no moto", name="moto"), "pip install '.[worker,cli,local]'"),
+        (ModuleNotFoundError("no pyarrow", name="pyarrow"), "pip install '.[parquet]'"),
         (SettingsError("MODEL_COMPLEXITY='3' is not allowed"), "MODEL_COMPLEXITY='3'"),
         (EndpointConnectionError(endpoint_url="http://nowhere"), "AWS_ENDPOINT_URL"),
         (ScanError("no", refused("ResourceNotFoundException", "Scan")), "RESULTS_TABLE"),
         (ScanError("out of order"), "out of order"),
     ],
 )
-def test_each_error_is_one_line(error: Exception, words: str) -> None:
+def test_each_error_is_one_line(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The line says what is wrong or what to do."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with pytest.raises(click.ClickException) as raised, one_line_errors():
         raise error
 

@@ -87,7 +87,7 @@ def load_library() -> ctypes.CDLL:
     module = importlib.util.find_spec(_MODULE)
     if module is None or module.origin is None:
         raise UnsupportedFormatError(
-            "HEIF needs pi-heif, which is not installed: pip install 'landmark-worker[worker]'"
+            "HEIF needs pi-heif, which is not installed: pip install pi-heif"
         )
     library = ctypes.CDLL(module.origin)
     for name, result in _RESULTS.items():

@@ -52,8 +52,8 @@ def decode_pixels(content: bytes, *, max_pixels: int, max_side: int) -> npt.NDAr
             return _within(_upright(file, header.orientation), max_side)
     except UnidentifiedImageError as error:
         raise UnsupportedFormatError(
-            f"Pillow can't read this {header.format} file: install landmark-worker[worker], "
-            "which has more decoders"
+            f"Pillow can't read this {header.format} file: for more decoders, run pip install "
+            "'.[worker]' in this project's folder"
         ) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise CorruptImageError(f"Pillow rejected the image: {error}") from error
