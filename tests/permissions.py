@@ -95,6 +95,8 @@ def _needs_of_move_task(source: str, destination: str) -> Iterable[Permission]:
 def _place(stack: LocalStack, parameters: Mapping[str, Any]) -> str:
     if "IndexName" in parameters:
         return "index"
+    if "StackName" in parameters:
+        return "stack"
     target = next((parameters[name] for name in _TARGETS if name in parameters), None)
     return EVERYTHING if target is None else _named(stack, target)
 

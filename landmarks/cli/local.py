@@ -9,9 +9,10 @@ from typing import Final
 import boto3
 import click
 
-from landmarks.cli.options import LOCAL_FOLDER, MAX_PEOPLE
+from landmarks.cli.connection import LOCAL_FOLDER
+from landmarks.cli.options import MAX_PEOPLE
 from landmarks.cli.terminal import counted
-from landmarks.local.session import environment_file, export_lines
+from landmarks.local.session import environment_file, locked_folder
 from landmarks.local.worker_process import WorkerProcess, checked_settings
 
 _CHECK_SECONDS: Final = 0.5
@@ -64,6 +65,7 @@ def local(port: int, host: str, images: Path | None, output: Path, *, no_worker:
     if not no_worker:
         checked_settings()
     with ExitStack() as running:
+        running.enter_context(locked_folder(output))
         clients = running.enter_context(embedded_services(host, port))
         stack = create_stack()
         count = _upload(images, output, stack.bucket)
@@ -72,8 +74,9 @@ def local(port: int, host: str, images: Path | None, output: Path, *, no_worker:
         log = output / "worker.log"
         process = WorkerProcess(log, stack.environment)
         worker = None if no_worker else running.enter_context(process)
-        click.echo(export_lines(variables), nl=False)  # standard output is for a shell
-        for line in _description(count, stack.bucket, file, log if worker else None, host):
+        photos = f"{counted(count, 'photo')} in s3://{stack.bucket}"
+        click.echo(f"{photos} at {clients['AWS_ENDPOINT_URL']}; Ctrl-C stops everything", err=True)
+        for line in _description(file, log if worker else None, host):
             click.echo(line, err=True)
         while True:
             time.sleep(_CHECK_SECONDS)
@@ -97,13 +100,12 @@ def _upload(images: Path | None, output: Path, bucket: str) -> int:
     return len(messages)
 
 
-def _description(
-    count: int, bucket: str, environment: Path, log: Path | None, host: str
-) -> Iterator[str]:
-    yield f"{counted(count, 'photo')} in s3://{bucket}; Ctrl-C stops everything"
+def _description(environment: Path, log: Path | None, host: str) -> Iterator[str]:
     if environment.parent == LOCAL_FOLDER:
-        yield "in another shell: landmarks status --local, and so on"
-    yield f"for other tools there: . {environment}"
+        tools = 'eval "$(landmarks env --local)"'
+        yield f"in another shell: landmarks status --local; for other tools: {tools}"
+    else:
+        yield f"in another shell: . {environment}"
     if log:
         yield f"the worker's log: {log}"
     if host not in _LOOPBACK:

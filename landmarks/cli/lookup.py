@@ -5,7 +5,8 @@ from urllib.parse import unquote, unquote_plus
 
 import click
 
-from landmarks.cli.options import Command, S3Place
+from landmarks.cli.connection import Command
+from landmarks.cli.options import S3Place
 from landmarks.errors import LandmarkError, SeveralResultsError
 from landmarks.result import LandmarkResult
 from landmarks.table import LandmarkTable

@@ -10,7 +10,7 @@ try:
     import click
     from click.shell_completion import CompletionItem, get_completion_class
 except ModuleNotFoundError:
-    sys.exit("landmarks: click is not installed: pip install 'landmark-worker[cli]'")
+    sys.exit("landmarks: click is not installed: run pip install '.[cli]' in this project's folder")
 
 from landmarks.cli.advice import one_line_errors
 from landmarks.cli.terminal import exit_on_signals, replace_unencodable_output
@@ -68,6 +68,10 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "overlay": ("landmarks.cli.overlay:overlay", "Draw a photograph's landmarks on it."),
     },
     "This command": {
+        "env": (
+            "landmarks.cli.env:env",
+            "Print a stack's queues, table and bucket for a shell.",
+        ),
         "completion": (
             "landmarks.cli.main:completion",
             "Print a shell completion script.",

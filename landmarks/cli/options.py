@@ -2,26 +2,21 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import boto3
 import click
+from click.core import ParameterSource
 
+from landmarks.cli.connection import Command, connection_options, stack_variables, use_environment
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 from landmarks.job import split_address
 
 if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_sqs import SQSClient
-
-Command = TypeVar("Command", bound=Callable[..., object])
-
-# `landmarks local` writes here, and --local reads from here.
-LOCAL_FOLDER: Final = Path("build/local")
 
 # A queue in another region needs a client for that region.
 _QUEUE_REGION: Final = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com")
@@ -86,7 +81,9 @@ class S3Place(click.ParamType[Place]):
 
 def _missing(option: str, variable: str) -> click.UsageError:
     """Return the error for a missing required option."""
-    return click.UsageError(f"{option} is missing: specify it, set {variable}, or use --local")
+    return click.UsageError(
+        f"{option} is missing: specify it, set {variable}, or use --stack or --local"
+    )
 
 
 def require_queue_url(url: str | None) -> str:
@@ -100,52 +97,35 @@ def require_queue_url(url: str | None) -> str:
     return url
 
 
-def _required(_: click.Context, param: click.Parameter, value: str | None) -> str:
-    if not value:
-        raise _missing(param.opts[0], str(param.envvar))
+def _use_max_people(context: click.Context, _: click.Parameter, count: int | None) -> None:
+    if count:  # for the worker that the command starts
+        use_environment(context, {**os.environ, "MAX_PEOPLE": str(count)})
+
+
+def _named(context: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the given name, or else the one that the selected stack has."""
+    variable = str(param.envvar)
+    if value is None:
+        return stack_variables(context).get(variable)
+    sources = (context.get_parameter_source(param.name), context.get_parameter_source("stack"))
+    if sources == (ParameterSource.ENVIRONMENT, ParameterSource.COMMANDLINE):
+        click.echo(f"Warning: {variable} is set, and is used instead of the stack's", err=True)
     return value
 
 
-def _use_endpoint(context: click.Context, _: click.Parameter, url: str | None) -> None:
-    if url:  # boto3 and PynamoDB both read the variable
-        context.with_resource(_environment({**os.environ, "AWS_ENDPOINT_URL": url}))
+def _required(context: click.Context, param: click.Parameter, value: str | None) -> str:
+    name = _named(context, param, value)
+    if not name:
+        raise _missing(param.opts[0], str(param.envvar))
+    return name
 
 
-def _use_max_people(context: click.Context, _: click.Parameter, count: int | None) -> None:
-    if count:  # for the worker that the command starts
-        context.with_resource(_environment({**os.environ, "MAX_PEOPLE": str(count)}))
-
-
-def _use_local(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001, click's
-    if wanted:
-        from landmarks.local.session import local_environment  # noqa: PLC0415, an extra
-
-        context.with_resource(_environment(local_environment(LOCAL_FOLDER, os.environ)))
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    try:
-        os.environ.clear()
-        os.environ.update(variables)
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _name(
-    option: str,
-    variable: str,
-    words: str,
-    check: Callable[[click.Context, click.Parameter, str | None], str | None] | None = None,
-) -> Option:
+def _name(option: str, variable: str, words: str, *, required: bool = False) -> Option:
     return click.option(
         option,
         envvar=variable,
         metavar="NAME" if option == "--table" else "URL",
-        callback=check,
+        callback=_required if required else _named,
         help=f"{words}  [env: {variable}]",
     )
 
@@ -159,9 +139,9 @@ _TABLE: Final = ("--table", "RESULTS_TABLE", "Name of the results table.")
 
 QUEUE_URL: Final = _name("--queue-url", "QUEUE_URL", "URL of the job queue.")
 DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS)
-REQUIRED_DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS, _required)
+REQUIRED_DEAD_LETTER_QUEUE_URL: Final = _name(*_DEAD_LETTERS, required=True)
 TABLE: Final = _name(*_TABLE)
-REQUIRED_TABLE: Final = _name(*_TABLE, _required)
+REQUIRED_TABLE: Final = _name(*_TABLE, required=True)
 
 STATUS: Final = click.option(
     "--status",
@@ -178,28 +158,13 @@ MAX_PEOPLE: Final = click.option(
     help="How many people to look for in a photo.  [env: MAX_PEOPLE; default: 1]",
 )
 
-_ENDPOINT_URL: Final = click.option(
-    "--endpoint-url",
-    metavar="URL",
-    expose_value=False,
-    callback=_use_endpoint,
-    help="Use this endpoint instead of AWS.  [env: AWS_ENDPOINT_URL]",
-)
-_LOCAL: Final = click.option(
-    "--local",
-    is_flag=True,
-    is_eager=True,  # must run before other options read the environment
-    expose_value=False,
-    callback=_use_local,
-    help="Use the stack that `landmarks local` runs.",
-)
-
 
 def stack_options(*names: Option) -> Option:
-    """Add the given options, --endpoint-url and --local to a command."""
+    """Add the given options, and those that select the services, to a command."""
 
     def decorate(command: Command) -> Command:
-        for option in reversed((*names, _ENDPOINT_URL, _LOCAL)):
+        command = connection_options(command)
+        for option in reversed(names):
             command = option(command)
         return command
 

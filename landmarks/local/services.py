@@ -1,5 +1,6 @@
 """moto's server in this process: starts empty, and does one request at a time."""
 
+import errno
 import json
 import logging
 import socket
@@ -74,7 +75,9 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port))
     except OSError as error:
         reason = str(error.strerror).partition(" (while")[0]  # the address again
-        raise AddressError(f"{host}:{port}: {reason}") from error
+        by_port = error.errno in {errno.EADDRINUSE, errno.EACCES}
+        other = "--port (0 takes a free one)" if by_port else "--host"
+        raise AddressError(f"{host}:{port}: {reason}: choose another {other}") from error
 
 
 def one_at_a_time(application: _Application) -> _Application:

@@ -1,5 +1,6 @@
 """The file `environment` of `landmarks local`, by which other commands find its stack."""
 
+import fcntl
 import os
 import shlex
 import socket
@@ -19,6 +20,7 @@ ISOLATION: Final = {
 }
 
 _FILE: Final = "environment"
+_LOCK: Final = "lock"
 _CONNECT_SECONDS: Final = 2.0
 
 
@@ -28,29 +30,61 @@ class NoLocalStackError(LandmarkError):
     code = "NO_LOCAL_STACK"
 
 
+class LocalStackRunningError(LandmarkError):
+    """Raised when another process runs a local stack in the same folder."""
+
+    code = "LOCAL_STACK_RUNNING"
+
+
 def export_lines(variables: Mapping[str, str]) -> str:
     """Lines for a POSIX shell."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
 @contextmanager
-def environment_file(folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
-    """A file to source, in a folder that is made if it is missing; removed after the block."""
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Reserve a folder for this process's stack; create it if it is missing.
+
+    The lock ends with the process, so the files of a killed one are in nobody's way.
+
+    Raises:
+        LocalStackRunningError: another process has reserved it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise _running(folder, process=lock.read()) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        (folder / _FILE).unlink(missing_ok=True)
+        yield
+
+
+@contextmanager
+def environment_file(folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
+    """A file to source in a locked folder; removed after the block."""
     file = folder / _FILE
-    file.write_text(export_lines(variables), encoding="utf-8")
+    part = file.with_suffix(".part")  # so that nobody reads half of it
+    part.write_text(export_lines(variables), encoding="utf-8")
+    part.replace(file)
     try:
         yield file
     finally:
         file.unlink(missing_ok=True)
 
 
-def local_environment(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which every client uses the local stack, and nothing else.
+def isolated(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without AWS settings, in which clients read no configuration files."""
+    others = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+    return others | ISOLATION
 
-    Args:
-        folder: where `landmarks local` writes.
-        environment: what to start from; its AWS variables are dropped.
+
+def running_stack(folder: Path) -> dict[str, str]:
+    """Return the variables by which clients find the stack that runs in a folder.
 
     Raises:
         NoLocalStackError: none is running.
@@ -61,8 +95,7 @@ def local_environment(folder: Path, environment: Mapping[str, str]) -> dict[str,
         socket.create_connection((address.hostname, address.port), _CONNECT_SECONDS).close()
     except OSError as error:
         raise _none(f"nothing answers at {address.geturl()}") from error
-    others = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
-    return others | ISOLATION | stack
+    return stack
 
 
 def _read(file: Path) -> dict[str, str]:
@@ -72,6 +105,17 @@ def _read(file: Path) -> dict[str, str]:
         raise _none(f"there is no {file}") from error
     assignments = (shlex.split(line)[1] for line in lines if line.startswith("export "))
     return dict(assignment.split("=", 1) for assignment in assignments)
+
+
+def _running(folder: Path, process: str) -> LocalStackRunningError:
+    try:
+        address = f" at {_read(folder / _FILE)['AWS_ENDPOINT_URL']}"
+    except NoLocalStackError:  # it is still starting
+        address = ""
+    return LocalStackRunningError(
+        f"a local stack is already running in {folder}{address} (process {process}): "
+        "stop it, or start this one in another folder"
+    )
 
 
 def _none(reason: str) -> NoLocalStackError:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.events import ACCOUNT
+from tests.events import ACCOUNT, REGION
 from tests.infra.cloudformation import STACK_GUID, Node, Stack, render
 
 KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -21,6 +21,9 @@ VARIANTS = [
 # Actions that IAM cannot limit to a resource:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
 WITHOUT_RESOURCES = {"cloudwatch:GetMetricStatistics"}
+# Actions on a bucket's objects, and on a stack, which is checked by name before its id is known.
+WITH_WILDCARDS = ("s3:GetObject", "s3:PutObject", "cloudformation:DescribeStacks")
+STACK_ARN = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/landmark-worker/*"
 CREATED_BUCKET = f"landmark-images-{STACK_GUID}"
 
 
@@ -62,7 +65,7 @@ def worker_permissions(**values: str) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("values", VARIANTS)
 def test_one_action_on_one_resource(values: dict[str, str]) -> None:
-    """Wildcards are a bucket's objects, and the resource of an action that has none."""
+    """Wildcards are a bucket's objects, a stack's id, and the resource of an action without any."""
     allowing = statements(render(**values), "Allow")
     assert len(allowing) > 10, "the policies have not been found"
     for statement in allowing:
@@ -75,7 +78,7 @@ def test_one_action_on_one_resource(values: dict[str, str]) -> None:
             assert resource == "*"
             continue
         assert "*" not in resource.removesuffix("/*")
-        assert not resource.endswith("/*") or action.startswith(("s3:GetObject", "s3:PutObject"))
+        assert not resource.endswith("/*") or action.startswith(WITH_WILDCARDS)
         assert statement.get("Principal") != "*"
 
 
@@ -170,6 +173,7 @@ def test_operators_have_the_permissions_that_the_command_needs(
         ("s3:GetObjectVersion", f"arn:aws:s3:::{bucket}/*"),
         ("s3:ListBucket", f"arn:aws:s3:::{bucket}"),
         ("cloudwatch:GetMetricStatistics", "*"),
+        ("cloudformation:DescribeStacks", STACK_ARN),
     }
 
 

@@ -16,9 +16,10 @@ from landmarks.cli.main import landmarks
 from landmarks.errors import MessageError, ObjectNotFoundError
 from tests.fakes import Cloud, nobody, person, seen_person
 from tests.infra.cloudformation import render
-from tests.infra.test_permissions import KEY_ARN, granted
+from tests.infra.test_permissions import KEY_ARN, STACK_ARN, granted
 from tests.integration.docs.pages import ROOT
 from tests.integration.test_enqueue_sources import put_inventory, row
+from tests.integration.test_stack import deploy, name_of
 from tests.items import store
 from tests.permissions import EVERYTHING, Permission, recorded, said
 from tests.results import save_result
@@ -45,6 +46,7 @@ RUNS: Final = {
     "report": ["report"],
     "export": ["export -o all.jsonl"],
     "overlay": ["overlay photos/a.jpg -o a.png", "overlay photos/b.jpg -o b.png"],
+    "env": ["env --stack STACK"],
 }
 # Exit statuses of commands that fail here, without a move task or a result.
 REFUSED: Final = {"dead-letters redrive": 1, "get photos%2Fa.jpg --bucket elsewhere": 1}
@@ -63,6 +65,7 @@ PLACES: Final = {
     "arn:aws:s3:::camera-roll": "bucket",
     "arn:aws:s3:::camera-roll/*": "bucket",
     KEY_ARN: "key",
+    STACK_ARN: "stack",
     "*": EVERYTHING,
 }
 
@@ -83,12 +86,14 @@ def filled(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clo
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "small.png").write_bytes(nobody())
     (tmp_path / "folder" / "in parts.jpg").write_bytes(bytes(9_000_000))
+    deploy(cloud)
     return cloud
 
 
 def run(cloud: Cloud, line: str, *, text: str | None = None) -> None:
     """Run a command line with the stack's settings and bucket."""
-    arguments = line.replace("BUCKET", cloud.stack.bucket).split()
+    named = line.replace("BUCKET", cloud.stack.bucket).replace("STACK", name_of(cloud))
+    arguments = named.split()
     result = CliRunner().invoke(landmarks, arguments, env=cloud.stack.environment, input=text)
     assert result.exit_code == REFUSED.get(line, 0), result.output
 
@@ -120,6 +125,14 @@ def test_a_command_needs_what_the_page_says(filled: Cloud, name: str) -> None:
             run(filled, line)
 
     assert needed == said(PAGE)[name]
+
+
+def test_stack_option_needs_what_env_needs(filled: Cloud) -> None:
+    """A command that takes its names from a stack describes the stack, and nothing else."""
+    with recorded(filled.stack) as needed:
+        CliRunner().invoke(landmarks, ["get", "photos/a.jpg", "--stack", name_of(filled)])
+
+    assert needed == said(PAGE)["get"] | said(PAGE)["env"]
 
 
 def test_the_page_has_every_command() -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from landmarks.local.session import environment_file
+from landmarks.local.session import environment_file, locked_folder
 from landmarks.local.stack import LocalStack, embedded_services
 from tests.fakes import Cloud, nobody
 from tests.integration.test_poller import ROOT, children, is_running, wait_until
@@ -98,8 +98,9 @@ def test_messages_from_another_shell_are_processed(tmp_path: Path) -> None:
     assert statuses == {"photos/astronaut.jpg": "detected", "photos/café 1+1.jpg": "detected"}
     assert process.returncode == 130
     assert "Traceback" not in words
-    assert set(output.splitlines()) <= {f"export {k}={v}" for k, v in variables.items()}
-    assert "2 photos in s3://landmarks-images" in words
+    assert output == ""
+    address = variables["AWS_ENDPOINT_URL"]
+    assert f"2 photos in s3://landmarks-images at {address}; Ctrl-C stops everything\n" in words
     assert not (tmp_path / "environment").exists()
     assert not is_running(worker)
     assert '"stopped"' in (tmp_path / "worker.log").read_text()
@@ -159,7 +160,52 @@ def test_port_in_use_is_an_error(tmp_path: Path) -> None:
             _, words = process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert words == f"Error: 127.0.0.1:{port}: Address already in use\n"
+    assert words == (
+        f"Error: 127.0.0.1:{port}: Address already in use: "
+        "choose another --port (0 takes a free one)\n"
+    )
+    assert not (tmp_path / "environment").exists()
+
+
+def test_address_of_another_machine_is_an_error(tmp_path: Path) -> None:
+    """One line names the option."""
+    with running(tmp_path, "--host", "192.0.2.1", "--no-worker") as process:
+        _, words = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert words.startswith("Error: 192.0.2.1:5000: ")
+    assert words.endswith(": choose another --host\n")
+
+
+def test_second_stack_in_a_folder_is_refused(tmp_path: Path) -> None:
+    """One line says which process has the folder; its stack can still be used."""
+    with running(tmp_path, "--port", "0", "--no-worker") as first:
+        variables = sourced(tmp_path)
+        with running(tmp_path, "--port", "0", "--no-worker") as second:
+            _, words = second.communicate(timeout=60)
+        after = sourced(tmp_path)
+
+    assert second.returncode == 1
+    assert words == (
+        f"Error: a local stack is already running in {tmp_path} at {variables['AWS_ENDPOINT_URL']} "
+        f"(process {first.pid}): stop it, or start this one in another folder\n"
+    )
+    assert after == variables
+
+
+def test_folder_of_a_killed_stack_is_taken_over(tmp_path: Path) -> None:
+    """What it left behind is replaced."""
+    with running(tmp_path, "--port", "0", "--no-worker") as first:
+        before = sourced(tmp_path)
+        first.kill()
+    assert (tmp_path / "environment").exists()
+    with locked_folder(tmp_path):
+        assert not (tmp_path / "environment").exists()
+    with running(tmp_path, "--port", "0", "--no-worker") as second:
+        after = sourced(tmp_path)
+        stop(second)
+
+    assert after["AWS_ENDPOINT_URL"] != before["AWS_ENDPOINT_URL"]
     assert not (tmp_path / "environment").exists()
 
 

@@ -73,6 +73,39 @@ def test_dead_letters_are_the_stacks(stack: Cloud) -> None:
     assert succeed("dead-letters", "redrive", letter) == "1 sent back to the queue\n"
 
 
+def test_exports_are_for_a_shell(stack: Cloud, folder: Path) -> None:
+    """`env` prints what other tools need, and nothing of another stack's."""
+    printed = succeed("env")
+
+    expected = sourced(folder / "build" / "local")
+    assert "AWS_ENDPOINT_URL" in expected
+    exports = dict(line.removeprefix("export ").split("=", 1) for line in printed.splitlines())
+    assert exports.items() <= expected.items()
+    assert exports["QUEUE_URL"] == stack.stack.queue_url
+
+
+def test_missing_bucket_is_looked_for_in_the_local_stack(stack: Cloud) -> None:
+    """The error names the bucket that there is, and not AWS's command."""
+    result = run("enqueue", "s3://nobucket")
+
+    address = stack.clients["s3"].meta.endpoint_url
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: nobucket: no such bucket at {address}: "
+        f"check its name (IMAGE_BUCKET is {stack.stack.bucket})\n"
+    )
+
+
+def test_a_variable_with_the_name_of_a_stack_is_no_contradiction(
+    stack: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--local replaces it, like the other variables."""
+    monkeypatch.setenv("LANDMARKS_STACK", "production")
+
+    assert stack.stack.queue_url in succeed("env")
+    assert json.loads(succeed("status", "--json"))["queue"]
+
+
 def test_the_environment_is_what_it_was(stack: Cloud) -> None:
     """After the command, the environment no longer points to the local stack."""
     del stack
