@@ -58,7 +58,9 @@ def pins(name: str, machine: str) -> dict[str, str]:
     return {requirement.name: str(requirement.specifier) for requirement in chosen}
 
 
-@pytest.mark.parametrize("name", ["image/requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["image/requirements.txt", "requirements-bench.txt", "requirements-dev.txt"]
+)
 def test_processors_differ_only_in_mediapipe(name: str) -> None:
     """A lock holds for both."""
     x86_64, arm64 = (pins(name, machine) for machine in ("x86_64", "aarch64"))
