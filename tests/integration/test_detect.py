@@ -32,7 +32,7 @@ from worker.result import Detection
 ROOT: Final = Path(__file__).parents[2]
 KEY: Final = "fotos/été 1+1.jpg"
 MILK: Final = b"Milk, bread, two rolls of film\n"
-NO_IMAGE: Final = "NOT_AN_IMAGE: not an image: 31 bytes starting with b'Milk, bread, two'"
+NO_IMAGE: Final = 'NOT_AN_IMAGE: not an image: 31 bytes starting with "Milk, bread, two"'
 
 # What the table also knows: which object it was, which message asked for it, and when.
 NOT_OF_FILES: Final = {

@@ -112,7 +112,9 @@ def test_a_data_file_of_another_content_is_refused(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [GZIPPED[:-9], GZIPPED[:10] + b"\xff" * 20], ids=["cut short", "garbled"]
+    "content",
+    [GZIPPED[:-9], GZIPPED[:10] + b"\xff" * 20, b"my-photos,a.jpg\n"],
+    ids=["cut short", "garbled", "not compressed"],
 )
 def test_a_damaged_data_file_is_one_line(cloud: Cloud, content: bytes) -> None:
     """Damage is detected even without a checksum."""
@@ -123,6 +125,7 @@ def test_a_damaged_data_file_is_one_line(cloud: Cloud, content: bytes) -> None:
 
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: inventory/damaged.gz: not a gzipped CSV file")
+    assert "b'" not in result.stderr
 
 
 def test_a_key_that_cannot_be_decoded_is_listed(cloud: Cloud) -> None:

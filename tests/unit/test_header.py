@@ -161,6 +161,34 @@ def test_refuses_what_is_not_an_image(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "start"),
+    [
+        (b"Milk, bread, two rolls", '"Milk, bread, two"'),
+        (b"Milk\r\n\tbread", '"Milk bread"'),
+        ("a table, 2 m, für".encode(), '"a table, 2 m, f"'),
+        (b"\0\1\2rest", "00 01 02 72 65 73 74"),
+        (b"\xff\xfeh\0i\0", "ff fe 68 00 69 00"),
+        (b"a\x1b[2J", "61 1b 5b 32 4a"),
+        ("\u202egpj".encode(), "e2 80 ae 67 70 6a"),
+        (b" \n", "20 0a"),
+    ],
+    ids=["text", "lines", "half a character", "zeros", "UTF-16", "escape", "reversed", "blank"],
+)
+def test_says_how_what_is_not_an_image_starts(content: bytes, start: str) -> None:
+    """Text in quotes, anything else as hexadecimal."""
+    with pytest.raises(NotAnImageError) as caught:
+        header(content)
+
+    assert str(caught.value) == f"not an image: {len(content)} bytes starting with {start}"
+
+
+def test_names_the_damaged_chunk() -> None:
+    """A WebP chunk's type is any four bytes."""
+    with pytest.raises(CorruptImageError, match='the WebP chunk "EXIF" extends beyond'):
+        header(webp((b"EXIF", bytes(8)))[:16] + b"\xff" * 12)
+
+
+@pytest.mark.parametrize(
     ("name", "content"),
     [
         ("JPEG 2000", encode(corners(), "JPEG2000")),

@@ -23,6 +23,7 @@ from worker.detector.formats import (
     isobmff,
     jpeg,
     png,
+    shown,
     tiff,
     usual_name,
     webp,
@@ -98,7 +99,7 @@ def read_header(content: bytes, *, max_pixels: int) -> ImageHeader:
         if magic.match(content[:_MAGIC_BYTES]):
             raise UnsupportedFormatError(f"{other} is not supported: use {_READ}")
     raise NotAnImageError(
-        f"not an image: {len(content)} bytes starting with {content[:16]!r}"
+        f"not an image: {len(content)} bytes starting with {shown(content[:16])}"
         if content
         else "not an image: the object is empty"
     )

@@ -187,7 +187,9 @@ class InventorySource:
             try:
                 with gzip.open(file) as plain, io.TextIOWrapper(plain, "utf-8", newline="") as text:
                     yield csv.reader(text)
-            except (gzip.BadGzipFile, zlib.error, EOFError, UnicodeError, csv.Error) as error:
+            except gzip.BadGzipFile as error:  # its message has bytes as Python writes them
+                raise SourceError(f"{key}: not a gzipped CSV file") from error
+            except (zlib.error, EOFError, UnicodeError, csv.Error) as error:
                 raise SourceError(f"{key}: not a gzipped CSV file: {error}") from error
 
     def _download(self, key: str, md5: str | None, file: IO[bytes]) -> None:

@@ -164,7 +164,7 @@ def test_people_are_counted(album: Album, report: Report) -> None:
 
 def test_a_failure_has_its_reason(album: Album, report: Report) -> None:
     """Code and message; the codes are counted, the most frequent first."""
-    album.add("a.txt", NotAnImageError("31 bytes that start with b'Milk'"))
+    album.add("a.txt", NotAnImageError('31 bytes starting with "Milk"'))
     album.add("b.png", TooSmallError("32 x 32"))
     album.add("c.txt", NotAnImageError("0 bytes"))
 
@@ -172,7 +172,7 @@ def test_a_failure_has_its_reason(album: Album, report: Report) -> None:
 
     record = next(record for record in page.report["results"] if record["key"] == "a.txt")
     assert (record["status"], record["code"]) == ("failed", "NOT_AN_IMAGE")
-    assert record["message"] == "31 bytes that start with b'Milk'"
+    assert record["message"] == '31 bytes starting with "Milk"'
     assert page.report["summary"]["codes"] == [["NOT_AN_IMAGE", 2], ["TOO_SMALL", 1]]
     assert set(page.photos.values()) == {"refused"}
 

@@ -5,6 +5,7 @@ append never reaches a decoder. It rejects images that are dangerous to decode; 
 damage is left to the decoder.
 """
 
+from codecs import getincrementaldecoder
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -44,3 +45,13 @@ class ImageHeader:
 def usual_name(image_format: ImageFormat) -> str:
     """Return a format's name for people."""
     return "WebP" if image_format == "webp" else image_format.upper()
+
+
+def shown(content: bytes) -> str:
+    """Return bytes for people: text in quotes, anything else as hexadecimal."""
+    try:
+        text = getincrementaldecoder("utf-8")().decode(content)  # may end within a character
+    except UnicodeDecodeError:
+        text = ""
+    words = " ".join(text.split())
+    return f'"{words}"' if words and words.isprintable() else content.hex(" ")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from landmarks.errors import CorruptImageError, UnsupportedFormatError
-from worker.detector.formats import ImageHeader
+from worker.detector.formats import ImageHeader, shown
 from worker.detector.formats.orientation import read_orientation
 
 _Chunk: TypeAlias = tuple[bytes, memoryview]  # type and body
@@ -77,7 +77,7 @@ def _chunks(content: memoryview) -> Iterator[_Chunk]:
         kind, length = _CHUNK.unpack_from(content, start)
         body = start + _CHUNK.size
         if body + length > len(content):
-            raise CorruptImageError(f"the WebP chunk {kind!r} extends beyond the file")
+            raise CorruptImageError(f"the WebP chunk {shown(kind)} extends beyond the file")
         yield kind, content[body : body + length]
         start = body + length + length % 2  # chunks start at even offsets
     raise UnsupportedFormatError(f"the WebP file has more than {MAX_CHUNKS} chunks")
