@@ -299,6 +299,14 @@ class Request(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def refuse_as_sqs(self, status: int, code: str) -> None:
+        """Answer with an SQS error."""
+        body = json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": "no"}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def break_off(self) -> None:
         """Promise an object and close the connection in the middle of it."""
         self.start_object(1000)
@@ -341,7 +349,7 @@ def s3_that(answer: Callable[[Request], None]) -> Iterator[str]:
             except OSError:
                 self.close_connection = True  # the client disconnected
 
-        do_HEAD = do_PUT = do_GET  # noqa: N815, http.server's names
+        do_HEAD = do_PUT = do_POST = do_GET  # noqa: N815, http.server's names
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

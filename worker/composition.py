@@ -4,6 +4,7 @@ import encodings.idna  # noqa: F401, or the first connection would import it, wi
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
 
 from worker.batch import BatchHandler
 from worker.batch_operations import BatchOperationsHandler
@@ -25,10 +26,16 @@ SQS_CONFIG = Config(connect_timeout=1, read_timeout=1.5, retries={"total_max_att
 
 
 def build_handler(settings: Settings, detectors: DetectorPool) -> Handler:
-    """The handler that the settings describe, with detectors that are already started."""
+    """The handler that the settings describe, with detectors that are already started.
+
+    Raises:
+        BotoCoreError: AWS's own settings are missing or wrong.
+    """
     session = boto3.Session()
     sqs = session.client("sqs", config=SQS_CONFIG)
     s3 = session.client("s3", config=CLIENT_CONFIG)
+    if session.get_credentials() is None:
+        raise NoCredentialsError
     objects = ObjectReader(s3, settings.max_image_bytes)
     masks = MaskStore(s3, settings.segmentation_bucket) if settings.segmentation_bucket else None
     results = ResultsTable(

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,20 @@ print(len(connections))
 """
 
 
+# How the worker can be started, and what its complaint begins with.
+FUNCTION = (("-c", "import worker.lambda_function"), "landmarks.errors.")
+POLLER = (("-m", "worker.poller"), "landmark-worker: ")
+
+
 def run(program: str, cloud: Cloud, **changes: str) -> subprocess.CompletedProcess[str]:
     """Run a program in the environment of a Lambda function on the test's stack."""
+    return python(("-c", program), cloud, **changes)
+
+
+def python(
+    arguments: Sequence[str], cloud: Cloud, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run Python in the environment of a Lambda function on the test's stack."""
     environment = {
         **os.environ,
         **cloud.stack.environment,
@@ -64,7 +77,7 @@ def run(program: str, cloud: Cloud, **changes: str) -> subprocess.CompletedProce
         **changes,
     }
     return subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, *arguments],
         env=environment,
         cwd=ROOT,
         capture_output=True,
@@ -75,10 +88,11 @@ def run(program: str, cloud: Cloud, **changes: str) -> subprocess.CompletedProce
 
 
 def complaint(cloud: Cloud, **changes: str) -> str:
-    """Return the last line of a failed import."""
+    """Return the only line of a failed import."""
     ended = run("import worker.lambda_function", cloud, **changes)
     assert (ended.returncode, ended.stdout) == (1, "")
-    return ended.stderr.splitlines()[-1]
+    (line,) = ended.stderr.splitlines()
+    return line
 
 
 def test_function_comes_up_and_answers(cloud: Cloud) -> None:
@@ -162,6 +176,80 @@ def test_wrong_settings_stop_it_with_one_message(
 ) -> None:
     """The message has the variable, its value and what is allowed."""
     assert complaint(cloud, **changes) == f"landmarks.errors.SettingsError: {message}"
+
+
+@pytest.mark.parametrize(("start", "beginning"), [FUNCTION, POLLER], ids=["function", "poller"])
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        (
+            {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""},
+            "SettingsError: no AWS region: set AWS_REGION, for example to eu-central-1",
+        ),
+        (
+            {"AWS_DEFAULT_REGION": "us east 1"},
+            "SettingsError: AWS settings: Provided region_name 'us east 1' doesn't match",
+        ),
+        (
+            {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+            "SettingsError: no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, ",
+        ),
+        (
+            {"AWS_SECRET_ACCESS_KEY": ""},
+            "SettingsError: AWS settings: Partial credentials found in env, missing: AWS_SECRET",
+        ),
+        (
+            {"AWS_PROFILE": "nobody"},
+            "SettingsError: AWS settings: The config profile (nobody) could not be found",
+        ),
+        (
+            {"AWS_CONFIG_FILE": __file__},
+            f"SettingsError: AWS settings: Unable to parse config file: {__file__}",
+        ),
+        (
+            {"AWS_ENDPOINT_URL": "localhost:5000"},
+            (
+                "SettingsError: AWS settings: Invalid endpoint: localhost:5000 "
+                "(AWS_ENDPOINT_URL must be a URL)"
+            ),
+        ),
+        (
+            {
+                "AWS_ACCESS_KEY_ID": "",
+                "AWS_SECRET_ACCESS_KEY": "",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/",
+            },
+            "ServiceError: can't retrieve AWS credentials: ",
+        ),
+    ],
+    ids=[
+        *("no region", "a wrong region", "no credentials", "half of them", "no such profile"),
+        *("a broken profile", "no URL", "no answer to the credentials"),
+    ],
+)
+def test_aws_settings_that_cannot_work_stop_it_with_one_line(
+    start: Sequence[str], beginning: str, changes: dict[str, str], error: str, cloud: Cloud
+) -> None:
+    """The line says what to do; nobody has to read a traceback."""
+    ended = python(start, cloud, AWS_EC2_METADATA_DISABLED="true", **changes)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    words = error if beginning.endswith(".") else error.partition(": ")[2]
+    assert line.startswith(beginning + words)
+
+
+def test_region_of_other_sdks_is_enough(cloud: Cloud) -> None:
+    """AWS_REGION is what `infra-sam/compose.yaml` sets."""
+    environment = {name: text for name, text in os.environ.items() if name != "AWS_DEFAULT_REGION"}
+    cloud.put("photo.jpg", person())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", {**environment, "AWS_REGION": "us-east-1"})
+        ended = run(ASK, cloud)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert cloud.statuses() == {"photo.jpg": "detected"}
 
 
 def test_missing_model_stops_it_with_what_to_do(cloud: Cloud, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from botocore.exceptions import (
 from landmarks.errors import ServiceError
 from landmarks.local.stack import MAX_RECEIVE_COUNT, embedded_services
 from tests.events import QUEUE_ARN, sqs_event
-from tests.fakes import Cloud, closed_port, nobody, person
+from tests.fakes import Cloud, closed_port, nobody, person, s3_that
 from worker.batch import AllStarted, BeforeRetry
 from worker.handler import InvocationContext
 from worker.poller.health import Health
@@ -170,8 +170,36 @@ def test_missing_queue_ends_it_with_one_line(cloud: Cloud) -> None:
         _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert errors.startswith(f"landmark-worker: QUEUE_URL='{url}' can't be polled: ")
-    assert len(errors.splitlines()) == 1
+    assert errors == (
+        f"landmark-worker: QUEUE_URL='{url}' can't be polled: there is no such queue: check the "
+        "URL and AWS_REGION\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (403, "AccessDenied", "access is denied: the worker's role must allow sqs:GetQueueA"),
+        (403, "InvalidClientTokenId", "AWS rejects the credentials: `aws sts get-caller-id"),
+        (403, "ExpiredToken", "the AWS credentials have expired"),
+        (404, "NotFound", "An error occurred (NotFound) when calling the GetQueueAttributes"),
+    ],
+)
+def test_refusal_at_the_start_is_one_line_that_says_what_to_do(
+    status: int, code: str, words: str, cloud: Cloud
+) -> None:
+    """The credentials or the endpoint are wrong: waiting would not help."""
+    with (
+        s3_that(lambda request: request.refuse_as_sqs(status, code)) as elsewhere,
+        poller(cloud, AWS_ENDPOINT_URL=elsewhere) as process,
+    ):
+        output, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, output) == (1, "")
+    (line,) = errors.splitlines()
+    assert line.startswith(
+        f"landmark-worker: QUEUE_URL='{cloud.stack.queue_url}' can't be polled: {words}"
+    )
 
 
 def catches_sigterm(pid: int) -> bool:

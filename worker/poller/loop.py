@@ -40,6 +40,22 @@ _RECEIVERS: Final = 2
 _OUTAGE_SECONDS: Final = 2.0  # between attempts while SQS fails
 _CHECK_SECONDS: Final = 0.1  # how often waiting threads check whether to stop
 
+_NO_QUEUE: Final = "there is no such queue: check the URL and AWS_REGION"
+_REJECTED: Final = "AWS rejects the credentials: `aws sts get-caller-identity` checks them"
+_DENIED: Final = "access is denied: the worker's role must allow sqs:GetQueueAttributes on it"
+# What to do about SQS's refusals, by their codes.
+_ADVICE: Final = {
+    "NonExistentQueue": _NO_QUEUE,
+    "QueueDoesNotExist": _NO_QUEUE,
+    "InvalidAddress": _NO_QUEUE,
+    "AccessDenied": _DENIED,
+    "AccessDeniedException": _DENIED,
+    "ExpiredToken": "the AWS credentials have expired",
+    "InvalidClientTokenId": _REJECTED,
+    "SignatureDoesNotMatch": _REJECTED,
+    "UnrecognizedClientException": _REJECTED,
+}
+
 
 class EventHandler(Protocol):
     """What the poller needs of `worker.handler.Handler`."""
@@ -92,9 +108,16 @@ def describe_queue(client: "SQSClient", url: str) -> Queue:
             return Queue(url, attributes["QueueArn"], int(attributes["VisibilityTimeout"]))
         except (BotoCoreError, ClientError, KeyError) as error:
             if not _is_outage(error):
-                raise ServiceError(f"QUEUE_URL={url!r} can't be polled: {error}") from error
+                reason = f"QUEUE_URL={url!r} can't be polled: {_advice(error)}"
+                raise ServiceError(reason) from error
             _LOG.warning("queue unavailable", extra={"error_message": str(error)})
             time.sleep(_OUTAGE_SECONDS)
+
+
+def _advice(error: Exception) -> str:
+    """What is wrong with the queue or the settings, and what to do about it."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    return _ADVICE.get(code.removeprefix("AWS.SimpleQueueService."), str(error))
 
 
 def _is_outage(error: Exception) -> bool:
