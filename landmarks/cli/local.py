@@ -12,7 +12,7 @@ import click
 from landmarks.cli.connection import LOCAL_FOLDER
 from landmarks.cli.options import MAX_PEOPLE
 from landmarks.cli.terminal import counted
-from landmarks.local.session import environment_file, locked_folder
+from landmarks.local.session import environment_files, locked_folder
 from landmarks.local.worker_process import WorkerProcess, checked_settings
 
 _CHECK_SECONDS: Final = 0.5
@@ -49,7 +49,7 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost")
     metavar="FOLDER",
     default=LOCAL_FOLDER,
     show_default=True,
-    help="Folder for the file `environment` and the worker's log.",
+    help="Folder for the files `environment` and `container.env`, and the worker's log.",
 )
 def local(port: int, host: str, images: Path | None, output: Path, *, no_worker: bool) -> None:
     """Run S3, SQS, DynamoDB and the worker here until Ctrl-C.
@@ -70,7 +70,7 @@ def local(port: int, host: str, images: Path | None, output: Path, *, no_worker:
         stack = create_stack()
         count = _upload(images, output, stack.bucket)
         variables = {**clients, **stack.environment}
-        file = running.enter_context(environment_file(output, variables))
+        file = running.enter_context(environment_files(output, variables))
         log = output / "worker.log"
         process = WorkerProcess(log, stack.environment)
         worker = None if no_worker else running.enter_context(process)

@@ -20,6 +20,7 @@ ISOLATION: Final = {
 }
 
 _FILE: Final = "environment"
+_CONTAINER_FILE: Final = "container.env"
 _LOCK: Final = "lock"
 _CONNECT_SECONDS: Final = 2.0
 
@@ -65,9 +66,18 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def environment_file(folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
-    """A file to source in a locked folder; removed after the block."""
-    file = folder / _FILE
+def environment_files(folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
+    """Write the variables into a locked folder, twice; removes both files after the block.
+
+    One file is for shells. The other is for `docker run --env-file`, which takes values without
+    quotes; in a container, this machine is called `host.docker.internal`.
+
+    Yields:
+        The file for shells.
+    """
+    file, for_containers = folder / _FILE, folder / _CONTAINER_FILE
+    lines = "".join(f"{name}={value}\n" for name, value in variables.items())
+    for_containers.write_text(lines.replace("127.0.0.1", "host.docker.internal"), encoding="utf-8")
     part = file.with_suffix(".part")  # so that nobody reads half of it
     part.write_text(export_lines(variables), encoding="utf-8")
     part.replace(file)
@@ -75,6 +85,7 @@ def environment_file(folder: Path, variables: Mapping[str, str]) -> Iterator[Pat
         yield file
     finally:
         file.unlink(missing_ok=True)
+        for_containers.unlink(missing_ok=True)
 
 
 def isolated(environment: Mapping[str, str]) -> dict[str, str]:

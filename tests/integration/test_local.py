@@ -152,6 +152,21 @@ def test_services_alone_have_the_names_that_sam_knows(tmp_path: Path) -> None:
     assert "Warning: everyone who can reach this machine" in words
 
 
+def test_containers_have_a_file_of_their_own(tmp_path: Path) -> None:
+    """`docker run --env-file` takes lines as they stand; this machine is called otherwise there."""
+    with running(tmp_path, "--port", "0", "--no-worker") as process:
+        file = tmp_path / "container.env"
+        lines = file.read_text("utf-8").splitlines()
+        variables = sourced(tmp_path)
+        stop(process)
+
+    given = dict(line.split("=", 1) for line in lines)
+    assert given.keys() == variables.keys() - {"PWD", "_", "SHLVL", "PATH", "LC_CTYPE"}
+    for name, value in given.items():
+        assert value == variables[name].replace("//127.0.0.1:", "//host.docker.internal:")
+    assert not file.exists()
+
+
 def test_port_in_use_is_an_error(tmp_path: Path) -> None:
     """One line names it; nothing is left behind."""
     with socket.create_server(("127.0.0.1", 0)) as server:
