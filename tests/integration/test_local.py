@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from landmarks.local.session import environment_file, locked_folder
+from landmarks.local.session import environment_files, locked_folder
 from landmarks.local.stack import LocalStack, embedded_services
 from tests.fakes import Cloud, nobody
 from tests.integration.test_poller import ROOT, children, is_running, wait_until
@@ -239,5 +239,5 @@ def test_embedded_services_start_empty() -> None:
 @pytest.mark.parametrize("value", ["a b", "it's", "$HOME", "é"])
 def test_any_value_survives_the_shell(value: str, tmp_path: Path) -> None:
     """Whatever the file says, a shell gets the same."""
-    with environment_file(tmp_path, {"VALUE": value}):
+    with environment_files(tmp_path, {"VALUE": value}):
         assert sourced(tmp_path)["VALUE"] == value
