@@ -12,7 +12,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("landmarks: click is not installed: run pip install '.[cli]' in this project's folder")
 
-from landmarks.cli.advice import one_line_errors
+from landmarks.cli.advice import WrongCallError, one_line_errors
 from landmarks.cli.terminal import exit_on_signals, replace_unencodable_output
 
 _DISTRIBUTION: Final = "landmark-worker"
@@ -48,11 +48,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
             "landmarks.cli.dead_letters:dead_letters",
             "List, redrive or delete dead letters.",
         ),
-        "retry": ("landmarks.cli.retry:retry", "Enqueue failed objects again."),
-        "reprocess": (
-            "landmarks.cli.retry:reprocess",
-            "Enqueue objects processed with other options again.",
-        ),
+        "retry": ("landmarks.cli.retry:retry", "Enqueue failed or outdated objects again."),
     },
     "Read results": {
         "get": ("landmarks.cli.get:get", "Show the result of one photograph."),
@@ -82,6 +78,9 @@ _COMMANDS: Final = {
     name: where for section in _SECTIONS.values() for name, where in section.items()
 }
 
+# Former commands, and how to type them now.
+_REPLACED: Final = {"reprocess": "landmarks retry --options-changed [s3://BUCKET/PREFIX]"}
+
 
 class LazyGroup(click.Group):
     """A group that imports each command on first use.
@@ -102,6 +101,14 @@ class LazyGroup(click.Group):
         module, _, name = _COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and say what has replaced a former one."""
+        if args[0] in _REPLACED and not ctx.resilient_parsing:
+            raise WrongCallError(f"`{args[0]}` is now: {_REPLACED[args[0]]}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each section's commands with aligned summaries."""

@@ -110,7 +110,7 @@ class Status:
 
     def to_json(self) -> str:
         """Return one line of JSON with stable field names."""
-        return json.dumps(asdict(self), default=_timestamp)
+        return json.dumps(asdict(self), default=timestamp)
 
 
 def read_queue(sqs: "SQSClient", url: str, cloudwatch: Any = None) -> Queue:  # noqa: ANN401, boto3's is untyped
@@ -152,7 +152,7 @@ def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
     scan = bind_item(table, for_reading=True).scan(
         limit=max_items, page_size=min(max_items, _MAX_PAGE_ITEMS), attributes_to_get=_ATTRIBUTES
     )
-    since = _timestamp(datetime.now(UTC) - window)
+    since = timestamp(datetime.now(UTC) - window)
     items = list(scan)
     recent = [item for item in items if (item.processed_at or "") >= since]
     return Recent(
@@ -217,6 +217,6 @@ def _oldest_age(cloudwatch: Any, name: str) -> tuple[int, datetime] | tuple[None
     return round(newest["Maximum"]), newest["Timestamp"].astimezone(UTC)
 
 
-def _timestamp(moment: datetime) -> str:
+def timestamp(moment: datetime) -> str:
     """Format a time like the stored `processed_at`, so that both compare as strings."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

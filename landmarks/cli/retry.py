@@ -1,26 +1,33 @@
-"""`landmarks retry` and `landmarks reprocess`: enqueue objects in the table again."""
+"""`landmarks retry`: enqueue objects in the table again."""
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import reduce
 from importlib.metadata import PackageNotFoundError
+from operator import and_
 from typing import Final
 
 import click
 from pynamodb.expressions.condition import Condition
 
 from landmarks.cli.advice import install_command
+from landmarks.cli.enqueue.estimate import cost_lines, count, scan_line
 from landmarks.cli.enqueue.messages import Jobs
 from landmarks.cli.enqueue.run import Run, run_in_terminal
 from landmarks.cli.enqueue.sources import Entry
 from landmarks.cli.options import (
     QUEUE_URL,
     REQUIRED_TABLE,
-    Place,
+    Duration,
     S3Place,
+    is_fifo,
     require_queue_url,
     stack_options,
 )
+from landmarks.cli.queue_status import timestamp
 from landmarks.cli.terminal import counted, one_line
 from landmarks.enums import FAILED
 from landmarks.errors import PermanentError, error_codes
@@ -31,102 +38,104 @@ _ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code", "image"]
 # Bounds memory. A DynamoDB page has up to 1 MB, about 130 items with landmarks.
 _PAGE_ITEMS: Final = 500
 
-_DRY_RUN: Final = click.option(
-    "--dry-run", is_flag=True, help="Print the objects, but send nothing."
-)
-
 
 @click.command()
-@click.argument("prefix", default="")
+@click.argument("prefix", default="", metavar="[s3://BUCKET/PREFIX]")
 @click.option(
-    "--failed", is_flag=True, required=True, help="Select objects with the status `failed`."
+    "--failed", is_flag=True, help="Only failed objects; the default without --options-changed."
 )
-@click.option("--bucket", metavar="NAME", help="Only objects in this bucket.")
 @click.option(
+    "--error-code",
     "--code",
+    "codes",
     type=click.Choice(error_codes(PermanentError)),
     metavar="CODE",
-    help="Only objects that failed with this error code.",
+    multiple=True,
+    help="Only objects that failed with this error code; repeatable.",
 )
-@_DRY_RUN
-@stack_options(REQUIRED_TABLE, QUEUE_URL)
-def retry(
-    prefix: str,
-    bucket: str | None,
-    code: str | None,
-    table: str,
-    queue_url: str | None,
-    *,
-    failed: bool,
-    dry_run: bool,
-) -> None:
-    """Enqueue failed objects again.
-
-    PREFIX is the beginning of the keys, or s3://bucket/prefix (default: the whole table).
-
-    Always reads the whole table, at about one DynamoDB read unit per item. Jobs are
-    forced, keep their job id, and process the object's current content.
-
-    \b
-      landmarks retry --failed --dry-run
-      landmarks retry --failed --code DETECTOR_TIMEOUT s3://my-photos/2026/
-    """  # noqa: D301, \b is click's
-    del failed  # required; the only choice so far
-    if prefix.startswith("s3://"):
-        place = S3Place().convert(prefix, None, click.get_current_context())
-        if bucket not in (None, place.bucket):
-            raise click.UsageError("--bucket and PREFIX name different buckets")
-        bucket, prefix = place
-    condition = LandmarkItem.status == FAILED
-    if code is not None:
-        condition &= LandmarkItem.error_code == code
-    if bucket is not None:
-        condition &= LandmarkItem.bucket == bucket
-    _resend(StoredObjects(table, condition, prefix), queue_url, dry_run=dry_run, force=True)
-
-
-@click.command()
-@click.argument("place", type=S3Place(), metavar="S3://BUCKET/PREFIX")
 @click.option(
     "--options-changed",
     is_flag=True,
-    required=True,
-    help="Select objects with another options_hash than the worker's.",
+    help="Objects processed with other options than the worker's, whatever their status.",
 )
 @click.option(
     "--options-hash",
     metavar="HASH",
     help="The worker's options_hash.  [default: computed from local settings and MediaPipe]",
 )
-@_DRY_RUN
+@click.option(
+    "--since",
+    type=Duration(),
+    metavar="DURATION",
+    help="Only objects processed in the last 90s, 15m, 24h, 7d, …",
+)
+@click.option("--bucket", metavar="NAME", help="Only objects in this bucket.")
+@click.option("--dry-run", is_flag=True, help="Print the objects and the cost, but send nothing.")
 @stack_options(REQUIRED_TABLE, QUEUE_URL)
-def reprocess(
-    place: Place,
+def retry(  # noqa: PLR0913, click's options
+    prefix: str,
+    codes: tuple[str, ...],
     options_hash: str | None,
+    since: timedelta | None,
+    bucket: str | None,
     table: str,
     queue_url: str | None,
     *,
+    failed: bool,
     options_changed: bool,
     dry_run: bool,
 ) -> None:
-    """Enqueue objects processed with other options again.
+    """Enqueue failed or outdated objects again.
+
+    Selects failed objects or, with --options-changed, those processed with other options.
+    An object has to match every filter.
 
     The worker's options are taken from this command's environment variables
-    (MODEL_COMPLEXITY, MAX_PEOPLE, …) and the installed MediaPipe, which must
-    match the worker's. Alternatively, specify the hash that the worker stores.
+    (MODEL_COMPLEXITY, MAX_PEOPLE, …) and the installed MediaPipe, which must match the
+    worker's. Alternatively, specify the hash that the worker stores.
 
-    Always reads the whole table, at about one DynamoDB read unit per item. Running it twice
-    does no harm, because the worker skips objects that are done.
+    Always reads the whole table, at about one DynamoDB read unit per item. Jobs keep their
+    job id and process the object's current content. They are forced, except with
+    --options-changed: then the worker skips what is already done.
 
     \b
-      MODEL_COMPLEXITY=1 landmarks reprocess s3://my-photos/2026/ --options-changed --dry-run
+      landmarks retry --dry-run
+      landmarks retry --error-code DETECTOR_TIMEOUT s3://my-photos/2026/
+      MODEL_COMPLEXITY=1 landmarks retry --options-changed s3://my-photos/2026/
     """  # noqa: D301, \b is click's
-    del options_changed  # required; the only choice so far
+    if options_hash and not options_changed:
+        raise click.UsageError("--options-hash needs --options-changed")
     if not dry_run:
         require_queue_url(queue_url)
-    condition = LandmarkItem.options_hash != (options_hash or _present_hash(table))
-    condition &= LandmarkItem.bucket == place.bucket
-    _resend(StoredObjects(table, condition, place.prefix), queue_url, dry_run=dry_run)
+    wanted = list(_within(prefix, bucket))
+    if failed or codes or not options_changed:
+        wanted.append(LandmarkItem.status == FAILED)
+    if codes:
+        wanted.append(LandmarkItem.error_code.is_in(*codes))
+    if options_changed:
+        wanted.append(LandmarkItem.options_hash != (options_hash or _present_hash(table)))
+    if since:
+        wanted.append(LandmarkItem.processed_at >= timestamp(datetime.now(UTC) - since))
+    found = StoredObjects(table, reduce(and_, wanted), listed=dry_run)
+    jobs = Jobs([found], force=not options_changed)
+    if dry_run:
+        status = _print_estimate(jobs, found, queue_url)
+    else:
+        status = run_in_terminal(Run(jobs, require_queue_url(queue_url)))
+    click.echo(f"{counted(found.items_read, 'item')} of the table read", err=True)
+    sys.exit(status)
+
+
+def _within(prefix: str, bucket: str | None) -> Iterator[Condition]:
+    if prefix.startswith("s3://"):
+        place = S3Place().convert(prefix, None, click.get_current_context())
+        if bucket not in (None, place.bucket):
+            raise click.UsageError("--bucket and PREFIX name different buckets")
+        bucket, prefix = place
+    if bucket:
+        yield LandmarkItem.bucket == bucket
+    if prefix:
+        yield LandmarkItem.object_key.startswith(prefix)
 
 
 def _present_hash(table: str) -> str:
@@ -158,9 +167,15 @@ class StoredObjects:
     Folder markers, which earlier versions stored as failed, are left out.
     """
 
-    def __init__(self, table: str, condition: Condition, prefix: str) -> None:
-        if prefix:
-            condition &= LandmarkItem.object_key.startswith(prefix)
+    def __init__(self, table: str, condition: Condition, *, listed: bool = False) -> None:
+        """Prepare the scan.
+
+        Args:
+            table: name of the table.
+            condition: which items to select.
+            listed: whether to print each object as it is read.
+        """
+        self._listed = listed
         self._found = bind_item(table, for_reading=True).scan(
             condition, attributes_to_get=_ATTRIBUTES, page_size=_PAGE_ITEMS
         )
@@ -178,6 +193,9 @@ class StoredObjects:
         if after:
             raise ValueError("a scan can't be resumed")
         for item in self:
+            if self._listed:
+                code = f"  {one_line(item.error_code)}" if item.error_code else ""
+                click.echo(f"s3://{item.bucket}/{one_line(item.object_key)}{code}")
             yield Entry(key=item.object_key, cursor="", bucket=item.bucket, job_id=item.job_id)
 
     @property
@@ -191,24 +209,13 @@ def _is_folder_marker(item: LandmarkItem) -> bool:
     return item.object_key.endswith(FOLDER_MARKER_SUFFIXES) and not (image and image.bytes)
 
 
-def _resend(
-    found: StoredObjects, queue_url: str | None, *, dry_run: bool, force: bool = False
-) -> None:
-    """Send a job for each object, or print the objects in a dry run; then exit."""
-    if dry_run:
-        status = _preview(found)
-    else:
-        run = Run(Jobs([found], force=force), require_queue_url(queue_url))
-        status = run_in_terminal(run)
-    click.echo(f"{counted(found.items_read, 'item')} of the table read", err=True)
-    sys.exit(status)
-
-
-def _preview(found: StoredObjects) -> int:
-    count = 0
-    for item in found:
-        count += 1
-        code = f"  {one_line(item.error_code)}" if item.error_code else ""
-        click.echo(f"s3://{item.bucket}/{one_line(item.object_key)}{code}")
-    click.echo(f"{count:,} would be sent", err=True)
+def _print_estimate(jobs: Jobs, found: StoredObjects, queue_url: str | None) -> int:
+    """Print the objects to standard output, and the cost to standard error."""
+    counts: Counter[str] = Counter()
+    for batch in jobs.batches():
+        counts.update(count(batch))
+    click.echo(f"{counts['messages']:,} would be sent", err=True)
+    others = [scan_line(found.items_read)]
+    for line in cost_lines(counts, fifo=is_fifo(queue_url or ""), others=others):
+        click.echo(line, err=True)
     return 0

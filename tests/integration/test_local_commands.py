@@ -53,9 +53,9 @@ def test_enqueue_status_and_the_rest_find_the_stack(stack: Cloud, tmp_path: Path
     store(stack, "b.jpg", "failed", code="NOT_AN_IMAGE", options_hash="f" * 16)
 
     assert "1 sent" in succeed("enqueue", str(tmp_path), "--upload", f"s3://{stack.stack.bucket}/x")
-    assert "1 sent" in succeed("retry", "--failed")
+    assert "1 sent" in succeed("retry")
     address = f"s3://{stack.stack.bucket}"
-    assert "1 sent" in succeed("reprocess", address, "--options-changed", "--options-hash", "0")
+    assert "1 sent" in succeed("retry", address, "--options-changed", "--options-hash", "0")
     seen = json.loads(succeed("status", "--json"))
 
     assert seen["queue"]["depth"] == 3

@@ -166,7 +166,7 @@ class TestGet:
 
 
 class TestCounts:
-    """`landmarks list`, `status` and `reprocess`."""
+    """`landmarks list`, `status` and `retry`."""
 
     @pytest.fixture
     def counted(self, team: Cloud) -> Cloud:
@@ -219,10 +219,10 @@ class TestCounts:
     def test_changed_setting_is_found(
         self, counted: Cloud, setting: str, selected: list[str]
     ) -> None:
-        """`reprocess --options-changed` selects what was processed with another MAX_PEOPLE."""
+        """`retry --options-changed` selects what was processed with another MAX_PEOPLE."""
         result = run(
             counted,
-            *("reprocess", f"s3://{counted.stack.bucket}", "--options-changed", "--dry-run"),
+            *("retry", f"s3://{counted.stack.bucket}", "--options-changed", "--dry-run"),
             MAX_PEOPLE=setting,
         )
 

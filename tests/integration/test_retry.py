@@ -1,4 +1,4 @@
-"""`landmarks retry` and `landmarks reprocess`: stored objects are enqueued again."""
+"""`landmarks retry`: stored objects are enqueued again."""
 
 import json
 import os
@@ -41,13 +41,13 @@ def run(cloud: Cloud, *arguments: str, **environment: str) -> Result:
 
 
 def retry(cloud: Cloud, *arguments: str) -> Result:
-    """Run `landmarks retry --failed`."""
-    return run(cloud, "retry", "--failed", *arguments)
+    """Run `landmarks retry`, by default for failures."""
+    return run(cloud, "retry", *arguments)
 
 
-def reprocess(cloud: Cloud, place: str, *arguments: str, **environment: str) -> Result:
-    """Run `landmarks reprocess --options-changed`."""
-    return run(cloud, "reprocess", place, "--options-changed", *arguments, **environment)
+def retry_changed(cloud: Cloud, *arguments: str, **environment: str) -> Result:
+    """Run `landmarks retry --options-changed`."""
+    return run(cloud, "retry", "--options-changed", *arguments, **environment)
 
 
 def jobs(cloud: Cloud, services: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -87,28 +87,58 @@ def test_retry_sends_every_failure(failures: Cloud, services: dict[str, Any]) ->
         (("a/",), {"a/list.txt", "a/far.jpg"}),
         (("--bucket", "far-away"), {"a/far.jpg"}),
         (("s3://far-away/a/",), {"a/far.jpg"}),
-        (("--code", "DETECTOR_TIMEOUT"), {"b/é 1+1.jpg", "a/far.jpg"}),
+        (("--failed",), {"a/list.txt", "b/é 1+1.jpg", "a/far.jpg"}),
+        (("--error-code", "DETECTOR_TIMEOUT"), {"b/é 1+1.jpg", "a/far.jpg"}),
         (("--code", "DETECTOR_TIMEOUT", "a/"), {"a/far.jpg"}),
+        (
+            ("--error-code", "NOT_AN_IMAGE", "--error-code", "DETECTOR_TIMEOUT", "a/"),
+            {"a/list.txt", "a/far.jpg"},
+        ),
         (("none/",), set()),
     ],
 )
 def test_retry_sends_what_is_asked_for(
     failures: Cloud, services: dict[str, Any], arguments: tuple[str, ...], keys: set[str]
 ) -> None:
-    """Prefix, bucket and code select failures."""
+    """Prefix, bucket and codes select failures."""
     assert retry(failures, *arguments).exit_code == 0
     assert jobs(failures, services).keys() == keys
 
 
+def test_only_recent_failures_can_be_sent(failures: Cloud, services: dict[str, Any]) -> None:
+    """--since looks at when an object was processed."""
+    store(failures, "a/old.jpg", "failed", code="DETECTOR_TIMEOUT", minutes_ago=90)
+
+    assert retry(failures, "--since", "1h", "a/").stderr.startswith("2 sent in ")
+    assert "a/old.jpg" not in jobs(failures, services)
+
+
 def test_a_dry_run_prints_and_sends_nothing(failures: Cloud) -> None:
-    """Objects and codes go to standard output, counts to standard error."""
-    result = run(failures, "retry", "--failed", "--dry-run", QUEUE_URL="")
+    """Objects and codes go to standard output; counts and cost to standard error."""
+    result = run(failures, "retry", "--dry-run", QUEUE_URL="")
 
     assert result.exit_code == 0
     assert "s3://far-away/a/far.jpg  DETECTOR_TIMEOUT" in result.stdout.splitlines()
     assert len(result.stdout.splitlines()) == 3
-    assert result.stderr == "3 would be sent\n5 items of the table read\n"
+    assert result.stderr.startswith(
+        "3 would be sent\n"
+        "SQS requests: 1, $0.0000004\n"
+        "reading the table: about $0.0000006 (late 2025)\n"
+        "storing results: $0.000015 if everyone shows face and hands"
+    )
+    assert result.stderr.endswith("\n5 items of the table read\n")
     assert failures.queued() == 0
+
+
+def test_a_dry_run_counts_every_batch(cloud: Cloud) -> None:
+    """A request carries ten jobs, and costs more for a FIFO queue."""
+    for number in range(11):
+        store(cloud, f"{number}.jpg", "failed", code="DETECTOR_TIMEOUT")
+
+    result = retry(cloud, "--dry-run", "--queue-url", "https://sqs/1/jobs.fifo")
+
+    assert len(result.stdout.splitlines()) == 11
+    assert result.stderr.startswith("11 would be sent\nSQS requests: 2, $0.000001\n")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
@@ -136,14 +166,16 @@ def test_retry_goes_through_many_pages(cloud: Cloud, services: dict[str, Any]) -
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("retry",),
-        ("reprocess", "s3://far-away/"),
-        ("retry", "--failed", "s3://far-away/", "--bucket", "other"),
+        ("retry", "--options-hash", "0"),
+        ("retry", "s3://far-away/", "--bucket", "other"),
+        ("retry", "s3:///2026"),
+        ("retry", "--since", "yesterday"),
     ],
 )
 def test_an_unclear_choice_is_wrong_usage(cloud: Cloud, arguments: tuple[str, ...]) -> None:
-    """Without --failed or --options-changed, or with two buckets, nothing is sent."""
+    """A filter that can't be understood, or contradicts another, sends nothing."""
     assert run(cloud, *arguments).exit_code == 2
+    assert cloud.queued() == 0
 
 
 def test_an_unknown_code_is_wrong_usage(failures: Cloud) -> None:
@@ -156,7 +188,7 @@ def test_an_unknown_code_is_wrong_usage(failures: Cloud) -> None:
 
 def test_no_queue_is_wrong_usage(failures: Cloud) -> None:
     """A missing queue exits with 2 before anything is read."""
-    result = run(failures, "retry", "--failed", QUEUE_URL="")
+    result = run(failures, "retry", QUEUE_URL="")
 
     assert result.exit_code == 2
     assert "QUEUE_URL" in result.stderr
@@ -164,7 +196,7 @@ def test_no_queue_is_wrong_usage(failures: Cloud) -> None:
 
 def test_a_table_that_is_not_there_is_named(failures: Cloud) -> None:
     """The error is one line with advice."""
-    result = run(failures, "retry", "--failed", RESULTS_TABLE="gone")
+    result = run(failures, "retry", RESULTS_TABLE="gone")
 
     assert result.exit_code == 1
     assert "no such table" in result.stderr
@@ -193,50 +225,69 @@ def test_interrupted_it_says_what_is_sent(cloud: Cloud, monkeypatch: pytest.Monk
     assert cloud.queued() == 10
 
 
-def test_reprocess_sends_what_has_other_options(cloud: Cloud, services: dict[str, Any]) -> None:
-    """Only objects below the prefix with another hash are sent, without force."""
+def test_retry_sends_what_has_other_options(cloud: Cloud, services: dict[str, Any]) -> None:
+    """Objects below the prefix with another hash are sent, whatever their status, unforced."""
     store(cloud, "a/old.jpg", options_hash="f" * 16)
     store(cloud, "a/new.jpg")
+    store(cloud, "a/empty.jpg", "not_detected", options_hash="f" * 16)
+    store(cloud, "a/list.txt", "failed", code="NOT_AN_IMAGE", options_hash="f" * 16)
     store(cloud, "b/old.jpg", options_hash="f" * 16)
     store(cloud, "a/far.jpg", options_hash="f" * 16, bucket="far-away")
 
-    result = reprocess(cloud, f"s3://{cloud.stack.bucket}/a/", "--options-hash", OPTIONS_HASH)
+    result = retry_changed(cloud, f"s3://{cloud.stack.bucket}/a/", "--options-hash", OPTIONS_HASH)
 
     assert result.exit_code == 0
-    assert result.stderr.startswith("1 sent in ")
-    assert result.stderr.endswith("\n4 items of the table read\n")
-    job = {"bucket": cloud.stack.bucket, "key": "a/old.jpg"}
-    assert jobs(cloud, services) == {"a/old.jpg": job}
+    assert result.stderr.startswith("3 sent in ")
+    assert result.stderr.endswith("\n6 items of the table read\n")
+    keys = ("a/old.jpg", "a/empty.jpg", "a/list.txt")
+    assert jobs(cloud, services) == {
+        key: {"bucket": cloud.stack.bucket, "key": key} for key in keys
+    }
 
 
-def test_reprocess_knows_the_hash_of_the_settings_here(cloud: Cloud) -> None:
+@pytest.mark.parametrize("filters", [("--failed",), ("--error-code", "NOT_AN_IMAGE")])
+def test_filters_narrow_down_what_has_other_options(
+    cloud: Cloud, services: dict[str, Any], filters: tuple[str, ...]
+) -> None:
+    """An object has to match every filter."""
+    store(cloud, "old.jpg", options_hash="f" * 16)
+    store(cloud, "old.txt", "failed", code="NOT_AN_IMAGE", options_hash="f" * 16)
+    store(cloud, "new.txt", "failed", code="NOT_AN_IMAGE")
+
+    retry_changed(cloud, "--options-hash", OPTIONS_HASH, *filters)
+
+    assert jobs(cloud, services).keys() == {"old.txt"}
+
+
+def test_retry_knows_the_hash_of_the_settings_here(cloud: Cloud) -> None:
     """By default, the hash of the environment's settings is used and printed."""
     present = options_hash(ModelOptions(model_complexity=1))
     store(cloud, "same.jpg", options_hash=present)
     store(cloud, "other.jpg", options_hash=options_hash(ModelOptions(model_complexity=0)))
 
-    result = reprocess(cloud, f"s3://{cloud.stack.bucket}", "--dry-run", MODEL_COMPLEXITY="1")
+    result = retry_changed(cloud, f"s3://{cloud.stack.bucket}", "--dry-run", MODEL_COMPLEXITY="1")
 
     assert result.stdout == f"s3://{cloud.stack.bucket}/other.jpg\n"
     assert f"options_hash {present}" in result.stderr
     assert "complexity 1" in result.stderr
 
 
-def test_reprocess_refuses_wrong_settings(cloud: Cloud) -> None:
+def test_retry_refuses_wrong_settings(cloud: Cloud) -> None:
     """A setting that the worker would reject is an error."""
-    result = reprocess(cloud, f"s3://{cloud.stack.bucket}", MODEL_COMPLEXITY="7")
+    result = retry_changed(cloud, f"s3://{cloud.stack.bucket}", MODEL_COMPLEXITY="7")
 
     assert result.exit_code == 1
     assert "MODEL_COMPLEXITY" in result.stderr
 
 
-@pytest.mark.parametrize("place", ["camera-roll/2026", "s3:///2026"])
-def test_reprocess_needs_an_address(cloud: Cloud, place: str) -> None:
-    """Anything but an S3 address is rejected with an example."""
-    result = reprocess(cloud, place)
+def test_reprocess_is_now_a_filter(cloud: Cloud) -> None:
+    """Whoever types the former command is told the new one, in one line."""
+    result = run(cloud, "reprocess", "s3://camera-roll", "--options-changed")
 
     assert result.exit_code == 2
-    assert "s3://bucket/prefix" in result.stderr
+    assert result.stderr == (
+        "Error: `reprocess` is now: landmarks retry --options-changed [s3://BUCKET/PREFIX]\n"
+    )
 
 
 def test_an_endpoint_can_be_named(failures: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

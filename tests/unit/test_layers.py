@@ -9,7 +9,7 @@ from grimp import ImportGraph, build_graph
 
 ROOT = Path(__file__).parents[2]
 
-# `reprocess` compares stored options with the worker's, and the local stack starts a worker.
+# `retry` compares stored options with the worker's, and the local stack starts a worker.
 RUN_A_WORKER = ("landmarks.cli.demo", "landmarks.cli.retry", "landmarks.local.")
 OF_THE_WORKER = {"worker.model", "worker.settings"}
 # `detect` runs the worker's detectors itself, and photographs are only decoded in their processes.

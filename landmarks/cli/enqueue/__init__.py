@@ -1,4 +1,4 @@
-"""The command line of `landmarks enqueue`, and the estimate of a dry run."""
+"""The command line of `landmarks enqueue`."""
 
 import json
 import sys
@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import click
 from rich.filesize import decimal
 
+from landmarks.cli.enqueue.estimate import cost_lines, count, listing_line, upload_line
 from landmarks.cli.enqueue.messages import Jobs, Unsent
 from landmarks.cli.enqueue.run import REASONS_SHOWN, Run, print_not_sent, run_in_terminal
 from landmarks.cli.enqueue.s3_sources import InventorySource, S3Source, listing_client
@@ -28,17 +29,6 @@ from landmarks.job import IMAGE_SUFFIXES
 
 _MAX_DELAY_SECONDS: Final = 900
 _MAX_JOB_ID_CHARACTERS: Final = 256
-
-# US dollars in us-east-1, list prices of June 2026, without free tiers and discounts:
-# https://aws.amazon.com/sqs/pricing/, https://aws.amazon.com/s3/pricing/
-_PRICES_OF: Final = "us-east-1, June 2026"
-_SQS_REQUEST_DOLLARS: Final = 0.40 / 1_000_000
-_SQS_FIFO_REQUEST_DOLLARS: Final = 0.50 / 1_000_000
-_S3_WRITE_OR_LIST_DOLLARS: Final = 0.005 / 1_000
-_DYNAMODB_WRITE_UNIT_DOLLARS: Final = 0.625 / 1_000_000
-_WRITE_UNITS: Final = 8  # of a person with face and both hands as float32; docs/table.md
-_SQS_REQUEST_BYTES: Final = 64 * 1024  # a larger request is billed as several
-_KEYS_PER_LISTING: Final = 1_000
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _Since: TypeAlias = datetime | timedelta
@@ -253,42 +243,18 @@ def _print_estimate(options: _Options) -> int:
     counts: Counter[str] = Counter()
     for batch in options.jobs().batches():
         reasons += batch.unsent[: REASONS_SHOWN - len(reasons)]
-        counts.update(
-            messages=len(batch.messages),
-            bytes=batch.bytes,
-            object_bytes=sum(message.size_bytes for message in batch.messages),
-            requests=-(-batch.bytes // _SQS_REQUEST_BYTES),
-            uploads=sum(message.file is not None for message in batch.messages),
-            unsent=len(batch.unsent),
-            skipped=batch.skipped,
-            archived=batch.archived,
-        )
+        counts.update(count(batch))
     of_objects = f", for objects of {decimal(counts['object_bytes'])}"
     click.echo(
         f"{counts['messages']:,} messages, {decimal(counts['bytes'])}"
         + (of_objects if counts["object_bytes"] else "")
     )
     print_not_sent(counts["skipped"], counts["archived"], counts["unsent"], reasons)
-    request_dollars = _SQS_FIFO_REQUEST_DOLLARS if options.fifo else _SQS_REQUEST_DOLLARS
-    dollars = _dollars(counts["requests"] * request_dollars)
-    click.echo(f"SQS requests: {counts['requests']:,}, {dollars}")
+    others = []
     if any(text.startswith("s3://") for text in options.sources) and not options.inventory:
-        entries = sum(counts[name] for name in ("messages", "unsent", "skipped", "archived"))
-        requests = -(-entries // _KEYS_PER_LISTING)
-        click.echo(f"listing: {_dollars(requests * _S3_WRITE_OR_LIST_DOLLARS)}")
-    if uploads := counts["uploads"]:  # a file of more than 8 MB takes several requests
-        click.echo(f"uploads: {uploads:,}, {_dollars(uploads * _S3_WRITE_OR_LIST_DOLLARS)}")
-    writes = counts["messages"] * _WRITE_UNITS * _DYNAMODB_WRITE_UNIT_DOLLARS
-    click.echo(
-        f"storing results: {_dollars(writes)} if everyone shows face and hands, half of that with\n"
-        "LANDMARK_ENCODING=int16"
-    )
-    click.echo(
-        f"List prices of {_PRICES_OF}, without free tiers. Not included: processing (SQS receives\n"
-        "and deletes, Lambda, S3 reads), storage, encryption keys and data transfer."
-    )
+        others.append(listing_line(counts))
+    if uploads := counts["uploads"]:
+        others.append(upload_line(uploads))
+    for line in cost_lines(counts, fifo=options.fifo, others=others):
+        click.echo(line)
     return int(counts["unsent"] > 0)
-
-
-def _dollars(amount: float) -> str:
-    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.7f}".rstrip("0")
