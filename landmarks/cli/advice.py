@@ -189,8 +189,7 @@ def _refusal(error: "ClientError") -> str:
     if code in _BY_CODE:
         return _BY_CODE[code]
     if error.operation_name == "StartMessageMoveTask":
-        # An SQS emulator may answer with a status and an HTML page instead of a code.
-        return _NO_MOVE_TASK.format(error=code if code.isdigit() else one_line(str(error)))
+        return _NO_MOVE_TASK.format(error=one_line(str(error)))
     return one_line(str(error))
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final, Self, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from landmarks.cli.options import is_fifo
+from landmarks.cli.options import is_aws, is_fifo
+from landmarks.cli.terminal import one_line
+from landmarks.errors import LandmarkError
 from landmarks.job import REASON_ATTRIBUTES
 
 if TYPE_CHECKING:
@@ -24,6 +26,16 @@ _BATCH: Final = 10  # SQS's limit for one request
 # In a large queue, dead letters become visible again while we read. After this many answers in a
 # row without a new one, we have seen all of them.
 _MAX_STALE_ANSWERS: Final = 5
+
+
+# What a service answers to an operation that it doesn't know.
+_UNKNOWN_OPERATION: Final = frozenset({"InvalidAction", "UnknownOperationException"})
+
+
+class NoMoveTaskError(LandmarkError):
+    """Raised when an emulator of SQS can't move messages by itself."""
+
+    code = "NO_MOVE_TASK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +165,20 @@ def start_move_task(sqs: "SQSClient", dead_letter_url: str, queue_url: str) -> s
     The messages keep the worker's reasons in their attributes. The worker ignores them, and
     replaces them if the message fails again. The destination is required because SQS does not
     know the source queue of copies that the worker sent.
+
+    Raises:
+        NoMoveTaskError: this is an emulator of SQS without move tasks.
+        ClientError: SQS rejected the request.
+        BotoCoreError: SQS can't be reached.
     """
-    answer = sqs.start_message_move_task(
-        SourceArn=_arn(sqs, dead_letter_url), DestinationArn=_arn(sqs, queue_url)
-    )
+    source, destination = _arn(sqs, dead_letter_url), _arn(sqs, queue_url)
+    try:
+        answer = sqs.start_message_move_task(SourceArn=source, DestinationArn=destination)
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "")
+        if is_aws(sqs.meta.endpoint_url) and code not in _UNKNOWN_OPERATION:
+            raise
+        raise NoMoveTaskError(f"this SQS has no move task ({one_line(code)})") from error
     return answer["TaskHandle"]
 
 

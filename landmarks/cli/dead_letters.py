@@ -1,17 +1,20 @@
 """`landmarks dead-letters`: list, show, redrive and drop."""
 
 import json
+import sys
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from landmarks.cli.advice import WrongCallError
 from landmarks.cli.dead_letter_queue import (
     Choice,
     DeadLetter,
     DeadLetterReader,
+    NoMoveTaskError,
     delete_dead_letters,
     read_dead_letters,
     send_back,
@@ -25,15 +28,25 @@ from landmarks.cli.options import (
     require_queue_url,
     stack_options,
 )
+from landmarks.cli.queue_status import read_queue
 from landmarks.cli.terminal import counted, escaped, one_line
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 _NO_REASON: Final = "moved by SQS, which gives no reason"
 _INDENT: Final = 2
 
 _IDS: Final = click.argument("message_ids", nargs=-1, metavar="[MESSAGE_ID]...")
 _CODE: Final = click.option(
-    "--code", metavar="CODE", help="Only with this error code; UNKNOWN for messages that SQS moved."
+    "--error-code",
+    "--code",
+    "code",
+    metavar="CODE",
+    help="Only with this error code; UNKNOWN for messages that SQS moved.",
 )
+_ALL: Final = click.option("--all", "everything", is_flag=True, help="Select all dead letters.")
+_YES: Final = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON objects.")
 
 
@@ -105,6 +118,8 @@ def show_dead_letter(message_id: str, dead_letter_queue_url: str, *, as_json: bo
 @dead_letters.command("redrive")
 @_IDS
 @_CODE
+@_ALL
+@_YES
 @click.option("--one-by-one", is_flag=True, help="Don't use SQS's move task.")
 @stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL, QUEUE_URL)
 def redrive_dead_letters(
@@ -113,34 +128,43 @@ def redrive_dead_letters(
     dead_letter_queue_url: str,
     queue_url: str | None,
     *,
+    everything: bool,
+    yes: bool,
     one_by_one: bool,
 ) -> None:
     """Send dead letters back to the queue.
 
-    Sends all of them, or only those with the given ids or code.
+    Sends those with the given ids or code, or with --all, all of them. Asks before it
+    sends, except with ids.
 
-    With ids, a code or --one-by-one, each message is sent as its producer sent it, then
-    deleted: an interruption can duplicate a message, but never loses one. Otherwise SQS
-    moves all of them in the background, with the worker's reasons still in their
-    attributes, which the worker ignores. Emulators of SQS may not support this, and SQS
-    can't move messages between a standard and a FIFO queue: they are sent one by one.
+    With --all, SQS moves them in the background, with the worker's reasons still in their
+    attributes, which the worker ignores. With ids, a code or --one-by-one, between a
+    standard and a FIFO queue, and where SQS has no such move task, each message is sent as
+    its producer sent it, then deleted: an interruption can duplicate a message, but never
+    loses one.
     """
-    choice, target = _choice(message_ids, code), require_queue_url(queue_url)
+    choice, target = _choice(message_ids, code, everything=everything), require_queue_url(queue_url)
     sqs = queue_client(dead_letter_queue_url)
+    if not _confirmed("Send {} back to the queue?", sqs, dead_letter_queue_url, choice, yes=yes):
+        return
     same_kind = is_fifo(dead_letter_queue_url) == is_fifo(target)
-    if one_by_one or message_ids or code or not same_kind:
-        count, missing = send_back(sqs, dead_letter_queue_url, target, choice)
-        _print_outcome(f"{count} sent back to the queue", missing)
-    else:
-        handle = start_move_task(sqs, dead_letter_queue_url, target)
-        click.echo(f"SQS is moving the dead letters to the queue: move task {handle}", err=True)
+    if everything and same_kind and not one_by_one:
+        try:
+            handle = start_move_task(sqs, dead_letter_queue_url, target)
+        except NoMoveTaskError as error:
+            click.echo(f"{error}: sending them one by one", err=True)
+        else:
+            click.echo(f"SQS is moving the dead letters to the queue: move task {handle}", err=True)
+            return
+    count, missing = send_back(sqs, dead_letter_queue_url, target, choice)
+    _print_outcome(f"{count:,} sent back to the queue", missing)
 
 
 @dead_letters.command("drop")
 @_IDS
 @_CODE
-@click.option("--all", "everything", is_flag=True, help="Delete all dead letters.")
-@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
+@_ALL
+@_YES
 @stack_options(REQUIRED_DEAD_LETTER_QUEUE_URL)
 def drop_dead_letters(
     message_ids: tuple[str, ...],
@@ -152,28 +176,52 @@ def drop_dead_letters(
 ) -> None:
     """Delete dead letters permanently.
 
-    Deletes those with the given ids or code, or with --all, all of them.
+    Deletes those with the given ids or code, or with --all, all of them. Asks before it
+    deletes, except with ids.
     """
-    choice = _choice(message_ids, code)
-    if everything == bool(message_ids or code):
-        raise click.UsageError("specify message ids, --code CODE or --all")
-    if not yes:
-        click.confirm(f"Permanently delete {_described(choice)}?", abort=True, err=True)
+    choice = _choice(message_ids, code, everything=everything)
     sqs = queue_client(dead_letter_queue_url)
-    count, missing = delete_dead_letters(sqs, dead_letter_queue_url, choice)
-    _print_outcome(f"{count} deleted", missing)
+    if _confirmed("Permanently delete {}?", sqs, dead_letter_queue_url, choice, yes=yes):
+        count, missing = delete_dead_letters(sqs, dead_letter_queue_url, choice)
+        _print_outcome(f"{count:,} deleted", missing)
 
 
-def _choice(message_ids: tuple[str, ...], code: str | None) -> Choice:
-    if message_ids and code:
-        raise click.UsageError("specify either message ids or --code")
+def _choice(message_ids: tuple[str, ...], code: str | None, *, everything: bool) -> Choice:
+    if [bool(message_ids), bool(code), everything].count(True) != 1:
+        raise click.UsageError("specify message ids, --error-code CODE or --all")
     return Choice(frozenset(message_ids), code)
 
 
-def _described(choice: Choice) -> str:
+def _confirmed(question: str, sqs: "SQSClient", url: str, choice: Choice, *, yes: bool) -> bool:
+    """Ask about a choice other than ids, and say how many dead letters it has.
+
+    Returns:
+        whether there is anything to do.
+
+    Raises:
+        Abort: the answer is no.
+        WrongCallError: nobody can answer, and --yes is missing.
+    """
     if choice.ids:
-        return counted(len(choice.ids), "dead letter")
-    return f"every dead letter with the code {choice.code}" if choice.code else "ALL dead letters"
+        return True
+    if choice.code:
+        count = sum(map(choice.includes, read_dead_letters(sqs, url)))
+        words = f"{counted(count, 'dead letter')} with the code {choice.code}"
+    else:
+        count = read_queue(sqs, url).total  # approximate, but reading all would take long
+        words = f"all dead letters (about {count:,})"
+    if not count:
+        click.echo(
+            f"no dead letters{f' with the code {choice.code}' * bool(choice.code)}", err=True
+        )
+        return False
+    if yes:
+        click.echo(f"{question.format(words)} Yes", err=True)
+    elif sys.stdin.isatty():
+        click.confirm(question.format(words), abort=True, err=True)
+    else:
+        raise WrongCallError(f"{question.format(words)} There is no terminal to ask: add --yes")
+    return True
 
 
 def _print_outcome(done: str, missing: Sequence[str]) -> None:

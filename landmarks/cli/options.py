@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import boto3
 import click
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # A queue in another region needs a client for that region.
 _QUEUE_REGION: Final = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com")
+
+# In all partitions, VPC endpoints included: https://docs.aws.amazon.com/general/latest/gr/rande.html
+_AWS_HOST: Final = re.compile(r"\.(amazonaws\.|api\.aws$)")
 
 
 class Option(Protocol):
@@ -196,6 +200,11 @@ def queue_client(url: str | None, config: "Config | None" = None) -> "SQSClient"
 def queue_name(url: str) -> str:
     """Return the last part of a queue's URL."""
     return url.rstrip("/").rpartition("/")[2]
+
+
+def is_aws(url: str) -> bool:
+    """Return whether a URL is AWS's, and not that of a local stack or another emulator."""
+    return bool(_AWS_HOST.search(urlsplit(url).hostname or ""))
 
 
 def is_fifo(url: str) -> bool:

@@ -3,15 +3,18 @@
 import json
 import signal
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
 from landmarks.cli.dead_letter_queue import (
     DeadLetterReader,
+    NoMoveTaskError,
     read_dead_letters,
     start_move_task,
 )
@@ -183,13 +186,24 @@ def test_redrive_sends_back_what_is_chosen(filled: Cloud) -> None:
 
     assert (result.exit_code, result.stderr) == (0, "2 sent back to the queue\n")
     assert queued_messages(filled).keys() == {'{"key": "1.jpg"}', '{"key": "7.jpg"}'}
-    assert run(filled, "redrive", "--code", "OBJECT_NOT_FOUND").stderr.startswith("6 sent back")
+    assert codes(filled) == {"OBJECT_NOT_FOUND": 6, "INVALID_MESSAGE": 3, None: 1}
+
+    result = run(filled, "redrive", "--error-code", "OBJECT_NOT_FOUND", "--yes")
+
+    assert result.stderr == (
+        "Send 6 dead letters with the code OBJECT_NOT_FOUND back to the queue? Yes\n"
+        "6 sent back to the queue\n"
+    )
     assert codes(filled) == {"INVALID_MESSAGE": 3, None: 1}
 
 
 def test_redrive_restores_what_the_producer_sent(filled: Cloud) -> None:
     """Attributes of all types and the trace header are restored; reasons are removed."""
-    assert run(filled, "redrive", "--one-by-one").stderr == "12 sent back to the queue\n"
+    result = run(filled, "redrive", "--all", "--yes", "--one-by-one")
+
+    assert result.stderr == (
+        "Send all dead letters (about 12) back to the queue? Yes\n12 sent back to the queue\n"
+    )
 
     messages = queued_messages(filled)
     assert len(messages) == 12
@@ -234,7 +248,7 @@ def test_what_cannot_be_sent_stays(filled: Cloud) -> None:
     """Nothing is deleted before it is sent, and the rest is visible immediately."""
     url = f"{filled.stack.queue_url}-gone"
 
-    result = run(filled, "redrive", "--one-by-one", "--queue-url", url)
+    result = run(filled, "redrive", "--all", "--yes", "--one-by-one", "--queue-url", url)
 
     assert result.exit_code == 1
     assert "no such queue" in result.stderr
@@ -259,7 +273,9 @@ def test_redrive_leaves_what_is_given_up_again(
 
     monkeypatch.setattr(DeadLetterReader, "delete", give_up_again)
 
-    assert run(cloud, "redrive", "--one-by-one").stderr == "1 sent back to the queue\n"
+    result = run(cloud, "redrive", "--all", "--yes", "--one-by-one")
+
+    assert result.stderr.endswith("\n1 sent back to the queue\n")
     assert [letter["message_id"] for letter in letters(cloud)] == sent
 
 
@@ -283,39 +299,118 @@ def test_redrive_uses_the_move_task_of_sqs() -> None:
         assert start_move_task(sqs, "https://sqs/dead", "https://sqs/live") == "handle"
 
 
-def test_without_a_move_task_there_is_another_way(filled: Cloud) -> None:
-    """If the SQS has no move task, the error suggests the option to use instead."""
-    result = run(filled, "redrive")
+def refusing(endpoint: str, code: str) -> Any:  # noqa: ANN401, boto3's is made at run time
+    """Return a client of this endpoint, whose next move task is refused with this code."""
+    sqs = boto3.client("sqs", region_name="us-east-1", endpoint_url=endpoint)
+    stub = Stubber(sqs)
+    for _ in range(2):
+        stub.add_response("get_queue_attributes", {"Attributes": {"QueueArn": "arn"}})
+    stub.add_client_error("start_message_move_task", code)
+    stub.activate()
+    return sqs
 
-    assert result.exit_code == 1
-    assert "--one-by-one" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+
+@pytest.mark.parametrize(
+    ("endpoint", "code", "raised"),
+    [
+        ("https://sqs.us-east-1.amazonaws.com", "UnsupportedOperation", ClientError),
+        ("https://sqs.cn-north-1.amazonaws.com.cn", "AccessDenied", ClientError),
+        ("https://vpce-1.sqs.us-east-1.vpce.amazonaws.com", "OverLimit", ClientError),
+        ("https://sqs.us-east-1.api.aws", "ResourceNotFoundException", ClientError),
+        ("http://127.0.0.1:4566", "500", NoMoveTaskError),
+        ("http://elasticmq:9324", "InvalidAction", NoMoveTaskError),
+        ("https://amazonaws.example.com", "UnsupportedOperation", NoMoveTaskError),
+        ("https://sqs.us-east-1.amazonaws.com", "UnknownOperationException", NoMoveTaskError),
+    ],
+)
+def test_only_an_emulator_lacks_the_move_task(
+    endpoint: str, code: str, raised: type[Exception]
+) -> None:
+    """What AWS refuses stays an error."""
+    with pytest.raises(raised):
+        start_move_task(refusing(endpoint, code), "https://sqs/dead", "https://sqs/live")
 
 
-def test_drop_deletes_after_a_yes(filled: Cloud) -> None:
-    """After a yes, the selected dead letters are deleted."""
-    result = run(filled, "drop", "--code", "INVALID_MESSAGE", answer="y\n")
+def test_without_a_move_task_messages_are_sent_one_by_one(filled: Cloud) -> None:
+    """The command says so in one line, and sends what the producer sent."""
+    result = run(filled, "redrive", "--all", "--yes")
 
     assert result.exit_code == 0
-    assert "every dead letter with the code INVALID_MESSAGE" in result.stderr
+    assert result.stderr.splitlines()[1:] == [
+        "this SQS has no move task (500): sending them one by one",
+        "12 sent back to the queue",
+    ]
+    assert queued_messages(filled)["moved"]["MessageAttributes"] == PRODUCERS_ATTRIBUTES
+    assert letters(filled) == []
+
+
+@pytest.fixture
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard input is a terminal."""
+    stdin = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr("landmarks.cli.dead_letters.sys", SimpleNamespace(stdin=stdin))
+
+
+@pytest.mark.usefixtures("_terminal")
+@pytest.mark.parametrize(
+    ("command", "question"),
+    [
+        ("drop", "Permanently delete 4 dead letters with the code INVALID_MESSAGE? [y/N]: "),
+        ("redrive", "Send 4 dead letters with the code INVALID_MESSAGE back to the queue? [y/N]: "),
+    ],
+)
+def test_after_a_yes_it_is_done(filled: Cloud, command: str, question: str) -> None:
+    """The number is said first, and only the selected dead letters go."""
+    result = run(filled, command, "--code", "INVALID_MESSAGE", answer="y\n")
+
+    assert result.exit_code == 0
+    assert question in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("4 ")
     assert codes(filled) == {"OBJECT_NOT_FOUND": 7, None: 1}
 
 
-@pytest.mark.parametrize("answer", ["n\n", ""])
-def test_drop_deletes_nothing_without_a_yes(filled: Cloud, answer: str) -> None:
-    """After a no or no answer, nothing is deleted and the command fails."""
-    result = run(filled, "drop", "--all", answer=answer)
+@pytest.mark.usefixtures("_terminal")
+@pytest.mark.parametrize("command", ["drop", "redrive"])
+@pytest.mark.parametrize("answer", ["n\n", ""], ids=["no", "end"])
+def test_without_a_yes_nothing_is_done(filled: Cloud, command: str, answer: str) -> None:
+    """After a no or no answer, everything stays and the command fails."""
+    result = run(filled, command, "--all", answer=answer)
 
     assert result.exit_code == 1
+    assert "all dead letters (about 12)" in result.stderr
+    assert sum(codes(filled).values()) == 12
+    assert filled.queued() == 0
+
+
+@pytest.mark.parametrize("selection", [("--all",), ("--code", "INVALID_MESSAGE")], ids=" ".join)
+@pytest.mark.parametrize("command", ["drop", "redrive"])
+def test_without_a_terminal_there_is_nobody_to_ask(
+    filled: Cloud, command: str, selection: tuple[str, ...]
+) -> None:
+    """A script has to say --yes; what is piped is no answer."""
+    result = run(filled, command, *selection, answer="y\n")
+
+    assert result.exit_code == 2
+    assert result.stderr.endswith("There is no terminal to ask: add --yes\n")
+    assert len(result.stderr.splitlines()) == 1
     assert sum(codes(filled).values()) == 12
 
 
-def test_drop_all_without_asking(filled: Cloud) -> None:
-    """With --yes, there is no question and everything is deleted."""
-    result = run(filled, "drop", "--all", "--yes")
+@pytest.mark.parametrize("command", ["drop", "redrive"])
+def test_without_dead_letters_there_is_nothing_to_ask(filled: Cloud, command: str) -> None:
+    """The command succeeds and says why it does nothing."""
+    result = run(filled, command, "--code", "ACCESS_DENIED")
+    assert (result.exit_code, result.stderr) == (0, "no dead letters with the code ACCESS_DENIED\n")
 
-    assert (result.exit_code, result.stderr) == (0, "12 deleted\n")
-    assert letters(filled) == []
+    assert run(filled, "drop", "--all", "--yes").stderr.endswith("\n12 deleted\n")
+    result = run(filled, command, "--all")
+    assert (result.exit_code, result.stderr) == (0, "no dead letters\n")
+
+
+def test_ids_are_not_asked_about(filled: Cloud) -> None:
+    """Whoever types them has looked at them."""
+    assert run(filled, "drop", "id-1", "id-7").stderr == "2 deleted\n"
+    assert codes(filled) == {"OBJECT_NOT_FOUND": 6, "INVALID_MESSAGE": 3, None: 1}
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -335,6 +430,10 @@ def test_interrupted_it_hides_nothing(
     "arguments",
     [
         ("drop", "--yes"),
+        ("redrive", "--yes"),
+        ("redrive", "--one-by-one"),
+        ("redrive", "--all", "id-1"),
+        ("redrive", "--all", "--code", "INVALID_MESSAGE"),
         ("drop", "--yes", "--all", "id-1"),
         ("drop", "--yes", "--code", "INVALID_MESSAGE", "id-1"),
         ("redrive", "--code", "INVALID_MESSAGE", "id-1"),

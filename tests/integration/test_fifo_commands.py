@@ -166,18 +166,17 @@ def test_fifo_requests_have_their_own_price(fifo: Cloud) -> None:
     assert "SQS requests: 1, $0.0000005\n" in result.stdout
 
 
-# Retry and reprocess
+# Retry
 
 
-def test_retry_and_reprocess_send_to_fifo_queues(fifo: Cloud) -> None:
+def test_retry_sends_to_fifo_queues(fifo: Cloud) -> None:
     """As often as they are told to, however soon."""
     store(fifo, "a.jpg", "failed", code="NOT_AN_IMAGE")
 
     for _ in range(2):
-        assert run(fifo, "retry", "--failed").stderr.startswith("1 sent")
-    place = f"s3://{fifo.stack.bucket}"
-    reprocess = run(fifo, "reprocess", place, "--options-changed", "--options-hash", "0")
-    assert reprocess.stderr.startswith("1 sent")
+        assert run(fifo, "retry").stderr.startswith("1 sent")
+    changed = run(fifo, "retry", "--options-changed", "--options-hash", "0")
+    assert changed.stderr.startswith("1 sent")
 
     assert len(queued(fifo)) == 3
 
@@ -190,9 +189,9 @@ def test_redrive_keeps_the_group(fifo: Cloud) -> None:
     for number in range(3):
         give_up(fifo, number, "album 7" if number < 2 else "album 8")
 
-    result = run(fifo, "dead-letters", "redrive", "--one-by-one")
+    result = run(fifo, "dead-letters", "redrive", "--all", "--yes", "--one-by-one")
 
-    assert result.stderr == "3 sent back to the queue\n"
+    assert result.stderr.endswith("\n3 sent back to the queue\n")
     assert groups(queued(fifo)) == {
         "body 0": "album 7",
         "body 1": "album 7",
@@ -214,20 +213,24 @@ def test_redrive_empties_a_large_group(fifo: Cloud) -> None:
         give_up(fifo, number, "album 7")
 
     assert run(fifo, "dead-letters", "list").stdout.count("INVALID_MESSAGE") == 10
-    assert run(fifo, "dead-letters", "redrive", "--one-by-one").stderr.startswith("25 sent back")
+    result = run(fifo, "dead-letters", "redrive", "--all", "--yes", "--one-by-one")
+    assert result.stderr == (
+        "Send all dead letters (about 25) back to the queue? Yes\n25 sent back to the queue\n"
+    )
 
 
 def test_redrive_goes_one_by_one_between_kinds_of_queues(fifo: Cloud, cloud: Cloud) -> None:
     """SQS moves messages only between queues of the same kind."""
     dead = {"DEAD_LETTER_QUEUE_URL": cloud.stack.dead_letter_queue_url}
     give_up(cloud, 1, "album 7")
-    result = run(fifo, "dead-letters", "redrive", **dead)
-    assert result.stderr == "1 sent back to the queue\n"
+    result = run(fifo, "dead-letters", "redrive", "--all", "--yes", **dead)
+    assert result.stderr.splitlines()[1:] == ["1 sent back to the queue"]
     assert groups(queued(fifo)) == {"body 1": "id-1"}
 
     give_up(fifo, 2, "album 7")
-    result = run(fifo, "dead-letters", "redrive", QUEUE_URL=cloud.stack.queue_url)
-    assert result.stderr == "1 sent back to the queue\n"
+    other = {"QUEUE_URL": cloud.stack.queue_url}
+    result = run(fifo, "dead-letters", "redrive", "--all", "--yes", **other)
+    assert result.stderr.splitlines()[1:] == ["1 sent back to the queue"]
     assert [message["Body"] for message in queued(cloud)] == ["body 2"]
 
 

@@ -34,11 +34,7 @@ def refused(
         (refused("InvalidClientTokenId"), "get-caller-identity"),
         (refused("QueueDoesNotExist"), "QueueUrl"),
         (refused("OverLimit"), "OverLimit"),
-        (
-            refused("500", "StartMessageMoveTask", "<html>" * 99),
-            "move task failed (500): use --one-by-one",
-        ),
-        (refused("UnsupportedOperation", "StartMessageMoveTask"), "UnsupportedOperation"),
+        (refused("UnsupportedOperation", "StartMessageMoveTask"), "use --one-by-one"),
         (NoCredentialsError(), "AWS_PROFILE"),
         (NoRegionError(), "AWS_DEFAULT_REGION"),
         (refused("NoSuchKey", "GetObject"), "no such object"),
