@@ -69,9 +69,11 @@ def local(port: int, host: str, images: Path | None, output: Path, *, no_worker:
         clients = running.enter_context(embedded_services(host, port))
         stack = create_stack()
         count = _upload(images, output, stack.bucket)
-        variables = {**clients, **stack.environment}
-        file = running.enter_context(environment_files(output, variables))
         log = output / "worker.log"
+        variables = {**clients, **stack.environment}
+        if not no_worker:
+            variables["WORKER_LOG"] = str(log.resolve())  # for `landmarks status`
+        file = running.enter_context(environment_files(output, variables))
         process = WorkerProcess(log, stack.environment)
         worker = None if no_worker else running.enter_context(process)
         photos = f"{counted(count, 'photo')} in s3://{stack.bucket}"

@@ -1,11 +1,13 @@
-"""Reads queue depths and recent results from SQS, CloudWatch and the results table."""
+"""Reads queue depths, retries and recent results: SQS, CloudWatch, a worker's log, the table."""
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +28,11 @@ _DEPTHS: Final = (
 )
 # SQS reports to CloudWatch once a minute, and data arrives a few minutes late.
 _METRIC_WINDOW: Final = timedelta(minutes=10)
+
+# Bounds time and memory; 10,000 jobs take about 4 MB.
+_LOG_BYTES: Final = 4_000_000
+_LONGEST_DELAY: Final = timedelta(hours=1)  # of a retry
+_POSTPONED: Final = ("job postponed", "message postponed", "message not given up")
 
 _ATTRIBUTES: Final = ["status", "processed_at", "duration_ms", "error_code", "people_count"]
 # 100 items of about 8 kB fit into one page of 1 MB, so no more than the limit is read.
@@ -100,13 +107,48 @@ class Recent:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast the queue shrinks.
+
+    Attributes:
+        interval_seconds: the time between the two readings.
+        messages_per_second: messages that left the queue, less those that arrived.
+        seconds_left: until no message waits, at this rate; None if the queue does not shrink.
+    """
+
+    interval_seconds: float
+    messages_per_second: float
+    seconds_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """The status of the requested resources; None for the others."""
+    """The status of the requested resources; None for the others.
+
+    Attributes:
+        at: when it was read.
+        queue: the job queue.
+        dead_letters: the dead-letter queue.
+        recent: recent results.
+        retrying: messages that wait for a retry, by error code; None without a worker's log.
+        rate: since the previous reading; None without one.
+    """
 
     at: datetime
     queue: Queue | None
     dead_letters: Queue | None
     recent: Recent | None
+    retrying: Mapping[str, int] | None = None
+    rate: Rate | None = None
+
+    def since(self, earlier: "Status | None") -> "Status":
+        """Return this status with the rate since an earlier one."""
+        seconds = (self.at - earlier.at).total_seconds() if earlier else 0
+        if not (earlier and earlier.queue and self.queue) or seconds <= 0:
+            return self
+        rate = (earlier.queue.total - self.queue.total) / seconds
+        left = round(self.queue.depth / rate) if rate > 0 else None
+        return replace(self, rate=Rate(round(seconds, 3), round(rate, 2), left))
 
     def to_json(self) -> str:
         """Return one line of JSON with stable field names."""
@@ -139,6 +181,42 @@ def redrive_target_url(sqs: "SQSClient", queue_url: str) -> str | None:
         return None
     *_, account, name = json.loads(policy)["deadLetterTargetArn"].split(":")
     return sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+
+
+def read_retrying(log: Path) -> dict[str, int] | None:
+    """Count the messages that wait for a retry by error code, from the end of a worker's log.
+
+    Returns:
+        None if there is no log yet.
+
+    Raises:
+        OSError: the log can't be read.
+    """
+    if not log.exists():
+        return None
+    since = timestamp(datetime.now(UTC) - _LONGEST_DELAY)
+    waiting: dict[str, tuple[str, str]] = {}  # each message's job and error code
+    for entry in _log_entries(log):
+        names = ("message_id", "message", "key", "error_code", "timestamp")
+        message_id, event, key, code, at = (str(entry.get(name, "")) for name in names)
+        if event in _POSTPONED and at >= since:
+            waiting[message_id] = (key, code)
+        elif event == "message given up":
+            waiting.pop(message_id, None)
+        elif event == "job finished" and waiting.get(message_id, ("", ""))[0] in (key, ""):
+            waiting.pop(message_id, None)  # a message may have several jobs
+    return dict(Counter(code for _, code in waiting.values()).most_common())
+
+
+def _log_entries(log: Path) -> Iterator[Mapping[str, Any]]:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LOG_BYTES))
+        lines = file.read().splitlines()
+    for line in lines:
+        with suppress(ValueError):  # the first line may be cut off; others may be metrics
+            entry = json.loads(line)
+            if isinstance(entry, dict):
+                yield entry
 
 
 def read_recent(table: str, window: timedelta, max_items: int) -> Recent:

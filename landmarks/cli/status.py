@@ -1,9 +1,10 @@
 """`landmarks status`: queue depths, dead letters and recent results."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import boto3
@@ -19,15 +20,18 @@ from landmarks.cli.options import (
     QUEUE_URL,
     TABLE,
     Duration,
+    is_aws,
     queue_client,
     stack_options,
 )
 from landmarks.cli.queue_status import (
     Queue,
+    Rate,
     Recent,
     Status,
     read_queue,
     read_recent,
+    read_retrying,
     redrive_target_url,
 )
 from landmarks.cli.terminal import STATUS_COLOURS, duration, one_line
@@ -67,15 +71,23 @@ _VALUE_CHARACTERS: Final = 10
     metavar="[SECONDS]",
     help=f"Refresh every {_WATCH_SECONDS:g} seconds until Ctrl-C.",
 )
+@click.option(
+    "--worker-log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="WORKER_LOG",
+    metavar="FILE",
+    help="A worker's log, to count what is retried by error code.  [env: WORKER_LOG]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @stack_options(QUEUE_URL, DEAD_LETTER_QUEUE_URL, TABLE)
-def status(
+def status(  # noqa: PLR0913, click's options
     queue_url: str | None,
     dead_letter_queue_url: str | None,
     table: str | None,
     window: timedelta,
     max_items: int,
     watch: float | None,
+    worker_log: Path | None,
     *,
     as_json: bool,
 ) -> None:
@@ -111,6 +123,7 @@ def status(
                 else None
             ),
             recent=read_recent(table, window, max_items) if table and max_items else None,
+            retrying=read_retrying(worker_log) if worker_log and queue_url else None,
         )
 
     console = Console(highlight=False)
@@ -131,9 +144,11 @@ def _print(console: Console, status: Status, *, as_json: bool) -> None:
 
 def _repeat(console: Console, read: Callable[[], Status], seconds: float, *, as_json: bool) -> None:
     """Print the status repeatedly, until Ctrl-C or an error."""
+    status = None
     with suppress(KeyboardInterrupt):
         while True:
-            _print(console, read(), as_json=as_json)
+            status = read().since(status)
+            _print(console, status, as_json=as_json)
             time.sleep(seconds)
 
 
@@ -148,7 +163,7 @@ def _show_live(console: Console, read: Callable[[], Status], seconds: float) -> 
                 notes = [footer]
                 try:
                     with worded_errors():
-                        status = read()
+                        status = read().since(status)
                 except click.ClickException as error:
                     notes = [Text(f"{time.strftime('%X')}  {error.message}", "red"), footer]
                 live.update(_view(status, *notes), refresh=True)
@@ -157,7 +172,7 @@ def _show_live(console: Console, read: Callable[[], Status], seconds: float) -> 
 def _view(status: Status, *notes: Text) -> RenderableType:
     parts: list[RenderableType] = []
     if status.queue:
-        parts.append(_queue(status.queue))
+        parts.append(_queue(status.queue, status.retrying, status.rate))
     if status.dead_letters:
         parts.append(_dead_letters(status.dead_letters))
     if status.recent:
@@ -167,17 +182,38 @@ def _view(status: Status, *notes: Text) -> RenderableType:
     return Group(*[line for part in parts for line in (Text(), part)][1:])
 
 
-def _queue(queue: Queue) -> RenderableType:
-    age, source = "unknown", "no data from CloudWatch"
-    if queue.oldest_age_at:
-        age, source = _oldest(queue), f"from CloudWatch at {queue.oldest_age_at.astimezone():%H:%M}"
-    return Group(
-        _title("Queue", queue.name),
+def _queue(queue: Queue, retrying: Mapping[str, int] | None, rate: Rate | None) -> RenderableType:
+    rows = [
         _row("waiting", f"{queue.depth:,}"),
         _row("in flight", f"{queue.in_flight:,}", "received, or waiting for a retry"),
         _row("delayed", f"{queue.delayed:,}", "sent with a delay"),
-        _row("oldest", age, source),
-    )
+    ]
+    if retrying and queue.total:
+        count = f"{sum(retrying.values()):,}"
+        rows.insert(2, _row("retried", count, _error_codes(retrying), "yellow"))
+    if queue.oldest_age_at:
+        source = f"from CloudWatch at {queue.oldest_age_at.astimezone():%H:%M}"
+        rows.append(_row("oldest", _oldest(queue), source))
+    elif is_aws(queue.url):  # elsewhere, nothing measures it
+        rows.append(_row("oldest", "unknown", "no data from CloudWatch"))
+    if rate:
+        rows += _progress(queue, rate)
+    return Group(_title("Queue", queue.name), *rows)
+
+
+def _progress(queue: Queue, rate: Rate) -> Iterator[Text]:
+    words = f"messages done in the last {rate.interval_seconds:.0f} s"
+    left = "unknown"
+    if rate.seconds_left is not None:
+        left = duration(timedelta(seconds=rate.seconds_left))
+    elif rate.messages_per_second < 0:
+        words = "more messages arrive than are done"
+    elif not queue.total:
+        words, left = "the queue is empty", "0 s"
+    elif not queue.in_flight:
+        words = "no messages are being received"
+    yield _row("rate", f"{rate.messages_per_second:,.1f}/s", words)
+    yield _row("time left", left, "" if rate.seconds_left is None else "waiting ÷ rate")
 
 
 def _dead_letters(queue: Queue) -> RenderableType:
@@ -214,12 +250,12 @@ def _outcome(recent: Recent, name: str) -> Text:
         return _row(name, "0")
     words = f"{count / recent.processed:.0%}"
     if name == FAILED:
-        words += f"  {_error_codes(recent)}"
+        words += f"  {_error_codes(recent.error_codes)}"
     return _row(name, f"{count:,}", words, STATUS_COLOURS[name])
 
 
-def _error_codes(recent: Recent) -> str:
-    codes = [f"{one_line(code)} {count:,}" for code, count in recent.error_codes.items()]
+def _error_codes(counts: Mapping[str, int]) -> str:
+    codes = [f"{one_line(code)} {count:,}" for code, count in counts.items()]
     shown, left = codes[:_MAX_ERROR_CODES], len(codes) - _MAX_ERROR_CODES
     return " · ".join([*shown, f"{left} more"] if left > 0 else shown)
 

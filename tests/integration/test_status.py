@@ -1,8 +1,11 @@
 """`landmarks status`: what it shows about queues and the table."""
 
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +15,14 @@ from click.testing import CliRunner, Result
 
 from landmarks.cli.main import landmarks
 from landmarks.cli.options import queue_name
-from tests.fakes import Cloud, closed_port
+from landmarks.cli.queue_status import Queue, Rate, Status, read_retrying
+from landmarks.errors import ObjectNotFoundError, ServiceError
+from landmarks.job import Job
+from tests.conftest import MakeHandler
+from tests.fakes import Cloud, closed_port, deliver
 from tests.items import store
+from worker.telemetry import Telemetry, configure_logging
+from worker.verdict import Verdict
 
 TERMINAL = {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"}
 
@@ -133,9 +142,93 @@ def test_people_see_every_part(cloud: Cloud) -> None:
     output = run(cloud).stdout
 
     assert all(word in output for word in ("waiting", "in flight", "delayed", "Dead letters"))
-    assert "oldest          unknown" in output
     assert "1,234" in output
     assert "\x1b" not in output
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("https://sqs.us-east-1.amazonaws.com", True), ("http://127.0.0.1:5000", False)],
+)
+def test_age_is_only_missed_on_aws(cloud: Cloud, host: str, *, shown: bool) -> None:
+    """Elsewhere, nothing measures it: there is no line for it."""
+    url = f"{host}/123456789012/{queue_name(cloud.stack.queue_url)}"
+
+    result = run(cloud, QUEUE_URL=url)
+
+    line = "  oldest          unknown  no data from CloudWatch"
+    assert result.exit_code == 0, result.stderr
+    assert (line in result.stdout.splitlines()) == shown
+
+
+@pytest.fixture
+def worker_log(tmp_path: Path) -> Iterator[Path]:
+    """A file that this process's worker logs to."""
+    logger, path = logging.getLogger("worker"), tmp_path / "worker.log"
+    before = logger.handlers, logger.level, logger.propagate
+    with path.open("a", encoding="utf-8") as file:
+        configure_logging(file)
+        yield path
+    logger.handlers, logger.level, logger.propagate = before
+
+
+def test_errors_that_are_retried_are_counted(
+    cloud: Cloud, services: dict[str, Any], make_handler: MakeHandler, worker_log: Path
+) -> None:
+    """The worker's log says why messages are in flight."""
+    cloud.send({"key": "a"}, {"key": "b"})
+    services["sqs"].receive_message(QueueUrl=cloud.stack.queue_url, MaxNumberOfMessages=2)
+    assert deliver(make_handler(), {"key": "missing.jpg"}, {"key": "nor.jpg"}) == [0, 1]
+
+    assert status(cloud, WORKER_LOG=str(worker_log))["retrying"] == {"OBJECT_NOT_FOUND": 2}
+    lines = run(cloud, "--worker-log", str(worker_log)).stdout.splitlines()
+    assert "  retried               2  OBJECT_NOT_FOUND 2" in lines
+
+
+def test_only_what_still_waits_is_retried(worker_log: Path) -> None:
+    """Done and given up messages no longer count, nor does what was retried long ago."""
+    telemetry, error = Telemetry(), ServiceError("S3: down")
+    jobs = {key: Job("bucket", key, message_id=f"id-{key}") for key in "abcd"}
+    worker_log.write_text('cut off"}\n["no entry"]\n')
+    for job in jobs.values():
+        telemetry.retried(job, error)
+    telemetry.retried(jobs["a"], ObjectNotFoundError("no such object"))
+    telemetry.finished(jobs["b"], Verdict.DUPLICATE)
+    telemetry.finished(Job("bucket", "other", message_id="id-c"), Verdict.DUPLICATE)
+    telemetry.given_up("id-d", error)
+
+    assert read_retrying(worker_log) == {"OBJECT_NOT_FOUND": 1, "SERVICE_UNAVAILABLE": 1}
+
+    long_ago = worker_log.read_text().replace(f'"{datetime.now(UTC).year}-', '"2020-')
+    worker_log.write_text(long_ago)
+    assert read_retrying(worker_log) == {}
+    assert read_retrying(worker_log.with_name("none.log")) is None
+
+
+def reading(seconds: float, depth: int, in_flight: int = 0) -> Status:
+    """A status of a queue, this long after the first."""
+    at = datetime(2026, 11, 28, tzinfo=UTC) + timedelta(seconds=seconds)
+    return Status(at, Queue("https://sqs/jobs", depth, in_flight, 0), None, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "rate"),
+    [
+        (reading(0, 100, 10), reading(5, 60, 10), Rate(5, 8, 8)),
+        (reading(0, 100), reading(4, 100), Rate(4, 0, None)),
+        (reading(0, 100), reading(5, 120), Rate(5, -4, None)),
+        (reading(0, 0, 3), reading(2, 0, 2), Rate(2, 0.5, 0)),
+        (reading(0, 100), reading(0, 60), None),
+        (None, reading(0, 60), None),
+        (replace(reading(0, 60), queue=None), reading(5, 60), None),
+    ],
+    ids=["shrinks", "stands still", "grows", "in flight", "at once", "first", "no queue"],
+)
+def test_rate_is_that_of_the_last_interval(
+    first: Status | None, second: Status, rate: Rate | None
+) -> None:
+    """Only a queue that shrinks has a time left."""
+    assert second.since(first).rate == rate
 
 
 def interrupt_second_wait(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
@@ -160,6 +253,51 @@ def test_watch_prints_json_lines(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) 
     assert result.exit_code == 0
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["queue"]["depth"] for line in lines] == [0, 1]
+    assert lines[0]["rate"] is None
+    assert lines[1]["rate"].keys() == {"interval_seconds", "messages_per_second", "seconds_left"}
+
+
+@pytest.mark.parametrize("terminal", [{}, TERMINAL], ids=["pipe", "terminal"])
+@pytest.mark.parametrize(
+    ("waiting", "change", "words"),
+    [
+        (2, "receive", "messages done in the last"),
+        (2, "delete", "waiting ÷ rate"),
+        (2, "send", "more messages arrive than are done"),
+        (2, "nothing", "no messages are being received"),
+        (0, "nothing", "the queue is empty"),
+    ],
+)
+def test_watch_shows_rate_and_time_left(
+    cloud: Cloud,
+    services: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: dict[str, str],
+    waiting: int,
+    change: str,
+    words: str,
+) -> None:
+    """In words, where a number says nothing."""
+    cloud.send(*waiting * [{"key": "a"}])
+
+    def meanwhile() -> None:
+        url = cloud.stack.queue_url
+        if change == "send":
+            cloud.send({"key": "b"})
+        if change in {"receive", "delete"}:
+            (message,) = services["sqs"].receive_message(QueueUrl=url)["Messages"]
+            if change == "delete":
+                handle = message["ReceiptHandle"]
+                services["sqs"].delete_message(QueueUrl=url, ReceiptHandle=handle)
+
+    interrupt_second_wait(monkeypatch, meanwhile)
+
+    result = run(cloud, "--watch", **terminal)
+
+    assert result.exit_code == 0, result.stderr
+    first, second = result.stdout.rindex("waiting  "), result.stdout.rindex("time left")
+    assert first < second
+    assert words in result.stdout[first:]
 
 
 def test_watch_survives_later_errors(
