@@ -107,13 +107,10 @@ def _use_max_people(context: click.Context, _: click.Parameter, count: int | Non
 
 
 def _named(context: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Return the given name, or else the one that the selected stack has."""
-    variable = str(param.envvar)
-    if value is None:
-        return stack_variables(context).get(variable)
+    """Return the given name or the selected stack's; the command line wins over variables."""
     sources = (context.get_parameter_source(param.name), context.get_parameter_source("stack"))
-    if sources == (ParameterSource.ENVIRONMENT, ParameterSource.COMMANDLINE):
-        click.echo(f"Warning: {variable} is set, and is used instead of the stack's", err=True)
+    if value is None or sources == (ParameterSource.ENVIRONMENT, ParameterSource.COMMANDLINE):
+        return stack_variables(context).get(str(param.envvar), value)
     return value
 
 
