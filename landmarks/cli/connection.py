@@ -1,6 +1,7 @@
 """Options that select a command's services: --stack, --local, --profile, --region and the rest."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -10,6 +11,7 @@ from typing import Any, Final, TypeVar
 import boto3
 import click
 from botocore.exceptions import ClientError
+from click.core import ParameterSource
 
 from landmarks.cli.advice import DENIED_CODES
 from landmarks.cli.terminal import one_line
@@ -35,9 +37,11 @@ _BEFORE_PROFILE: Final = (
     "AWS_SECURITY_TOKEN",
 )
 
-# In a context's `meta`: a function that returns the stack's variables, and those set by options.
+# In a context's `meta`: a function that returns the stack's variables, those set by options, and
+# these options.
 _STACK: Final = f"{__name__}.stack"
 _SET: Final = f"{__name__}.set"
+_GIVEN: Final = f"{__name__}.given"
 
 
 class _LocalOption(click.Option):
@@ -83,6 +87,13 @@ def set_variables(context: click.Context) -> Mapping[str, str]:
     return variables
 
 
+def same_connection() -> str:
+    """Return this command line's connection options, to append to a command that it suggests."""
+    context = click.get_current_context(silent=True)
+    given: list[str] = context.meta.get(_GIVEN, []) if context else []
+    return "".join(f" {option}" for option in given)
+
+
 def use_environment(context: click.Context, variables: Mapping[str, str]) -> None:
     """Replace the environment until the whole command line, errors included, is done with."""
     context.find_root().with_resource(_environment(variables))
@@ -103,6 +114,8 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 def _use_stack(context: click.Context, _: click.Parameter, name: str | None) -> None:
     if name:  # --local may have come first, with LANDMARKS_STACK in the environment
         context.meta.setdefault(_STACK, cache(partial(_outputs, name)))
+    if name and context.get_parameter_source("stack") is ParameterSource.COMMANDLINE:
+        _remember(context, f"--stack {shlex.quote(name)}")
 
 
 def _use_local(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001, click's
@@ -111,22 +124,26 @@ def _use_local(context: click.Context, _: click.Parameter, wanted: bool) -> None
 
         stack = running_stack(LOCAL_FOLDER)
         context.meta[_STACK] = lambda: stack
+        _remember(context, "--local")
         use_environment(context, isolated(os.environ) | stack)
 
 
 def _use_profile(context: click.Context, _: click.Parameter, name: str | None) -> None:
     if name:
         _set(context, {"AWS_PROFILE": name}, without=_BEFORE_PROFILE)
+        _remember(context, f"--profile {shlex.quote(name)}")
 
 
 def _use_region(context: click.Context, _: click.Parameter, name: str | None) -> None:
     if name:
         _set(context, {"AWS_DEFAULT_REGION": name, "AWS_REGION": name})
+        _remember(context, f"--region {shlex.quote(name)}")
 
 
 def _use_endpoint(context: click.Context, _: click.Parameter, url: str | None) -> None:
     if url:
         _set(context, {"AWS_ENDPOINT_URL": url})
+        _remember(context, f"--endpoint-url {shlex.quote(url)}")
 
 
 def _set(
@@ -136,6 +153,10 @@ def _set(
     kept = {name: value for name, value in os.environ.items() if name not in without}
     context.meta.setdefault(_SET, {}).update(variables)
     use_environment(context, {**kept, **variables})
+
+
+def _remember(context: click.Context, option: str) -> None:
+    context.meta.setdefault(_GIVEN, []).append(option)
 
 
 def _outputs(stack_name: str) -> Mapping[str, str]:

@@ -61,7 +61,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        (folder / _FILE).unlink(missing_ok=True)
+        for name in (_FILE, _CONTAINER_FILE):
+            (folder / name).unlink(missing_ok=True)
         yield
 
 

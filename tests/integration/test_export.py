@@ -261,7 +261,7 @@ def test_an_error_leaves_no_file(cloud: Cloud, tmp_path: Path, form: str) -> Non
     result = run(cloud, "--force", "-o", str(file), RESULTS_TABLE="gone")
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: no such table: check")
+    assert result.stderr.startswith("Error: no such table at http")
     assert len(result.stderr.splitlines()) == 1
     assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "older")]
 

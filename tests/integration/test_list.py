@@ -194,7 +194,7 @@ def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> No
         ),
         (("s3://photos", "--error-code", "TOO_SMAL"), {}, 2, "'TOO_SMAL' is not one of"),
         (("s3://photos",), {"RESULTS_TABLE": ""}, 2, "--table is missing"),
-        (("s3://photos", "--table", "no-such"), {}, 1, "no such table: check --table"),
+        (("s3://photos", "--table", "no-such"), {}, 1, "no such table at http"),
     ],
 )
 def test_errors_are_one_line(

@@ -96,6 +96,17 @@ def test_missing_bucket_is_looked_for_in_the_local_stack(stack: Cloud) -> None:
     )
 
 
+@pytest.mark.usefixtures("stack")
+def test_suggested_command_is_for_the_local_stack() -> None:
+    """It names the bucket and repeats --local."""
+    result = run("get", "new/a.jpg")
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "enqueue it: landmarks enqueue s3://landmarks-images/new/a.jpg --local\n"
+    )
+
+
 def test_a_variable_with_the_name_of_a_stack_is_no_contradiction(
     stack: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,6 +127,16 @@ def test_what_is_said_explicitly_is_used_instead_of_the_stacks(
     assert asked == []
 
 
+def test_suggested_command_has_the_same_options(stack: str) -> None:
+    """Or else it would be for another stack."""
+    options = ("--stack", stack, "--region", "us-east-1")
+    result = run("get", "a.jpg", "--bucket", "b", *options)
+
+    assert result.stderr.endswith(
+        f"enqueue it: landmarks enqueue s3://b/a.jpg --stack {stack} --region us-east-1\n"
+    )
+
+
 def test_the_option_wins_over_variables_of_another_stack(cloud: Cloud, stack: str) -> None:
     """They may have been exported long ago."""
     store(cloud, "a.jpg", "failed", code="NOT_AN_IMAGE")

@@ -16,6 +16,7 @@ import boto3
 import click
 from rich.console import Console
 
+from landmarks.cli.connection import same_connection
 from landmarks.cli.enqueue.messages import Batch, Jobs, Position, Unsent, batched
 from landmarks.cli.enqueue.sending import Receipt, Sender, client_config
 from landmarks.cli.enqueue.state import InterruptedReadingError, Interruption, State, Totals
@@ -203,7 +204,7 @@ def _print_summary(run: Run, sent_before: int, seconds: float) -> None:
     click.echo(f"{sent:,} sent in {seconds:,.1f} s{rate}{all_runs}", err=True)
     print_not_sent(totals.skipped, totals.archived, totals.unsent, run.reasons)
     if totals.unsent:
-        again = f"landmarks enqueue - < {run.state.unsent}"
+        again = f"landmarks enqueue -{same_connection()} < {run.state.unsent}"
         if run.upload:
             again = f"run the command again{', without --resume' if run.state_file else ''}"
         click.echo(f"full list with reasons: {run.state.unsent}", err=True)
