@@ -104,7 +104,7 @@ def status(  # noqa: PLR0913, click's options
     if not (queue_url or dead_letter_queue_url or table):
         raise click.UsageError(
             "nothing to show: specify --queue-url, --dead-letter-queue-url or --table, "
-            "set QUEUE_URL, DEAD_LETTER_QUEUE_URL or RESULTS_TABLE, or use --local"
+            "set QUEUE_URL, DEAD_LETTER_QUEUE_URL or RESULTS_TABLE, or use --stack or --local"
         )
     sqs = queue_client(queue_url or dead_letter_queue_url)
     cloudwatch = boto3.client(
