@@ -87,10 +87,21 @@ def set_variables(context: click.Context) -> Mapping[str, str]:
     return variables
 
 
+def image_bucket() -> str | None:
+    """Return the bucket of the stack on the command line, or the environment's.
+
+    Raises:
+        ClickException: see `stack_variables`.
+    """
+    context = click.get_current_context()
+    if context.get_parameter_source("stack") is ParameterSource.COMMANDLINE:
+        return stack_variables(context).get("IMAGE_BUCKET")
+    return os.environ.get("IMAGE_BUCKET")  # --local sets it
+
+
 def same_connection() -> str:
     """Return this command line's connection options, to append to a command that it suggests."""
-    context = click.get_current_context(silent=True)
-    given: list[str] = context.meta.get(_GIVEN, []) if context else []
+    given: list[str] = click.get_current_context().meta.get(_GIVEN, [])
     return "".join(f" {option}" for option in given)
 
 

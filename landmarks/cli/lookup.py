@@ -1,12 +1,11 @@
 """The arguments KEY and --bucket, and the lookup of one result."""
 
-import os
 import shlex
 from urllib.parse import unquote, unquote_plus
 
 import click
 
-from landmarks.cli.connection import Command, same_connection
+from landmarks.cli.connection import Command, image_bucket, same_connection
 from landmarks.cli.options import S3Place
 from landmarks.errors import LandmarkError, SeveralResultsError
 from landmarks.result import LandmarkResult
@@ -63,7 +62,7 @@ def read_result(table_name: str, key: str, bucket: str | None) -> LandmarkResult
 
 def enqueue_command(key: str, bucket: str | None) -> str:
     """Return the command that enqueues an object, quoted for a shell."""
-    bucket = bucket or os.environ.get("IMAGE_BUCKET") or "BUCKET"
+    bucket = bucket or image_bucket() or "BUCKET"
     address = f"s3://{bucket}/{key if key.isprintable() else '…'}"
     return f"landmarks enqueue {shlex.quote(address)}{same_connection()}"
 

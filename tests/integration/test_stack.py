@@ -127,13 +127,13 @@ def test_what_is_said_explicitly_is_used_instead_of_the_stacks(
     assert asked == []
 
 
-def test_suggested_command_has_the_same_options(stack: str) -> None:
+def test_suggested_command_has_the_same_options(cloud: Cloud, stack: str) -> None:
     """Or else it would be for another stack."""
-    options = ("--stack", stack, "--region", "us-east-1")
-    result = run("get", "a.jpg", "--bucket", "b", *options)
+    options = f"--stack {stack} --region us-east-1"
+    result = run("get", "a.jpg", *options.split(), IMAGE_BUCKET="another-stacks-bucket")
 
     assert result.stderr.endswith(
-        f"enqueue it: landmarks enqueue s3://b/a.jpg --stack {stack} --region us-east-1\n"
+        f"enqueue it: landmarks enqueue s3://{cloud.stack.bucket}/a.jpg {options}\n"
     )
 
 
