@@ -113,7 +113,7 @@ class Rate:
     Attributes:
         interval_seconds: the time between the two readings.
         messages_per_second: messages that left the queue, less those that arrived.
-        seconds_left: until no message waits, at this rate; None if the queue does not shrink.
+        seconds_left: until the queue is empty, at this rate; None if it does not shrink.
     """
 
     interval_seconds: float
@@ -147,7 +147,7 @@ class Status:
         if not (earlier and earlier.queue and self.queue) or seconds <= 0:
             return self
         rate = (earlier.queue.total - self.queue.total) / seconds
-        left = round(self.queue.depth / rate) if rate > 0 else None
+        left = round(self.queue.total / rate) if rate > 0 else None
         return replace(self, rate=Rate(round(seconds, 3), round(rate, 2), left))
 
     def to_json(self) -> str:

@@ -202,9 +202,10 @@ def _queue(queue: Queue, retrying: Mapping[str, int] | None, rate: Rate | None) 
 
 
 def _progress(queue: Queue, rate: Rate) -> Iterator[Text]:
-    words = f"messages done in the last {rate.interval_seconds:.0f} s"
-    left = "unknown"
+    interval = f"in the last {rate.interval_seconds:.0f} s"
+    words, left = f"nothing was done {interval}", "unknown"
     if rate.seconds_left is not None:
+        words = f"messages done {interval}"
         left = duration(timedelta(seconds=rate.seconds_left))
     elif rate.messages_per_second < 0:
         words = "more messages arrive than are done"
@@ -213,7 +214,7 @@ def _progress(queue: Queue, rate: Rate) -> Iterator[Text]:
     elif not queue.in_flight:
         words = "no messages are being received"
     yield _row("rate", f"{rate.messages_per_second:,.1f}/s", words)
-    yield _row("time left", left, "" if rate.seconds_left is None else "waiting ÷ rate")
+    yield _row("time left", left, "" if rate.seconds_left is None else "until the queue is empty")
 
 
 def _dead_letters(queue: Queue) -> RenderableType:

@@ -214,10 +214,10 @@ def reading(seconds: float, depth: int, in_flight: int = 0) -> Status:
 @pytest.mark.parametrize(
     ("first", "second", "rate"),
     [
-        (reading(0, 100, 10), reading(5, 60, 10), Rate(5, 8, 8)),
+        (reading(0, 100, 10), reading(5, 60, 10), Rate(5, 8, 9)),
         (reading(0, 100), reading(4, 100), Rate(4, 0, None)),
         (reading(0, 100), reading(5, 120), Rate(5, -4, None)),
-        (reading(0, 0, 3), reading(2, 0, 2), Rate(2, 0.5, 0)),
+        (reading(0, 0, 3), reading(2, 0, 2), Rate(2, 0.5, 4)),
         (reading(0, 100), reading(0, 60), None),
         (None, reading(0, 60), None),
         (replace(reading(0, 60), queue=None), reading(5, 60), None),
@@ -261,8 +261,8 @@ def test_watch_prints_json_lines(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("waiting", "change", "words"),
     [
-        (2, "receive", "messages done in the last"),
-        (2, "delete", "waiting ÷ rate"),
+        (2, "receive", "nothing was done in the last"),
+        (2, "delete", "until the queue is empty"),
         (2, "send", "more messages arrive than are done"),
         (2, "nothing", "no messages are being received"),
         (0, "nothing", "the queue is empty"),
