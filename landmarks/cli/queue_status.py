@@ -196,7 +196,7 @@ def read_retrying(log: Path) -> dict[str, int] | None:
         return None
     since = timestamp(datetime.now(UTC) - _LONGEST_DELAY)
     waiting: dict[str, tuple[str, str]] = {}  # each message's job and error code
-    for entry in _log_entries(log):
+    for entry in sorted(_log_entries(log), key=lambda entry: str(entry.get("timestamp", ""))):
         names = ("message_id", "message", "key", "error_code", "timestamp")
         message_id, event, key, code, at = (str(entry.get(name, "")) for name in names)
         if event in _POSTPONED and at >= since:
@@ -214,7 +214,7 @@ def _log_entries(log: Path) -> Iterator[Mapping[str, Any]]:
         lines = file.read().splitlines()
     for line in lines:
         with suppress(ValueError):  # the first line may be cut off; others may be metrics
-            entry = json.loads(line)
+            entry = json.loads(line[line.find(b"{") :])  # `aws logs tail` puts a time before it
             if isinstance(entry, dict):
                 yield entry
 

@@ -197,7 +197,12 @@ def test_only_what_still_waits_is_retried(worker_log: Path) -> None:
     telemetry.finished(Job("bucket", "other", message_id="id-c"), Verdict.DUPLICATE)
     telemetry.given_up("id-d", error)
 
-    assert read_retrying(worker_log) == {"OBJECT_NOT_FOUND": 1, "SERVICE_UNAVAILABLE": 1}
+    retried = {"OBJECT_NOT_FOUND": 1, "SERVICE_UNAVAILABLE": 1}
+    assert read_retrying(worker_log) == retried
+
+    tailed = [f"2026-11-28T16:00:00 {line}\n" for line in worker_log.read_text().splitlines()]
+    worker_log.write_text("".join(tailed))  # as `aws logs tail` prints it
+    assert read_retrying(worker_log) == retried
 
     long_ago = worker_log.read_text().replace(f'"{datetime.now(UTC).year}-', '"2020-')
     worker_log.write_text(long_ago)
