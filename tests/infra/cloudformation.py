@@ -31,6 +31,7 @@ _PSEUDO_PARAMETERS: Final = {
     "AWS::Region": REGION,
     "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/landmark-worker/{STACK_GUID}",
     "AWS::StackName": "landmark-worker",
+    "AWS::URLSuffix": "amazonaws.com",
 }
 
 
@@ -117,6 +118,12 @@ _CONSTRAINTS: Final[Mapping[str, Callable[[str, Node], bool]]] = {
 }
 
 
+def conditions(**given: str) -> set[str]:
+    """The names of the conditions that hold with these parameters."""
+    evaluation = _Evaluation(_source(), parameter_values(**given))
+    return {name for name in _source()["Conditions"] if evaluation.holds_condition(name)}
+
+
 @dataclass(frozen=True)
 class Stack:
     """What CloudFormation would create.
@@ -161,7 +168,7 @@ class _Evaluation:
         self._functions: Mapping[str, Callable[[Node], Node]] = {
             "Ref": self._reference,
             "Fn::FindInMap": self._find_in_map,
-            "Fn::GetAtt": ".".join,
+            "Fn::GetAtt": lambda node: self._attribute(*node),
             "Fn::If": self._choose,
             "Fn::Select": lambda node: self.value(node[1])[int(node[0])],
             "Fn::Split": lambda node: self.value(node[1]).split(node[0]),
@@ -205,9 +212,17 @@ class _Evaluation:
     def _reference(self, name: str) -> Node:
         if name in self._values:
             return self._values[name]
+        kind = self._created(name)["Type"]
+        return f"https://{name}" if kind == "AWS::SQS::Queue" else name
+
+    def _attribute(self, name: str, attribute: str) -> str:
+        self._created(name)
+        return f"{name}.{attribute}"
+
+    def _created(self, name: str) -> Node:
         resource = self._template["Resources"][name]
         assert self.holds_condition(resource.get("Condition")), f"{name} is not created"
-        return f"https://{name}" if resource["Type"] == "AWS::SQS::Queue" else name
+        return resource
 
     def _find_in_map(self, node: Node) -> Node:
         name, row, column = map(self.value, node)
@@ -224,6 +239,6 @@ class _Evaluation:
             name = match[1]
             if name in variables:
                 return str(self.value(variables[name]))
-            return name if "." in name else str(self._reference(name))
+            return str(self._attribute(*name.split(".")) if "." in name else self._reference(name))
 
         return re.sub(r"\$\{([^!}][^}]*)\}", replace, text)

@@ -14,7 +14,14 @@ from landmarks import LandmarkTable
 from landmarks.errors import CorruptImageError
 from landmarks.job import Job
 from tests.fakes import Context, person, seen_person
-from tests.infra.cloudformation import Node, parameter_values, render, transform_template
+from tests.infra.cloudformation import (
+    Node,
+    conditions,
+    parameter_values,
+    render,
+    transform_template,
+)
+from tests.infra.test_permissions import KEY_ARN, VPC
 from worker.composition import build_handler
 from worker.detector.pool import DetectorPool
 from worker.model import ModelOptions
@@ -74,9 +81,15 @@ def deploy(**parameters: str) -> Deployment:
     wanted = render(**parameters).outputs
     template["Outputs"] = {key: template["Outputs"][key] for key in wanted}
     # It puts a hole where AWS::NoValue is in a list, which it then refuses in a policy.
-    operators = template["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"]
-    if "ExistingImageBucketKeyArn" not in parameters:
-        operators["Statement"] = [part for part in operators["Statement"] if "Fn::If" not in part]
+    holding = conditions(**parameters)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            document = resource["Properties"]["PolicyDocument"]
+            document["Statement"] = [
+                part
+                for part in document["Statement"]
+                if "Fn::If" not in part or part["Fn::If"][0] in holding
+            ]
     client.create_stack(
         StackName=name,
         TemplateBody=json.dumps(template),
@@ -221,3 +234,39 @@ def test_a_second_stack_on_an_existing_bucket(deployment: Deployment) -> None:
     assert shared == {"ImageBucket"}
     assert second.environment["IMAGE_BUCKET"] == bucket
     assert second.queue_attributes("QueueUrl")["VisibilityTimeout"] == "1800"
+
+
+def test_a_stack_on_existing_queues_and_an_existing_table() -> None:
+    """It uses those of the first stack, and creates none."""
+    first = deploy()
+    shared = {
+        "QueueArn": "ExistingQueueArn",
+        "DeadLetterQueueArn": "ExistingDeadLetterQueueArn",
+        "ResultsTableArn": "ExistingTableArn",
+    }
+    queues, tables = boto3.client("sqs").list_queues(), boto3.client("dynamodb").list_tables()
+    second = deploy(**{parameter: first.outputs[name] for name, parameter in shared.items()})
+    assert boto3.client("sqs").list_queues()["QueueUrls"] == queues["QueueUrls"]
+    assert boto3.client("dynamodb").list_tables()["TableNames"] == tables["TableNames"]
+    for output in (*shared, "QueueUrl", "DeadLetterQueueUrl", "ResultsTable"):
+        assert second.outputs[output] == first.outputs[output]
+    for variable in ("QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "RESULTS_TABLE"):
+        assert second.environment[variable] == first.environment[variable]
+    (mapping,) = boto3.client("lambda").list_event_source_mappings(
+        FunctionName=second.outputs["FunctionName"]
+    )["EventSourceMappings"]
+    assert mapping["EventSourceArn"] == first.outputs["QueueArn"]
+
+
+def test_a_stack_with_a_boundary_a_key_and_a_network() -> None:
+    """As AWS then has them; moto's CloudFormation forgets the keys of table and bucket."""
+    boundary = "arn:aws:iam::111122223333:policy/developers"
+    stack = deploy(PermissionsBoundaryArn=boundary, KmsKeyArn=KEY_ARN, **VPC)
+    for output in ("QueueUrl", "DeadLetterQueueUrl"):
+        assert stack.queue_attributes(output)["KmsMasterKeyId"] == KEY_ARN
+    function = boto3.client("lambda").get_function_configuration(
+        FunctionName=stack.outputs["FunctionName"]
+    )
+    assert function["VpcConfig"]["SubnetIds"] == VPC["SubnetIds"].split(",")
+    role = boto3.client("iam").get_role(RoleName=function["Role"].rpartition("/")[2])["Role"]
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary

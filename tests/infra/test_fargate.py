@@ -8,6 +8,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.infra.cloudformation import ROOT, Node, load_template
+from tests.infra.test_permissions import actions
 from tests.infra.test_settings import Environment
 from worker.model import ModelOptions
 from worker.poller.options import Options, parse_options
@@ -58,7 +59,11 @@ def granted(role: str) -> set[tuple[str, str]]:
         (named,) = resource.values() if isinstance(resource, dict) else [resource]
         return ".".join(named) if isinstance(named, list) else str(named)
 
-    return {(statement["Action"], name_of(statement["Resource"])) for statement in statements(role)}
+    return {
+        (action, name_of(statement["Resource"]))
+        for statement in statements(role)
+        for action in actions(statement)
+    }
 
 
 def test_every_setting_is_set() -> None:
@@ -124,10 +129,11 @@ def test_queues_of_both_kinds_are_accepted(name: str) -> None:
 
 
 def test_tasks_have_the_permissions_of_the_function() -> None:
-    """But for the log, which Fargate writes."""
+    """But for log and network, which are Fargate's own business, and traces."""
     (policy,) = load_template()["Resources"]["WorkerRole"]["Properties"]["Policies"]
     functions = [s.get("Fn::If", [0, s])[1] for s in policy["PolicyDocument"]["Statement"]]
-    actions = {s["Action"] for s in functions if not s["Action"].startswith("logs:")}
+    others = ("logs:", "ec2:", "xray:")
+    needed = {a for s in functions for a in actions(s) if not a.startswith(others)}
     objects = "arn:${AWS::Partition}:s3:::${ImageBucket}/*"
     assert granted("TaskRole") == {
         ("sqs:ReceiveMessage", "QueueArn"),
@@ -140,11 +146,18 @@ def test_tasks_have_the_permissions_of_the_function() -> None:
         ("s3:ListBucket", objects.removesuffix("/*")),
         ("s3:PutObject", objects.replace("ImageBucket", "SegmentationBucket")),
         ("kms:Decrypt", "ExistingImageBucketKeyArn"),
+        ("kms:Decrypt", "KmsKeyArn"),
+        ("kms:DescribeKey", "KmsKeyArn"),
+        ("kms:Encrypt", "KmsKeyArn"),
+        ("kms:GenerateDataKey", "KmsKeyArn"),
+        ("kms:GenerateDataKeyWithoutPlaintext", "KmsKeyArn"),
+        ("kms:ReEncryptFrom", "KmsKeyArn"),
+        ("kms:ReEncryptTo", "KmsKeyArn"),
         ("dynamodb:BatchGetItem", "ResultsTableArn"),
         ("dynamodb:GetItem", "ResultsTableArn"),
         ("dynamodb:PutItem", "ResultsTableArn"),
     }
-    assert {action for action, _ in granted("TaskRole")} == actions
+    assert {action for action, _ in granted("TaskRole")} == needed
 
 
 def test_fargate_may_pull_the_image_and_write_the_log() -> None:
@@ -156,6 +169,13 @@ def test_fargate_may_pull_the_image_and_write_the_log() -> None:
         ("logs:CreateLogStream", "Logs.Arn"),
         ("logs:PutLogEvents", "Logs.Arn"),
     }
+
+
+@pytest.mark.parametrize("role", ["TaskRole", "ExecutionRole"])
+def test_the_roles_have_the_permissions_boundary(role: str) -> None:
+    """Where the account demands one."""
+    boundary = RESOURCES[role]["Properties"]["PermissionsBoundary"]
+    assert boundary["Fn::If"][:2] == ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}]
 
 
 @pytest.mark.parametrize("role", ["TaskRole", "ExecutionRole"])

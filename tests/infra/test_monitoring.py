@@ -10,6 +10,7 @@ from landmarks.errors import CorruptImageError, MessageError, ObjectNotFoundErro
 from landmarks.job import Job
 from tests.fakes import seen_nobody, seen_person
 from tests.infra.cloudformation import Node, render
+from tests.infra.test_permissions import EXISTING
 from worker.result import ObjectIdentity, Result
 from worker.telemetry import NAMESPACE, SERVICE, Telemetry
 from worker.verdict import Verdict
@@ -53,9 +54,9 @@ def emitted_metrics(capsys: pytest.CaptureFixture[str]) -> tuple[set[str], set[t
     return names, {tuple(dimensions) for dimensions in metadata["Dimensions"]}
 
 
-def dashboard_metrics() -> Iterator[tuple[str, ...]]:
+def dashboard_metrics(**values: str) -> Iterator[tuple[str, ...]]:
     """Every metric of the dashboard: namespace, name, dimension, value."""
-    body = json.loads(render().properties("Dashboard")["DashboardBody"])
+    body = json.loads(render(**values).properties("Dashboard")["DashboardBody"])
     for widget in body["widgets"]:
         above: list[str] = []
         for row in widget["properties"]["metrics"]:
@@ -113,6 +114,19 @@ def test_alarms_watch_dead_letters_age_errors_and_throttles() -> None:
         ("AWS/Lambda", "Errors", ("FunctionName", "Worker")),
         ("AWS/Lambda", "Throttles", ("FunctionName", "Worker")),
     }
+
+
+def test_existing_queues_are_watched_by_name() -> None:
+    """By the dashboard and by the two alarms."""
+    shown = {
+        value for namespace, _, _, value in dashboard_metrics(**EXISTING) if "SQS" in namespace
+    }
+    watched = {
+        alarm["Dimensions"][0]["Value"]
+        for alarm in alarms(**EXISTING).values()
+        if alarm["Namespace"] == "AWS/SQS"
+    }
+    assert shown == watched == {"jobs", "dead-letters"}
 
 
 def test_one_dead_letter_is_enough() -> None:

@@ -15,6 +15,7 @@ from tests.infra.cloudformation import (
     refusals,
     render,
 )
+from tests.infra.test_permissions import EXISTING, KEY_ARN, QUEUE_ARN, TABLE_ARN, VPC
 from worker.detector.launch import _IMAGE_BYTES
 from worker.pipeline import _JOBS_IN_TRANSIT
 from worker.queue import _MAX_DELAY_SECONDS
@@ -22,7 +23,6 @@ from worker.queue import _MAX_DELAY_SECONDS
 PARAMETERS: Node = load_template()["Parameters"]
 
 BUCKET = {"ExistingImageBucket": "camera-roll"}
-KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 SQS_MAX_VISIBILITY_SECONDS = 12 * 60 * 60
 MEGABYTES_PER_VCPU = 1769
@@ -88,6 +88,14 @@ def test_batches_and_tries_fit_the_functions_time_or_are_refused() -> None:
         {"ExistingImageBucketKeyArn": KEY_ARN, "ExistingImageBucket": ""},
         {"NotificationPrefix": "photos/", "BucketNotifications": "false"},
         {**BUCKET, "SegmentationBucket": "camera-roll"},
+        {"SubnetIds": VPC["SubnetIds"], "SecurityGroupIds": ""},
+        {"SubnetIds": "", "SecurityGroupIds": VPC["SecurityGroupIds"]},
+        {"ExistingQueueArn": QUEUE_ARN, "ExistingDeadLetterQueueArn": ""},
+        {"ExistingQueueArn": "", "ExistingDeadLetterQueueArn": QUEUE_ARN},
+        {"ExistingQueueArn": QUEUE_ARN, "ExistingDeadLetterQueueArn": QUEUE_ARN},
+        {**EXISTING, "BucketNotifications": "images"},
+        {**EXISTING, "QueueRetentionSeconds": "86400"},
+        {**EXISTING, "ResultsStream": "NEW_IMAGE"},
     ],
 )
 def test_a_refusal_says_why(values: dict[str, str]) -> None:
@@ -176,6 +184,14 @@ def test_detectors_beyond_the_vcpus_are_refused() -> None:
         {"ResultsStream": "OLD_IMAGE"},
         {"Architecture": "aarch64"},
         {"BaseImage": ""},
+        {"PermissionsBoundaryArn": "developers"},
+        {"KmsKeyArn": "alias/landmarks"},
+        {**VPC, "SubnetIds": "subnet-0a1b2c3d, subnet-4e5f6a7b"},
+        {**VPC, "SecurityGroupIds": "default"},
+        {"Tracing": "Disabled"},
+        {**EXISTING, "ExistingQueueArn": "https://sqs.us-east-1.amazonaws.com/123456789012/jobs"},
+        {**EXISTING, "ExistingTableArn": "landmarks"},
+        {**EXISTING, "ExistingTableArn": f"{TABLE_ARN}/index/by-prefix"},
     ],
 )
 def test_names_that_would_fail_or_be_ignored_are_refused(values: dict[str, str]) -> None:
@@ -195,6 +211,17 @@ def test_names_that_would_fail_or_be_ignored_are_refused(values: dict[str, str])
         {"BucketNotifications": "images", "NotificationPrefix": "photos/"},
         {**BUCKET, "BucketNotifications": "images"},
         {"AlarmTopicArn": "arn:aws:sns:eu-central-1:111122223333:landmark-alarms"},
+        {"PermissionsBoundaryArn": "arn:aws:iam::aws:policy/PowerUserAccess"},
+        {"PermissionsBoundaryArn": "arn:aws-cn:iam::111122223333:policy/team/developers+1"},
+        {"KmsKeyArn": KEY_ARN},
+        VPC,
+        {"Tracing": "Active"},
+        EXISTING,
+        {**EXISTING, **BUCKET, "PrefixIndex": "true", "ResultTtlDays": "30"},
+        {
+            "ExistingQueueArn": f"{QUEUE_ARN}.fifo",
+            "ExistingDeadLetterQueueArn": f"{QUEUE_ARN}-dead.fifo",
+        },
     ],
 )
 def test_names_that_work_are_accepted(values: dict[str, str]) -> None:

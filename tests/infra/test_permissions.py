@@ -8,6 +8,16 @@ from tests.events import ACCOUNT, REGION
 from tests.infra.cloudformation import STACK_GUID, Node, Stack, render
 
 KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"
+DEAD_LETTER_QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters"
+TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/landmarks"
+
+VPC = {"SubnetIds": "subnet-0a1b2c3d,subnet-4e5f6a7b", "SecurityGroupIds": "sg-0a1b2c3d"}
+EXISTING = {
+    "ExistingQueueArn": QUEUE_ARN,
+    "ExistingDeadLetterQueueArn": DEAD_LETTER_QUEUE_ARN,
+    "ExistingTableArn": TABLE_ARN,
+}
 
 # Parameters that change policies.
 VARIANTS = [
@@ -17,10 +27,22 @@ VARIANTS = [
     {"ExistingImageBucket": "camera-roll", "BucketNotifications": "true"},
     {"PrefixIndex": "true"},
     {"SegmentationBucket": "masks"},
+    {"KmsKeyArn": KEY_ARN, "Tracing": "Active", **VPC},
+    {**EXISTING, "PrefixIndex": "true", "KmsKeyArn": KEY_ARN},
 ]
-# Actions that IAM cannot limit to a resource:
+# What Lambda does with the role: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+VPC_ACTIONS = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+}
+TRACING_ACTIONS = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+# Actions that IAM, or Lambda, cannot limit to a resource:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
-WITHOUT_RESOURCES = {"cloudwatch:GetMetricStatistics"}
+WITHOUT_RESOURCES = {"cloudwatch:GetMetricStatistics"} | VPC_ACTIONS | TRACING_ACTIONS
 # Actions on a bucket's objects, and on a stack, which is checked by name before its id is known.
 WITH_WILDCARDS = ("s3:GetObject", "s3:PutObject", "cloudformation:DescribeStacks")
 STACK_ARN = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/landmark-worker/*"
@@ -47,9 +69,20 @@ def statements(stack: Stack, effect: str) -> list[Node]:
     ]
 
 
+def actions(statement: Node) -> list[str]:
+    """The actions of a statement, of which those of the key, the VPC and X-Ray have several."""
+    action = statement["Action"]
+    return [action] if isinstance(action, str) else action
+
+
 def granted(document: Node) -> set[tuple[str, str]]:
     """The actions that a policy allows, each with its resource."""
-    return {(statement["Action"], statement["Resource"]) for statement in document["Statement"]}
+    return {
+        (action, statement["Resource"])
+        for statement in document["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in actions(statement)
+    }
 
 
 def operator_permissions(**values: str) -> set[tuple[str, str]]:
@@ -64,22 +97,21 @@ def worker_permissions(**values: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("values", VARIANTS)
-def test_one_action_on_one_resource(values: dict[str, str]) -> None:
+def test_actions_on_one_resource(values: dict[str, str]) -> None:
     """Wildcards are a bucket's objects, a stack's id, and the resource of an action without any."""
     allowing = statements(render(**values), "Allow")
     assert len(allowing) > 10, "the policies have not been found"
     for statement in allowing:
-        action = statement["Action"]
         resource = statement.get("Resource", "")  # the trust policy has none
-        assert isinstance(action, str)
-        assert "*" not in action
         assert isinstance(resource, str)
-        if action in WITHOUT_RESOURCES:
-            assert resource == "*"
-            continue
-        assert "*" not in resource.removesuffix("/*")
-        assert not resource.endswith("/*") or action.startswith(WITH_WILDCARDS)
         assert statement.get("Principal") != "*"
+        for action in actions(statement):
+            assert "*" not in action
+            if action in WITHOUT_RESOURCES:
+                assert resource == "*"
+                continue
+            assert "*" not in resource.removesuffix("/*")
+            assert not resource.endswith("/*") or action.startswith(WITH_WILDCARDS)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +148,89 @@ def test_the_worker_may_write_masks() -> None:
     """In the bucket for masks, where there is one."""
     added = worker_permissions(SegmentationBucket="masks") - worker_permissions()
     assert added == {("s3:PutObject", "arn:aws:s3:::masks/*")}
+
+
+def test_the_worker_may_use_the_stacks_key() -> None:
+    """To read and write the encrypted queues, table and bucket."""
+    added = worker_permissions(KmsKeyArn=KEY_ARN) - worker_permissions()
+    assert added == {
+        ("kms:Decrypt", KEY_ARN),
+        ("kms:DescribeKey", KEY_ARN),
+        ("kms:Encrypt", KEY_ARN),
+        ("kms:GenerateDataKey", KEY_ARN),
+        ("kms:GenerateDataKeyWithoutPlaintext", KEY_ARN),
+        ("kms:ReEncryptFrom", KEY_ARN),
+        ("kms:ReEncryptTo", KEY_ARN),
+    }
+
+
+@pytest.mark.parametrize(
+    ("policy", "key_actions"),
+    [
+        ("ProducerPolicy", {"kms:Decrypt", "kms:GenerateDataKey"}),
+        ("ReaderPolicy", {"kms:Decrypt", "kms:DescribeKey"}),
+        ("OperatorPolicy", {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}),
+    ],
+)
+def test_other_roles_may_use_the_stacks_key(policy: str, key_actions: set[str]) -> None:
+    """As far as they send to the queue, and read the table or the bucket."""
+    with_key, without = (
+        granted(render(**values).properties(policy)["PolicyDocument"])
+        for values in ({"KmsKeyArn": KEY_ARN}, {})
+    )
+    assert with_key - without == {(action, KEY_ARN) for action in key_actions}
+
+
+def test_lambda_may_connect_the_function_to_the_vpc_but_its_code_may_not() -> None:
+    """The key is only in requests that are signed inside a function."""
+    stack = render(**VPC)
+    assert worker_permissions(**VPC) - worker_permissions() == {
+        (action, "*") for action in VPC_ACTIONS
+    }
+    (policy,) = stack.properties("WorkerRole")["Policies"]
+    assert [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"] == [
+        {
+            "Effect": "Deny",
+            "Action": "ec2:*",
+            "Resource": "*",
+            "Condition": {"Null": {"lambda:SourceFunctionArn": "false"}},
+        }
+    ]
+
+
+def test_a_traced_function_may_write_traces() -> None:
+    """X-Ray's actions have no resources."""
+    added = worker_permissions(Tracing="Active") - worker_permissions()
+    assert added == {(action, "*") for action in TRACING_ACTIONS}
+
+
+def test_permissions_are_for_the_existing_queues_and_table() -> None:
+    """The same actions as on those that the stack creates."""
+    names = {
+        "Queue.Arn": QUEUE_ARN,
+        "DeadLetterQueue.Arn": DEAD_LETTER_QUEUE_ARN,
+        "ResultsTable.Arn": TABLE_ARN,
+        "ResultsTable.Arn/index/by-prefix": f"{TABLE_ARN}/index/by-prefix",
+    }
+
+    def existing(permissions: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        return {(action, names.get(resource, resource)) for action, resource in permissions}
+
+    assert worker_permissions(**EXISTING) == existing(worker_permissions())
+    for policy in ("ProducerPolicy", "ReaderPolicy", "OperatorPolicy"):
+        documents = [
+            render(PrefixIndex="true", **values).properties(policy)["PolicyDocument"]
+            for values in (EXISTING, {})
+        ]
+        assert granted(documents[0]) == existing(granted(documents[1]))
+
+
+def test_every_role_has_the_permissions_boundary() -> None:
+    """Where the account demands one."""
+    boundary = "arn:aws:iam::111122223333:policy/boundaries/developers"
+    for arn in (boundary, ""):
+        roles = render(PermissionsBoundaryArn=arn).of_type("AWS::IAM::Role")
+        assert [role.get("PermissionsBoundary", "") for role in roles.values()] == [arn]
 
 
 def test_the_worker_has_one_role_and_no_policy_of_aws() -> None:

@@ -7,7 +7,16 @@ from pynamodb.attributes import TTLAttribute
 
 from landmarks.item import LandmarkItem, bind_item
 from landmarks.job import IMAGE_SUFFIXES
+from tests.events import ACCOUNT, REGION
 from tests.infra.cloudformation import Node, render
+from tests.infra.test_permissions import (
+    DEAD_LETTER_QUEUE_ARN,
+    EXISTING,
+    KEY_ARN,
+    QUEUE_ARN,
+    TABLE_ARN,
+    VPC,
+)
 
 # The function and its queue
 
@@ -25,6 +34,21 @@ def test_only_failed_messages_are_retried() -> None:
     }
 
 
+def test_the_function_is_in_the_subnets_that_are_named() -> None:
+    """And in none of them without the parameter."""
+    assert "VpcConfig" not in render().properties("Worker")
+    assert render(**VPC).properties("Worker")["VpcConfig"] == {
+        "SubnetIds": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
+        "SecurityGroupIds": ["sg-0a1b2c3d"],
+    }
+
+
+@pytest.mark.parametrize("mode", ["PassThrough", "Active"])
+def test_invocations_are_traced_as_chosen(mode: str) -> None:
+    """PassThrough is what Lambda does by itself."""
+    assert render(Tracing=mode).properties("Worker")["TracingConfig"] == {"Mode": mode}
+
+
 @pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
 def test_the_function_has_the_chosen_architecture(architecture: str) -> None:
     """Which `sam build` passes to Docker."""
@@ -36,7 +60,55 @@ def test_queues_are_encrypted() -> None:
     """SQS encrypts both queues with its own keys."""
     queues = render().of_type("AWS::SQS::Queue")
     assert queues.keys() == {"Queue", "DeadLetterQueue"}
-    assert all(queue["SqsManagedSseEnabled"] for queue in queues.values())
+    for queue in queues.values():
+        assert queue["SqsManagedSseEnabled"]
+        assert "KmsMasterKeyId" not in queue
+
+
+def test_one_key_encrypts_all_that_the_stack_keeps() -> None:
+    """Queues, table, log and bucket."""
+    stack = render(KmsKeyArn=KEY_ARN)
+    for queue in stack.of_type("AWS::SQS::Queue").values():
+        assert (queue["SqsManagedSseEnabled"], queue["KmsMasterKeyId"]) == (False, KEY_ARN)
+    for group in stack.of_type("AWS::Logs::LogGroup").values():
+        assert group["KmsKeyId"] == KEY_ARN
+    table, bucket = stack.properties("ResultsTable"), stack.properties("ImageBucket")
+    assert table["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": KEY_ARN,
+    }
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [
+        {
+            "ServerSideEncryptionByDefault": {
+                "SSEAlgorithm": "aws:kms",
+                "KMSMasterKeyID": KEY_ARN,
+            },
+            "BucketKeyEnabled": True,
+        }
+    ]
+
+
+def test_existing_queues_and_table_are_used_and_left_alone() -> None:
+    """The stack creates none, and sets no policy of a queue, which would replace its owner's."""
+    stack = render(**EXISTING)
+    for kind in ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::DynamoDB::Table"):
+        assert not stack.of_type(kind)
+    assert stack.properties("WorkerJobs")["EventSourceArn"] == QUEUE_ARN
+    variables = stack.properties("Worker")["Environment"]["Variables"]
+    urls = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/"
+    for variable, output, value in (
+        ("QUEUE_URL", "QueueUrl", f"{urls}jobs"),
+        ("DEAD_LETTER_QUEUE_URL", "DeadLetterQueueUrl", f"{urls}dead-letters"),
+        ("RESULTS_TABLE", "ResultsTable", "landmarks"),
+    ):
+        assert variables[variable] == stack.outputs[output]["Value"] == value
+    for output, arn in (
+        ("QueueArn", QUEUE_ARN),
+        ("DeadLetterQueueArn", DEAD_LETTER_QUEUE_ARN),
+        ("ResultsTableArn", TABLE_ARN),
+    ):
+        assert stack.outputs[output]["Value"] == arn
 
 
 # The table
