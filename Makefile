@@ -65,6 +65,7 @@ NODE_FITS := $(shell command -v npm >/dev/null && node -p "\
 # The JavaScript tools, and the packages that the example imports, for their types.
 LINT_ENVIRONMENT := $(if $(filter true,$(NODE_FITS)),lint/node_modules/.environment)
 EXAMPLE_ENVIRONMENT := examples/read-landmarks/node_modules/.environment
+CDK_ENVIRONMENT := $(if $(filter true,$(NODE_FITS)),examples/cdk/node_modules/.environment)
 
 %/node_modules/.environment: %/package-lock.json
 	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
@@ -81,7 +82,7 @@ demo: $(ENVIRONMENT) ## run the worker on sample photos on this machine (IMAGES=
 PROCESSES := 3
 
 .PHONY: test
-test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) ## run every test that needs no Docker (PROCESSES=3)
+test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) $(CDK_ENVIRONMENT) ## run every test that needs no Docker (PROCESSES=3)
 	$(FETCH_MODELS) 0 1 2
 	$(FETCH_MODELS) 1 --people || echo "tests of several people will be skipped" >&2
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
@@ -142,11 +143,12 @@ ESLINT := $(NODE_BIN)/eslint --config lint/eslint.config.mjs .
 
 .PHONY: check-javascript format-javascript
 ifneq ($(LINT_ENVIRONMENT),)
-check-javascript: $(LINT_ENVIRONMENT) $(EXAMPLE_ENVIRONMENT)
+check-javascript: $(LINT_ENVIRONMENT) $(EXAMPLE_ENVIRONMENT) $(CDK_ENVIRONMENT)
 	$(PRETTIER) --check
 	$(ESLINT)
 	$(NODE_BIN)/tsc --project lint/page.json
 	$(NODE_BIN)/tsc --project lint/node.json
+	$(NODE_BIN)/tsc --project lint/cdk.json
 
 format-javascript: $(LINT_ENVIRONMENT)
 	$(PRETTIER) --write
@@ -197,4 +199,4 @@ lock: $(ENVIRONMENT) ## write the lock files (UPGRADE=--upgrade for newer versio
 
 .PHONY: clean
 clean: ## remove build results and environments
-	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) $(LOWEST_VENV) lint/node_modules $(dir $(EXAMPLE_ENVIRONMENT)) build *.egg-info
+	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) $(LOWEST_VENV) lint/node_modules examples/*/node_modules build *.egg-info
