@@ -33,6 +33,7 @@ NEEDS: Final = {
     "curl": ("Docker",),
     "npm": ("Node",),
     "node": ("Node",),
+    "npx": ("AWS account",),
     "pip": ("AWS account",),
     "cp": ("AWS account",),
 }
