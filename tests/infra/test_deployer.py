@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from cfnlint.schema.manager import (  # type: ignore[import-untyped]
+    PROVIDER_SCHEMA_MANAGER,
+)
 
 from tests.events import ACCOUNT, REGION
 from tests.infra.cloudformation import ROOT, Node, render

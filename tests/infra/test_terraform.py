@@ -11,6 +11,7 @@ import pytest
 from tests.infra.cloudformation import ROOT, Node, load_template, render
 from tests.infra.test_permissions import KEY_ARN, worker_permissions
 from tests.infra.test_settings import worker_settings
+from tests.integration.docs.pages import blocks as docs_blocks
 from worker.settings import Settings
 
 MODULE = ROOT / "examples" / "terraform"
@@ -190,6 +191,17 @@ def test_only_lambda_assumes_the_role() -> None:
     (theirs,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert statement["actions"] == [theirs["Action"]]
     assert principals["identifiers"] == [theirs["Principal"]["Service"]]
+
+
+def test_the_page_calls_the_module() -> None:
+    """With arguments that it has, and all that it requires."""
+    (call,) = docs_blocks(ROOT / "docs" / "deploy.md", "hcl")
+    (module,) = hcl2.loads(call.text)["module"]
+    ((_, arguments),) = module.items()
+    given = {name for name in arguments if not name.startswith("__")}
+    required = {name for name, variable in VARIABLES.items() if "default" not in variable}
+    assert required <= given - {"source"} <= VARIABLES.keys()
+    assert (ROOT / arguments["source"].strip('"')).resolve() == MODULE
 
 
 def test_every_name_that_is_used_is_declared() -> None:
