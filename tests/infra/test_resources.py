@@ -8,7 +8,7 @@ from pynamodb.attributes import TTLAttribute
 from landmarks.item import LandmarkItem, bind_item
 from landmarks.job import IMAGE_SUFFIXES
 from tests.events import ACCOUNT, REGION
-from tests.infra.cloudformation import Node, render
+from tests.infra.cloudformation import Node, load_template, render
 from tests.infra.test_permissions import (
     DEAD_LETTER_QUEUE_ARN,
     EXISTING,
@@ -208,6 +208,16 @@ def test_notifications_are_an_option() -> None:
     stack = render()
     assert "NotificationConfiguration" not in stack.properties("ImageBucket")
     assert len(stack.properties("QueuePolicy")["PolicyDocument"]["Statement"]) == 1
+
+
+def test_the_bucket_is_created_after_the_policy_that_it_needs() -> None:
+    """With notifications of both kinds, CloudFormation sees a reference to the queue's policy."""
+    bucket = load_template()["Resources"]["ImageBucket"]["Properties"]
+    _, notifications, _ = bucket["NotificationConfiguration"]["Fn::If"]
+    _, images, all_objects = notifications["QueueConfigurations"]["Fn::If"]
+    for configurations in (images, all_objects):
+        first = configurations[0]["Queue"]["Fn::Select"][1]
+        assert first == [{"Fn::GetAtt": ["Queue", "Arn"]}, {"Ref": "QueuePolicy"}]
 
 
 PREFIX = {"Name": "prefix", "Value": "photos/"}
