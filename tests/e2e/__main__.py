@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2] / "image"))  # as `pythonpath` in pyproject.toml
 
-from tests.e2e.base import NoBaseError, base_image
+from tests.e2e.base import REMEDY, NoBaseError, base_image
 from tests.e2e.engine import NoEngineError, engine
 
 
@@ -21,7 +21,7 @@ def main(command: list[str]) -> int:
             environment = {**os.environ, "BASE_IMAGE": base_image()}
             return subprocess.run(command, env=environment, check=False).returncode
     except (NoEngineError, NoBaseError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {error}\n{REMEDY}\n")
         return 1
 
 

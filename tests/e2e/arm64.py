@@ -18,7 +18,7 @@ from docker_cli import docker
 from landmarks.groups import GROUPS
 from tests.e2e import sam
 from tests.e2e.base import NoBaseError, base_image
-from tests.e2e.conftest import SAM_TAG, Note, tag_kept
+from tests.e2e.conftest import SAM_TAG, Note, skip_all, tag_kept
 from tests.e2e.emulation import NoEmulationError, arm64
 from tests.e2e.engine import NoEngineError, engine
 from tests.e2e.test_lambda_like import COMPLAINT, Function, log_with, running
@@ -44,13 +44,13 @@ print(int.from_bytes(pathlib.Path("/opt/lib/libpthread_shim.so").read_bytes()[18
 
 
 @pytest.fixture(scope="module")
-def base(prepared: None) -> Iterator[str]:  # noqa: ARG001, the emulator
+def base(prepared: None, request: pytest.FixtureRequest) -> Iterator[str]:  # noqa: ARG001, the emulator
     """A base image for arm64, the engine that has it, and QEMU if this is another processor."""
     try:
         with arm64(), engine():
             yield base_image(MACHINE)
     except (NoEmulationError, NoEngineError, NoBaseError) as error:
-        pytest.skip(str(error))
+        skip_all(request.config, error)
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,15 @@ _BOOTSTRAP_SECONDS = 600
 _BUILD_SECONDS = 600
 
 
+# What helps against this and `NoEngineError`.
+REMEDY = (
+    "What helps: on Debian, as root: apt-get install docker.io debootstrap; where images can be "
+    f"pulled, a Docker engine and: make e2e BASE_IMAGE={default_base()}"
+)
+
+
 class NoBaseError(Exception):
-    """Raised when there is no base image; the message says why and what helps."""
+    """Raised when there is no base image; the message says why."""
 
 
 def base_image(machine: str = os.uname().machine) -> str:
@@ -96,7 +103,7 @@ def _root_image(architecture: str) -> str:
         return tag
     mirror, is_foreign = _mirror(), architecture != _ARCHITECTURES[os.uname().machine]
     if shutil.which("debootstrap") is None:
-        raise NoBaseError(_no_base("there is no debootstrap: `apt-get install debootstrap`"))
+        raise NoBaseError(_no_base("there is no debootstrap"))
     if os.geteuid() != 0:
         raise NoBaseError(_no_base("only root can run debootstrap"))
     with tempfile.TemporaryDirectory(prefix="root-", dir=kept_folder()) as folder:
@@ -196,7 +203,4 @@ def _mirror() -> str:
 
 
 def _no_base(reason: str) -> str:
-    return (
-        f"no stand-in for AWS's base image: {reason}. "
-        f"Where images can be pulled: make e2e BASE_IMAGE={default_base()}"
-    )
+    return f"no stand-in for AWS's base image: {reason}"

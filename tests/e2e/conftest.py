@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -11,7 +11,7 @@ import fetch_models
 from docker_cli import docker
 from landmarks.local.stack import create_stack
 from tests.e2e import sam
-from tests.e2e.base import NoBaseError, base_image
+from tests.e2e.base import REMEDY, NoBaseError, base_image
 from tests.e2e.engine import NoEngineError, engine
 from tests.fakes import Cloud
 
@@ -38,8 +38,13 @@ def base(prepared: None, request: pytest.FixtureRequest) -> Iterator[str]:  # no
         with engine():
             yield base_image()
     except (NoEngineError, NoBaseError) as error:
-        request.config.stash[_SKIPPED] = str(error)
-        pytest.skip(str(error))
+        skip_all(request.config, error)
+
+
+def skip_all(config: pytest.Config, error: Exception) -> NoReturn:
+    """Skip every test that needs the fixture; the summary says why, once."""
+    config.stash[_SKIPPED] = str(error)
+    pytest.skip(str(error))
 
 
 @contextmanager
@@ -105,9 +110,13 @@ def note(request: pytest.FixtureRequest) -> Note:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Iterator[None]:  # noqa: ANN401
-    """Print the figures, and what was skipped."""
+    """Print the figures, and what was skipped: once, and not a line for each test."""
+    reason = config.stash.get(_SKIPPED, "")
+    if reason:
+        terminalreporter.reportchars = terminalreporter.reportchars.replace("s", "")
     yield
     for name, value in config.stash.get(_FIGURES, []):
         terminalreporter.write_line(f"{name:40}{value}")
-    if reason := config.stash.get(_SKIPPED, ""):
+    if reason:
         terminalreporter.write_line(f"SKIPPED everything that needs Docker: {reason}", yellow=True)
+        terminalreporter.write_line(REMEDY, yellow=True)

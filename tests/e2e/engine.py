@@ -80,8 +80,7 @@ def _require_means() -> None:
     missing = [name for name in ("docker", "dockerd", "setpriv") if shutil.which(name) is None]
     if missing:
         raise NoEngineError(
-            f"no Docker engine answers, and there is no {' and no '.join(missing)} to start one: "
-            "`apt-get install docker.io` on Debian and Ubuntu"
+            f"no Docker engine answers, and there is no {' and no '.join(missing)} to start one"
         )
     if os.geteuid() != 0:
         raise NoEngineError("no Docker engine answers, and only root can start one")

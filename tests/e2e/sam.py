@@ -60,7 +60,7 @@ def sam(*arguments: str, timeout_seconds: float = _SAM_SECONDS) -> tuple[str, st
     done = subprocess.run(
         [str(ENVIRONMENT / "bin" / "sam"), *arguments],
         cwd=ROOT,
-        env={**os.environ, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(_settings())},
+        env={**os.environ, **quiet()},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -73,17 +73,17 @@ def sam(*arguments: str, timeout_seconds: float = _SAM_SECONDS) -> tuple[str, st
     return done.stdout, done.stderr
 
 
+def quiet() -> dict[str, str]:
+    """The environment in which SAM sends no telemetry and looks for no newer version."""
+    folder = BUILT / "sam-settings"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"lastVersionCheck": time.time(), "telemetryEnabled": False}
+    (folder / "metadata.json").write_text(json.dumps(settings), encoding="utf-8")
+    return {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder)}
+
+
 def build(base: str, *options: str) -> Sequence[str]:
     """Run `sam build` on a base; returns the options by which other commands find the result."""
     folder = BUILT / "sam"
     sam("build", f"--build-dir={folder}", "--parameter-overrides", f"BaseImage={base}", *options)
     return (f"--template={folder / 'template.yaml'}",)
-
-
-def _settings() -> Path:
-    """SAM's settings, without telemetry and version checks."""
-    folder = BUILT / "sam-settings"
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = {"lastVersionCheck": time.time(), "telemetryEnabled": False}
-    (folder / "metadata.json").write_text(json.dumps(settings), encoding="utf-8")
-    return folder

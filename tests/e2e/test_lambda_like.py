@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from docker_cli import Container
+from docker_cli import Container, container
 from emulator import Emulator
-from lambda_like import gateway, worker
+from lambda_like import LIMITS, gateway, worker
 from landmarks.groups import GROUPS
 from tests.events import sqs_event
 from tests.fakes import Cloud, nobody, person, start_detectors
@@ -215,6 +215,26 @@ def test_a_missing_model_stops_the_start(images: dict[int, str], module_cloud: C
 
     assert "statusCode" not in answer
     assert "MODEL_COMPLEXITY=2 needs pose_landmark_heavy.tflite" in answer["errorMessage"]
+
+
+@pytest.mark.usefixtures("module_cloud")
+def test_a_missing_region_is_told_in_one_line(image: str) -> None:
+    """In the answer and in the log, in which no stack trace follows."""
+    with (
+        gateway(image) as door,
+        container(
+            image,
+            options=(*LIMITS, f"--network={door.network}"),
+            environment={"RESULTS_TABLE": "results"},
+        ) as regionless,
+    ):
+        answer = door.emulator.first_answer({})
+        log = log_with(regionless, "SettingsError")
+
+    reason = "no AWS region: set AWS_REGION, for example to eu-central-1"
+    assert (answer["errorMessage"], answer["stackTrace"]) == (reason, [])
+    assert f"SettingsError: {reason}" in log
+    assert 'File "' not in log
 
 
 def test_an_image_that_makes_no_masks_says_so(images: dict[int, str], module_cloud: Cloud) -> None:
