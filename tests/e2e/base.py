@@ -21,6 +21,7 @@ from tests.e2e.sam import RUNTIME_PACKAGES, emulator, locked
 
 _THIS_FILE = Path(__file__)
 _STANDIN = _THIS_FILE.with_name("standin")
+_DEBIAN = _THIS_FILE.with_name("debian.Dockerfile")
 
 _SUITE = "bookworm"  # its Python is 3.11
 _PACKAGES = "python3,python3-pip,ca-certificates"
@@ -58,15 +59,36 @@ def base_image(machine: str = os.uname().machine) -> str:
     with tempfile.TemporaryDirectory(prefix="standin-", dir=kept_folder()) as folder:
         context = Path(folder)
         _fill(context, machine)
-        architecture = _ARCHITECTURES[machine]
-        tag = f"landmark-standin-{architecture}:{_digest(*context.iterdir(), _THIS_FILE)}"
-        if not _exists(tag):
-            root = _root_image(architecture)
-            docker(
-                *("build", f"--platform=linux/{architecture}"),
-                *(f"--build-arg=ROOT_IMAGE={root}", f"--tag={tag}", folder),
-                timeout_seconds=_BUILD_SECONDS,
-            )
+        return _built("landmark-standin", context, _ARCHITECTURES[machine])
+
+
+def debian_image() -> str | None:
+    """A stand-in for Docker Hub's Debian, built if necessary; None if BASE_IMAGE is set.
+
+    Whoever sets that can pull images.
+
+    Raises:
+        NoBaseError: it cannot be built here.
+    """
+    if os.environ.get("BASE_IMAGE"):
+        return None
+    with tempfile.TemporaryDirectory(prefix="debian-", dir=kept_folder()) as folder:
+        context = Path(folder)
+        shutil.copy(_DEBIAN, context / "Dockerfile")
+        _add_authorities(context)
+        return _built("landmark-debian", context, _ARCHITECTURES[os.uname().machine])
+
+
+def _built(name: str, context: Path, architecture: str) -> str:
+    """Build the image on Debian, unless there is one of the same content; returns its tag."""
+    tag = f"{name}-{architecture}:{_digest(*context.iterdir(), _THIS_FILE)}"
+    if not _exists(tag):
+        root = _root_image(architecture)
+        docker(
+            *("build", f"--platform=linux/{architecture}"),
+            *(f"--build-arg=ROOT_IMAGE={root}", f"--tag={tag}", str(context)),
+            timeout_seconds=_BUILD_SECONDS,
+        )
     return tag
 
 
@@ -75,6 +97,10 @@ def _fill(context: Path, machine: str) -> None:
     shutil.copytree(_STANDIN, context, dirs_exist_ok=True)
     shutil.copy(emulator(machine), context / "aws-lambda-rie")
     (context / "requirements.txt").write_text(locked(*RUNTIME_PACKAGES), encoding="utf-8")
+    _add_authorities(context)
+
+
+def _add_authorities(context: Path) -> None:
     if _AUTHORITIES.exists():
         shutil.copy(_AUTHORITIES, context / "authorities.crt")
     else:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
@@ -16,7 +17,8 @@ import pytest
 import build_image
 from build_image import DEFAULT_TAG
 from tests.e2e import sam
-from tests.e2e.conftest import SAM_TAG, tag_kept
+from tests.e2e.base import debian_image
+from tests.e2e.conftest import SAM_TAG, Note, tag_kept
 from tests.e2e.sam import ROOT
 from tests.fakes import Cloud
 from tests.integration.docs.pages import blocks
@@ -44,26 +46,31 @@ def commands(page: str, heading: str) -> list[str]:
 class Checkout:
     """A copy of this checkout's files, and shells in it."""
 
-    def __init__(self, folder: Path, base: str) -> None:
-        """Copy the files, with the models in the build context, and let builds use this base."""
+    def __init__(self, folder: Path, **environment: str) -> None:
+        """Copy the files.
+
+        Args:
+            folder: where to.
+            environment: variables for the commands.
+        """
         self.folder = folder
         for name in build_image.git("ls-files").splitlines():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / name).exists():  # it may just have been deleted
                 shutil.copy2(ROOT / name, folder / name)
-        shutil.copytree(build_image.MODEL_CACHE, folder / "image/model-cache", dirs_exist_ok=True)
-        (folder / ".venv").symlink_to(ROOT / ".venv")
-        with (folder / "samconfig.toml").open("a", encoding="utf-8") as settings:
-            settings.write(
-                f'\n[default.build.parameters]\nparameter_overrides = "BaseImage={base}"\n'
-            )
         programs = [ROOT / ".venv" / "bin", sam.ENVIRONMENT / "bin"]
         self._environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("AWS_")},
             **sam.quiet(),
-            "BASE_IMAGE": base,
             "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
+            **environment,
         }
+
+    def change(self, name: str, old: str, new: str) -> None:
+        """Change a text in a file of the copy."""
+        text = (self.folder / name).read_text("utf-8")
+        assert old in text, name
+        (self.folder / name).write_text(text.replace(old, new), "utf-8")
 
     def run(self, command: str) -> str:
         """Run a command to its end; returns what it prints."""
@@ -157,9 +164,13 @@ def checkout(
     images: dict[int, str],  # noqa: ARG001, their layers
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Checkout]:
-    """A copy of this checkout, in which `landmarks local` runs as the page has it."""
+    """A copy of this checkout that builds on the base image. `landmarks local` runs in it."""
     require_free(SERVICES_PORT)
-    copy = Checkout(tmp_path_factory.mktemp("checkout"), base)
+    copy = Checkout(tmp_path_factory.mktemp("checkout"), BASE_IMAGE=base)
+    shutil.copytree(build_image.MODEL_CACHE, copy.folder / "image/model-cache", dirs_exist_ok=True)
+    (copy.folder / ".venv").symlink_to(ROOT / ".venv")
+    override = f'[default.build.parameters]\nparameter_overrides = "BaseImage={base}"\n\n'
+    copy.change("samconfig.toml", "[default.validate.", f"{override}[default.validate.")
     services = commands("deploy.md", "With SAM on your machine")[0]
     with tag_kept(DEFAULT_TAG), tag_kept(SAM_TAG), copy.running(services) as local:
         local.wait_until("Ctrl-C")
@@ -217,3 +228,28 @@ def test_docker_runs_the_poller(checkout: Checkout, stack: Cloud) -> None:
 
     assert status == 0
     assert stack.statuses()[key] == "detected"
+
+
+def test_the_development_container_makes_the_demo(
+    base: str,  # noqa: ARG001, its engine
+    tmp_path: Path,
+    note: Note,
+) -> None:
+    """From nothing but a checkout, and the report is in it."""
+    build, make = commands("containers.md", "Without Linux")
+    checkout = Checkout(tmp_path)
+    if debian := debian_image():
+        checkout.change(
+            ".devcontainer/Dockerfile", "ARG BASE=debian:bookworm-slim", f"ARG BASE={debian}"
+        )
+    started = time.monotonic()
+
+    with tag_kept("landmark-dev:latest"):
+        checkout.run(build)
+        built = time.monotonic()
+        printed = checkout.run(make)
+
+    note("development container", f"{built - started:.0f} s, or more without Docker's cache")
+    note("  make demo from nothing in it", f"{time.monotonic() - built:.0f} s")
+    assert "4 photos and 6 messages, done in" in printed
+    assert (tmp_path / "build/demo/report.html").stat().st_size > 100_000
