@@ -249,7 +249,7 @@ def test_the_development_container_makes_the_demo(
         built = time.monotonic()
         printed = checkout.run(make)
 
-    note("development container", f"{built - started:.0f} s, or more without Docker's cache")
-    note("  make demo from nothing in it", f"{time.monotonic() - built:.0f} s")
+    note("development container, docker build", f"{built - started:.0f} s")
+    note("  make demo in it, from nothing", f"{time.monotonic() - built:.0f} s")
     assert "4 photos and 6 messages, done in" in printed
     assert (tmp_path / "build/demo/report.html").stat().st_size > 100_000
