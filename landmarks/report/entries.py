@@ -89,6 +89,8 @@ def _record(result: LandmarkResult) -> dict[str, Any]:
         "format": image and image.format,
         "bytes": image and image.bytes,
         "truncated": bool(image and image.truncated),
+        "face": _has(result, "face_landmarks"),
+        "hands": _has(result, "left_hand_landmarks", "right_hand_landmarks"),
         "ms": durations and durations._asdict(),
         "score": result.pose_score,
         "people": result.people_count,
@@ -100,6 +102,13 @@ def _record(result: LandmarkResult) -> dict[str, Any]:
         "job": result.job_id,
         "options": result.options_hash,
     }
+
+
+def _has(result: LandmarkResult, *groups: str) -> bool:
+    """Whether anybody has one of these groups."""
+    return any(
+        group.name in groups for person in result.people for group, _ in person.landmarks.found()
+    )
 
 
 def _content(result: LandmarkResult) -> dict[str, Any]:

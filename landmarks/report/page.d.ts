@@ -71,6 +71,8 @@ interface ResultRecord {
   format: string | null;
   bytes: number | null;
   truncated: boolean;
+  face: boolean;
+  hands: boolean;
   ms: { fetch: number; detect: number; total: number } | null;
   score: number | null;
   people: number | null;
@@ -156,9 +158,12 @@ interface PageElements {
   toolbar: 'search';
   search: 'input';
   outcomes: 'div';
-  people: 'div';
+  fold: 'button';
+  filters: 'div';
+  traits: 'div';
   sort: 'select';
   layers: 'div';
+  sides: 'p';
   count: 'p';
   gallery: 'ul';
   empty: 'div';
@@ -174,12 +179,19 @@ interface PageElements {
   about: 'aside';
   'detail-place': 'p';
   'detail-key': 'h2';
+  'detail-folder': 'p';
   'detail-status': 'span';
   'detail-unconfirmed': 'span';
   copy: 'button';
+  advice: 'p';
   'detail-layers': 'div';
+  'detail-sides': 'p';
   'detail-people': 'div';
   'detail-facts': 'dl';
+  table: 'details';
+  'copy-json': 'button';
+  download: 'button';
+  rows: 'tbody';
   close: 'button';
   shortcuts: 'dialog';
   'shortcuts-title': 'h2';
@@ -218,14 +230,14 @@ interface Points {
   visibility: (number: number) => number | null;
 }
 
-type PeopleFilter = 'several' | 'unconfirmed';
+type Trait = 'face' | 'hands' | 'several' | 'unconfirmed' | 'low' | 'truncated';
 
 type Sort = 'newest' | 'key' | 'best' | 'worst' | 'slowest';
 
 interface GallerySelection {
   search: string;
   outcome: string | null;
-  people: PeopleFilter | null;
+  traits: Set<Trait>;
   sort: Sort;
   results: Result[];
 }
@@ -306,6 +318,10 @@ interface Detail {
 
 /** A landmark of the large picture, in the photo's pixels. */
 interface Point extends Place {
+  z: number;
+  visibility: number | null;
+  name: string;
+  place: string;
   person: number;
   words: string[];
   node: SVGCircleElement;

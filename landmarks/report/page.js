@@ -170,9 +170,6 @@ const GROUP_WORDS = { pose: 'Pose', face: 'Face', left_hand: 'Left hand', right_
 // Control and format characters and line separators, but not the joiners that scripts and emoji need.
 const INVISIBLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-// The end of a file name that is never cut off: a number and an extension.
-const TAIL_CHARACTERS = 9;
-
 const integer = new Intl.NumberFormat('en');
 
 /** Text from outside, with invisible characters written out. @param {string} text */
@@ -216,17 +213,15 @@ function percent(part, whole) {
 /** @param {number} bytes */
 function fileSize(bytes) {
   if (bytes < 1000) {
-    return `${bytes} bytes`;
+    return bytes === 1 ? '1 byte' : `${bytes} bytes`;
   }
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** A key's folder, file name and the name's end, which stays whole only in ASCII. @param {string} key */
+/** A key's file name and folder. @param {string} key */
 function keyParts(key) {
   const slash = key.replace(/\/+$/, '').lastIndexOf('/') + 1;
-  const [folder, name] = [visible(key.slice(0, slash)), visible(key.slice(slash))];
-  const cut = /^[\x20-\x7e]+$/.test(name) ? Math.max(0, name.length - TAIL_CHARACTERS) : name.length;
-  return { folder, name: name.slice(0, cut), tail: name.slice(cut) };
+  return { name: visible(key.slice(slash)), folder: visible(key.slice(0, slash)) };
 }
 
 // --- selection: which results are in the gallery, and in which order ---
@@ -242,12 +237,26 @@ const RANKS = {
 };
 
 /** @type {GallerySelection} */
-const selection = { search: '', outcome: null, people: null, sort: 'newest', results };
+const selection = { search: '', outcome: null, traits: new Set(), sort: 'newest', results };
 
-/** @type {Record<PeopleFilter, { words: string, matches: (result: Result) => boolean }>} */
-const PEOPLE_FILTERS = {
-  several: { words: 'Several people', matches: hasSeveral },
-  unconfirmed: { words: 'Unconfirmed', matches: isUnconfirmed },
+const LOW_SCORE = 0.7;
+
+/** @type {Record<Trait, { words: string, about: string, matches: (result: Result) => boolean }>} */
+const TRAITS = {
+  face: { words: 'With face', about: 'a face was found', matches: ({ face }) => face },
+  hands: { words: 'With hands', about: 'a hand was found', matches: ({ hands }) => hands },
+  several: { words: 'Several people', about: 'more than one person was found', matches: hasSeveral },
+  unconfirmed: {
+    words: 'Unconfirmed',
+    about: 'the box detector saw nobody where the first person is',
+    matches: isUnconfirmed,
+  },
+  low: {
+    words: 'Low score',
+    about: `the score is below ${LOW_SCORE}`,
+    matches: ({ score }) => score !== null && score < LOW_SCORE,
+  },
+  truncated: { words: 'Truncated', about: 'the file was cut off', matches: ({ truncated }) => truncated },
 };
 
 /** @param {Partial<GallerySelection>} change */
@@ -257,7 +266,7 @@ function select(change) {
   const rank = RANKS[selection.sort];
   selection.results = results
     .filter((result) => selection.outcome === null || result.status === selection.outcome)
-    .filter((result) => selection.people === null || PEOPLE_FILTERS[selection.people].matches(result))
+    .filter((result) => [...selection.traits].every((trait) => TRAITS[trait].matches(result)))
     .filter((result) => terms.every((term) => result.searched.includes(term)))
     .sort((a, b) => (rank(a) < rank(b) ? -1 : Number(rank(a) > rank(b))));
   if (byId('search').value !== selection.search) {
@@ -266,8 +275,8 @@ function select(change) {
   for (const filter of document.querySelectorAll('button[data-outcome]')) {
     setPressed(filter, filter.getAttribute('data-outcome') === (selection.outcome ?? 'all'));
   }
-  for (const filter of document.querySelectorAll('button[data-people]')) {
-    setPressed(filter, filter.getAttribute('data-people') === selection.people);
+  for (const filter of document.querySelectorAll('button[data-trait]')) {
+    setPressed(filter, selection.traits.has(/** @type {Trait} */ (filter.getAttribute('data-trait'))));
   }
   showSelected();
 }
@@ -279,11 +288,16 @@ const toggleOutcome = (status) => select({ outcome: selection.outcome === status
 
 /** @type {{ name: Layer, key: string, words: string, about: string }[]} */
 const LAYERS = [
-  { name: 'pose', key: '1', words: 'Pose', about: 'the pose (left orange, right blue)' },
+  { name: 'pose', key: '1', words: 'Pose', about: 'the pose' },
   { name: 'face', key: '2', words: 'Face', about: 'the face' },
   { name: 'hands', key: '3', words: 'Hands', about: 'the hands (one colour per finger)' },
   { name: 'photo', key: '4', words: 'Photo', about: 'the photo (dimmed when off)' },
-  { name: 'guessed', key: '5', words: 'Guessed', about: 'pose points of low visibility' },
+  {
+    name: 'guessed',
+    key: '5',
+    words: 'Low visibility',
+    about: `pose points of a visibility below ${VISIBLE}`,
+  },
 ];
 if (SEVERAL_PEOPLE) {
   LAYERS.push({ name: 'boxes', key: '6', words: 'Boxes', about: 'boxes around people, with numbers' });
@@ -314,6 +328,17 @@ function layerButton({ name, key, words, about }) {
   };
   return button(attributes, element('span', { class: 'swatch' }), words);
 }
+
+/** Which colour is which side, in sight wherever there are pictures. @returns {Element[]} */
+const sides = () =>
+  [
+    ['Left', colours.left],
+    ['Right', colours.right],
+  ].map(([words, colour]) => {
+    const swatch = element('span', { class: 'swatch' });
+    swatch.style.background = rgb(/** @type {Colour} */ (colour));
+    return element('span', { title: 'The side of the person, not of the picture' }, swatch, String(words));
+  });
 
 // --- strokes: a figure as lines and dots, by the rules of landmarks/drawing/canvas.py ---
 
@@ -621,25 +646,28 @@ function reportFacts() {
 
 /** @param {OptionsCount[]} options */
 function optionsFacts(options) {
+  /** @param {OptionsCount} one */
+  const words = ({ hash, model }) => (model ? modelWords(model) : `options ${visible(hash)}`);
   if (options.length === 1) {
-    return [...modelFacts(options[0].model), `options ${visible(options[0].hash)}`];
+    return [words(options[0])];
   }
-  const each = options.map(
-    ({ hash, count, model }) =>
-      `${visible(hash)} (${[integer.format(count), ...modelFacts(model)].join(', ')})`,
-  );
-  return each.length ? [`${each.length} different options, not comparable: ${each.join('; ')}`] : [];
+  const each = options.map((one) => {
+    const alike = options.filter((other) => words(other) === words(one)).length > 1; // MAX_PEOPLE is not in the words
+    return `${words(one)}${alike ? `, options ${visible(one.hash)}` : ''} (${integer.format(one.count)})`;
+  });
+  return each.length ? [`${each.length} different settings, not comparable: ${each.join('; ')}`] : [];
 }
 
-/** @param {Model | null} model */
-function modelFacts(model) {
-  if (model === null) {
-    return [];
-  }
-  const faces = model.refine_face_landmarks ? ', refined faces' : '';
-  const processor = model.architecture === 'x86_64' ? '' : `, on ${visible(model.architecture)}`;
-  const version = visible(model.mediapipe_version);
-  return [`MediaPipe ${version}, complexity ${model.model_complexity}${faces}${processor}`];
+/** Settings that are not the defaults are named. @param {Model} model */
+function modelWords(model) {
+  const { min_detection_confidence: detection, min_landmark_confidence: landmark } = model;
+  return [
+    `MediaPipe ${visible(model.mediapipe_version)}`,
+    `complexity ${model.model_complexity}`,
+    ...(model.refine_face_landmarks ? ['refined faces'] : []),
+    ...(detection === 0.5 && landmark === 0.5 ? [] : [`confidences ${detection} and ${landmark}`]),
+    ...(model.architecture === 'x86_64' ? [] : [`on ${visible(model.architecture)}`]),
+  ].join(', ');
 }
 
 /** @type {(status: string, count: number, total: number) => void} */
@@ -796,14 +824,22 @@ function fillToolbar() {
   const [search, sort] = [byId('search'), byId('sort')];
   search.addEventListener('input', () => select({ search: search.value }));
   sort.addEventListener('change', () => select({ sort: /** @type {Sort} */ (sort.value) }));
-  byId('reset').addEventListener('click', () => select({ search: '', outcome: null, people: null }));
+  byId('reset').addEventListener('click', () => select({ search: '', outcome: null, traits: new Set() }));
+  byId('fold').addEventListener('click', () => {
+    const open = byId('toolbar').classList.toggle('open');
+    byId('fold').setAttribute('aria-expanded', String(open));
+  });
   byId('outcomes').append(
     outcomeButton('all', 'All', null),
     ...STATUSES.map((status) => outcomeButton(status, STATUS_WORDS[status], status)),
   );
-  byId('people').hidden = !SEVERAL_PEOPLE;
-  byId('people').append(...entriesOf(PEOPLE_FILTERS).map(([name]) => peopleButton(name)));
+  const traits = entriesOf(TRAITS).filter(([, { matches }]) => results.some(matches));
+  byId('traits').hidden = traits.length === 0;
+  byId('traits').append(...traits.map(([name]) => traitButton(name)));
   byId('layers').append(...LAYERS.map(layerButton));
+  byId('sides').append(...sides());
+  // Wide enough for what it says later, so that nothing beside it moves.
+  byId('count').style.minWidth = `${`${results.length} of ${countResults(results.length)}`.length}ch`;
   fillTheme();
 }
 
@@ -814,12 +850,15 @@ function outcomeButton(name, words, outcome) {
   return button({ class: name, 'data-outcome': name, click: () => select({ outcome }) }, words, number);
 }
 
-/** Shows only such results; pressed again, all of them. @param {PeopleFilter} name */
-function peopleButton(name) {
-  const { words, matches } = PEOPLE_FILTERS[name];
+/** Shows only such results; pressed again, others too. @param {Trait} name */
+function traitButton(name) {
+  const { words, about, matches } = TRAITS[name];
   const number = element('span', { class: 'number', text: integer.format(results.filter(matches).length) });
-  const click = () => select({ people: selection.people === name ? null : name });
-  return button({ class: name, 'data-people': name, click }, words, number);
+  const click = () => {
+    selection.traits[selection.traits.has(name) ? 'delete' : 'add'](name);
+    select({});
+  };
+  return button({ class: name, 'data-trait': name, title: `Only where ${about}`, click }, words, number);
 }
 
 /** Light or dark as the system has it, until the button is pressed. Nothing is stored. */
@@ -866,24 +905,28 @@ function cardOf(result) {
       'aria-label': cardWords(result),
     },
     element('span', { class: 'picture' }, size && canvas, noteOnCard(result), markOnCard(result)),
-    element('span', { class: 'caption' }, keyLine(result), factsLine(result)),
   );
-  const item = element('li', {}, node);
+  // Beside the button, because text in a button can't be selected.
+  const caption = element('div', { class: 'caption' }, ...keyLines(result), factsLine(result));
+  const item = element('li', { class: result.status }, node, caption);
   return { result, size, canvas, button: node, item, near: false, content: null, photo: null };
 }
 
-/** Long keys are cut in their folder first, never at their end. @param {Result} result */
-function keyLine({ key }) {
-  const parts = entriesOf(keyParts(key)).filter(([, text]) => text);
-  const nodes = parts.map(([part, text]) => element('bdi', { class: part, text }));
-  return element('span', { class: 'key', title: visible(key) }, ...nodes);
+/** The name, and the folder on a line of its own. @param {Result} result */
+function keyLines({ key }) {
+  const { name, folder } = keyParts(key);
+  const title = visible(key);
+  return [
+    element('p', { class: 'key', title }, element('bdi', { text: name })),
+    element('p', { class: 'folder muted', title }, element('bdi', { text: folder || '\u00a0' })),
+  ];
 }
 
 /** @param {Result} result */
 function factsLine({ status, score, ms, truncated }) {
   const facts = [truncated && 'truncated', score?.toFixed(2), ms && milliseconds(ms.total)];
   const text = facts.filter(Boolean).join(' · ');
-  return element('span', { class: 'facts' }, statusLabel(status), element('span', { text }));
+  return element('p', { class: 'facts' }, statusLabel(status), element('span', { text }));
 }
 
 /** @param {Result} result */
@@ -892,7 +935,8 @@ function noteOnCard(result) {
     return element('span', { class: 'reason' }, ...reasonWords(result, 'span'));
   }
   const [text] = PHOTO_WORDS[result.photo];
-  return text ? element('span', { class: 'missing', text }) : null;
+  const words = text || (result.photo !== 'embedded' && result.status === 'not_detected' && 'Nobody found');
+  return words ? element('span', { class: 'missing', text: words }) : null;
 }
 
 /** @param {Result} result */
@@ -937,7 +981,7 @@ function fillGallery() {
   cards.filter(({ size }) => size).forEach(({ item }) => observer.observe(item));
   gallery.addEventListener('click', (event) => {
     const card = cardAround(event);
-    if (card) {
+    if (card && getSelection()?.isCollapsed) {
       openDetail(card.result);
     }
   });
@@ -1088,6 +1132,9 @@ const pointers = new Map();
 // How far they have moved, in pixels.
 let moved = 0;
 
+/** Where the mouse is while it is over the picture. @type {Place | null} */
+let hovered = null;
+
 const picture = shape('svg', {
   class: 'large',
   preserveAspectRatio: 'xMidYMid meet',
@@ -1146,10 +1193,17 @@ function zoomBy(factor, place) {
   showView();
 }
 
-/** @param {1 | -1} direction */
+/** About the chosen point, else the mouse, else the middle. @param {1 | -1} direction */
 function stepZoom(direction) {
   const { x, y, width, height } = picture.getBoundingClientRect();
-  zoomBy(BUTTON_STEP ** direction, { x: x + width / 2, y: y + height / 2 });
+  const middle = { x: x + width / 2, y: y + height / 2 };
+  zoomBy(BUTTON_STEP ** direction, (detail.current && onScreen(detail.current)) ?? hovered ?? middle);
+}
+
+/** @param {Place} point */
+function onScreen({ x, y }) {
+  const { a, d, e, f } = matrixOfView();
+  return { x: x * a + e, y: y * d + f };
 }
 
 /** @type {(right: number, down: number) => void} */
@@ -1188,6 +1242,7 @@ function pressPointer(event) {
 function movePointer(event) {
   const [before, now] = [pointers.get(event.pointerId), placeOf(event)];
   if (!before) {
+    hovered = now;
     markNearest(now);
     return;
   }
@@ -1220,6 +1275,7 @@ function liftPointer(event) {
 
 /** A lifted finger leaves too, but what it tapped stays named. @param {PointerEvent} event */
 function leavePicture(event) {
+  hovered = null;
   if (event.pointerType === 'mouse') {
     markPoint(null);
   }
@@ -1241,8 +1297,22 @@ function fillDetail() {
   byId('zoom-in').addEventListener('click', () => stepZoom(1));
   byId('zoom-out').addEventListener('click', () => stepZoom(-1));
   byId('zoom-reset').addEventListener('click', () => showWhole(view.size));
-  byId('copy').addEventListener('click', copyKey);
+  byId('copy').addEventListener('click', () => copyFrom('copy', detail.result?.key ?? ''));
+  byId('copy-json').addEventListener('click', () => copyFrom('copy-json', detailJson()));
+  byId('download').addEventListener('click', downloadJson);
+  byId('table').addEventListener('toggle', fillTable);
+  byId('rows').addEventListener('click', ({ target }) => {
+    const row = target instanceof Element && target.closest('tr');
+    detail.points[row ? row.sectionRowIndex : -1]?.node.focus();
+  });
   byId('detail-layers').append(...LAYERS.map(layerButton));
+  byId('detail-sides').append(...sides());
+  window.addEventListener('popstate', () => {
+    if (!location.hash && dialog.open) {
+      dialog.close();
+    }
+    history.scrollRestoration = 'auto';
+  });
 }
 
 /** @param {Result} result */
@@ -1255,19 +1325,28 @@ function openDetail(result) {
   showFacts(result, detail.content.people);
   byId('stage').replaceChildren(...onStage(result));
   byId('detail').classList.toggle('plain', !result.width);
+  if (byId('detail').open || location.hash) {
+    history.replaceState(history.state, '', linkTo(result));
+  } else {
+    history.scrollRestoration = 'manual'; // Back keeps the gallery where the last result is
+    history.pushState('detail', '', linkTo(result));
+  }
   if (!byId('detail').open) {
     byId('detail').showModal();
   }
   drawPicture();
   showWhole(sizeOf(result) ?? { width: 1, height: 1 });
-  history.replaceState(null, '', linkTo(result));
 }
 
 function forgetDetail() {
   const { result } = detail;
   Object.assign(detail, { result: null, content: null, person: null, points: [], current: null });
   picture.replaceChildren();
-  history.replaceState(null, '', location.pathname + location.search);
+  if (location.hash && history.state === 'detail') {
+    history.back();
+  } else if (location.hash) {
+    history.replaceState(null, '', location.pathname + location.search);
+  }
   if (result && selection.results.includes(result)) {
     focusCard(result);
   }
@@ -1342,13 +1421,28 @@ function showResult(result) {
   byId('previous').disabled = at <= 0;
   byId('next').disabled = at < 0 || at === count - 1;
   byId('detail-place').textContent = at < 0 ? '' : `${integer.format(at + 1)} of ${integer.format(count)}`;
-  byId('detail-key').replaceChildren(element('bdi', { text: visible(key) }));
+  const { name, folder } = keyParts(key);
+  byId('detail-key').title = visible(key);
+  byId('detail-key').replaceChildren(element('bdi', { text: name }));
+  byId('detail-folder').textContent = folder;
   byId('detail-status').className = `badge ${status}`;
   byId('detail-status').textContent = statusWords(status);
   byId('detail-unconfirmed').hidden = !isUnconfirmed(result);
-  byId('detail-layers').hidden = status === 'failed';
+  const found = status === 'detected';
+  byId('detail-layers').hidden = byId('detail-sides').hidden = byId('table').hidden = !found;
+  byId('advice').hidden = status !== 'not_detected';
+  byId('advice').textContent = nobodyWords(modelOf(result));
   byId('copy').textContent = 'Copy key';
   byId('about').scrollTop = 0;
+}
+
+/** Why nobody was found, and what to try. @param {Model | null} model */
+function nobodyWords(model) {
+  const least = model === null ? '' : ` with a score of at least ${model.min_detection_confidence}`;
+  return (
+    `The person detector saw nobody${least}. Photos of whole people, upright and large, work best. ` +
+    'To find more, try MAX_PEOPLE=16, which also finds small people, or a lower MIN_DETECTION_CONFIDENCE.'
+  );
 }
 
 /** @type {(result: Result, people: Person[]) => void} */
@@ -1367,7 +1461,7 @@ function personFacts(result, people) {
     return [['Found', countPeople(people.length)]];
   }
   const { number, figure, score } = people[detail.person ?? 0] ?? { number: 0, figure: {}, score: null };
-  const found = entriesOf(figure).map(([group, { count }]) => `${GROUP_WORDS[group]} ${count}`);
+  const found = entriesOf(figure).map(([group, { count }]) => `${GROUP_WORDS[group]}: ${count} points`);
   return [
     ['Person', people.length > 1 ? `${number + 1} of ${people.length}` : null],
     ['Found', found.join(', ')],
@@ -1391,9 +1485,12 @@ function detailFacts(result) {
     ['ETag', result.etag],
     ['Version', result.version],
     ['Job', result.job],
-    ['Options', result.options],
+    ['Settings', modelOf(result) ? modelWords(/** @type {Model} */ (modelOf(result))) : result.options],
   ];
 }
+
+/** What the result was computed with, if it says so. @param {Result} result */
+const modelOf = (result) => report.summary.options.find(({ hash }) => hash === result.options)?.model ?? null;
 
 /** @param {Result} result */
 function imageWords({ width, height, format, bytes, truncated }) {
@@ -1402,11 +1499,12 @@ function imageWords({ width, height, format, bytes, truncated }) {
   return facts.filter(Boolean).join(', ');
 }
 
-async function copyKey() {
-  const copied = await copy(detail.result?.key ?? '');
-  byId('copy').textContent = copied ? 'Copied' : 'Copy failed';
+/** Copies, and says so on the button for a while. @type {(id: 'copy' | 'copy-json', text: string) => Promise<void>} */
+async function copyFrom(id, text) {
+  const copied = await copy(text);
+  byId(id).textContent = copied ? 'Copied' : 'Copy failed';
   setTimeout(() => {
-    byId('copy').textContent = 'Copy key';
+    byId(id).textContent = id === 'copy' ? 'Copy key' : 'Copy JSON';
   }, 1500);
 }
 
@@ -1427,6 +1525,57 @@ async function copy(text) {
   }
 }
 
+// --- landmarks as a table, and as JSON ---
+
+/** The landmarks that the picture shows. */
+function fillTable() {
+  const { open } = byId('table');
+  byId('rows').replaceChildren(...(open ? detail.points.map(rowOf) : []));
+}
+
+/** @param {Point} point */
+function rowOf({ x, y, z, name, place, visibility }) {
+  const numbers = [x.toFixed(1), y.toFixed(1), z.toFixed(3), visibility?.toFixed(2) ?? ''];
+  const head = element('th', { scope: 'row', title: place, text: name });
+  return element('tr', {}, head, ...numbers.map((text) => element('td', { text })));
+}
+
+/** Of everyone, in the form of `landmarks get --json`. */
+function detailJson() {
+  const { result, content } = detail;
+  const [first = {}, ...others] = (content?.people ?? []).map(personJson);
+  const { key, bucket, status, score, people, person_score, processed, etag } = /** @type {Result} */ (
+    result
+  );
+  const facts = { object_key: key, bucket, status, etag, processed_at: processed, pose_score: score };
+  const everyone = people === null ? {} : { people_count: people, person_score };
+  const all = { ...facts, ...everyone, ...first, ...(others.length ? { other_people: others } : {}) };
+  return `${JSON.stringify(all, null, 1)}\n`;
+}
+
+/** @param {Person} person */
+function personJson({ number, score, figure }) {
+  const groups = entriesOf(figure).map(([group, points]) => [
+    `${group}_landmarks`,
+    { landmark: range(points.count).map((at) => landmarkJson(points, at)) },
+  ]);
+  return { ...(number ? { person_score: score } : {}), ...Object.fromEntries(groups) };
+}
+
+/** @type {(points: Points, number: number) => Record<string, number>} */
+function landmarkJson(points, number) {
+  const visibility = points.visibility(number);
+  const values = { x: points.x(number), y: points.y(number), z: points.z(number) };
+  return visibility === null ? values : { ...values, visibility };
+}
+
+function downloadJson() {
+  const name = keyParts(detail.result?.key ?? '').name || 'landmarks';
+  const address = URL.createObjectURL(new Blob([detailJson()], { type: 'application/json' }));
+  element('a', { href: address, download: `${name}.json` }).click();
+  setTimeout(() => URL.revokeObjectURL(address));
+}
+
 // --- the large picture: SVG in the photo's pixels, with lines and dots in widths of the screen ---
 
 function drawPicture() {
@@ -1438,6 +1587,7 @@ function drawPicture() {
   detail.points[0]?.node.setAttribute('tabindex', '0');
   picture.classList.toggle('dimmed', !layers.photo);
   picture.replaceChildren(...(size && content ? overlay(size, content) : []));
+  fillTable();
 }
 
 /** @param {Person} person */
@@ -1541,15 +1691,15 @@ function pointsOfPerson(size, person) {
 
 /** @type {(size: Size, person: Person, group: Group, points: Points, number: number) => Point} */
 function pointOf(size, { number: person, alone, figure }, group, points, number) {
-  const point = { x: points.x(number) * size.width, y: points.y(number) * size.height };
+  const point = { x: points.x(number) * size.width, y: points.y(number) * size.height, z: points.z(number) };
   const name = pointName(group, number);
   const visibility = points.visibility(number);
+  const place = [...(alone ? [] : [`Person ${person + 1}`]), `${GROUP_WORDS[group]} ${number}`];
   const words = [
     name,
-    ...(alone ? [] : [`Person ${person + 1}`]),
-    `${GROUP_WORDS[group]} ${number}`,
+    ...place,
     `x ${point.x.toFixed(1)}, y ${point.y.toFixed(1)} px`,
-    `z ${points.z(number).toFixed(3)}`,
+    `z ${point.z.toFixed(3)}`,
     ...(visibility === null ? [] : [`visibility ${visibility.toFixed(2)}`]),
   ];
   const kind = group.endsWith('hand') ? 'hand' : group;
@@ -1568,7 +1718,7 @@ function pointOf(size, { number: person, alone, figure }, group, points, number)
     'data-number': number,
     'data-name': name,
   });
-  return { ...point, person, words, node };
+  return { ...point, visibility, name, place: place.join(', '), person, words, node };
 }
 
 /** @type {(palette: Palette, group: Group, number: number) => Colour} */
@@ -1638,8 +1788,8 @@ function placeTip() {
     return;
   }
   const stage = byId('stage').getBoundingClientRect();
-  const { a, d, e, f } = matrixOfView();
-  const [x, y] = [point.x * a + e - stage.x, point.y * d + f - stage.y];
+  const place = onScreen(point);
+  const [x, y] = [place.x - stage.x, place.y - stage.y];
   tip.hidden = x < 0 || y < 0 || x > stage.width || y > stage.height;
   const [width, height] = [tip.offsetWidth, tip.offsetHeight];
   const left = x + 14 + width > stage.width ? x - 14 - width : x + 14;
@@ -1658,7 +1808,7 @@ const SHORTCUTS = [
   ['↑ ↓', 'Detail view: move between points'],
   ...(SEVERAL_PEOPLE ? [['n p', 'Detail view: next or previous person']] : []),
   ['+ −', 'Detail view: zoom in or out'],
-  ['0', 'Detail view: show the whole photo'],
+  ['0', 'Detail view: fit the whole photo'],
   ['c', 'Detail view: copy the key'],
   ['d', 'Switch between dark and light'],
   ['Esc', 'Close, or clear the search'],

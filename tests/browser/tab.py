@@ -147,7 +147,11 @@ class Tab:
 
     def keys(self) -> list[str]:
         """The keys of the cards, in order, as they are shown."""
-        return self._each(".card .key", "node.title")
+        return self._each("#gallery .key", "node.title")
+
+    def opened(self) -> str:
+        """The key of the result in the detail view."""
+        return self._each("#detail-key", "node.title")[0]  # type: ignore[no-any-return]
 
     def box(self, css: str) -> Box:
         """Where the first element that matches is."""

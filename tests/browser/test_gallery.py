@@ -140,18 +140,31 @@ def test_an_empty_table_has_a_page(tab: Tab, services: Mapping[str, Any], tmp_pa
 def test_results_of_several_models_are_marked(
     tab: Tab, services: Mapping[str, Any], tmp_path: Path
 ) -> None:
-    """With hashes and models: their landmarks are not comparable."""
+    """With their settings: their landmarks are not comparable."""
     gallery, lite = Gallery(services, "models", tmp_path), ModelOptions(model_complexity=0)
     gallery.album.add("a.jpg")
     gallery.album.add("b.jpg", model=lite)
     tab.open(gallery.write("models", with_photos=False))
 
-    (words,) = [words for words in tab.texts("#facts li") if "options" in words]
+    (words,) = [words for words in tab.texts("#facts li") if "settings" in words]
 
-    assert words.startswith("2 different options, not comparable: ")
+    assert words.startswith("2 different settings, not comparable: MediaPipe ")
     for model in (ModelOptions(), lite):
-        assert f"{options_hash(model)} (1, MediaPipe " in words
-        assert f"complexity {model.model_complexity})" in words
+        assert f"complexity {model.model_complexity} (1)" in words
+
+
+def test_settings_that_read_alike_are_told_apart(
+    tab: Tab, services: Mapping[str, Any], tmp_path: Path
+) -> None:
+    """By the hash: an item does not say how many people were looked for."""
+    gallery, several = Gallery(services, "alike", tmp_path), ModelOptions(max_people=8)
+    gallery.album.add("a.jpg")
+    gallery.album.add("b.jpg", model=several)
+    tab.open(gallery.write("alike", with_photos=False))
+
+    (words,) = [words for words in tab.texts("#facts li") if "settings" in words]
+
+    assert f"complexity 2, options {options_hash(several)} (1)" in words
 
 
 def test_search_finds_keys_and_codes(tab: Tab, page: Path) -> None:

@@ -12,7 +12,7 @@ from tests.browser.tab import Tab
 def focused_key(tab: Tab) -> str | None:
     """The key of the card that has the focus."""
     key: str | None = tab.script(
-        "return document.activeElement.querySelector('.key')?.getAttribute('title')"
+        "return document.activeElement.closest('li')?.querySelector('.key')?.title"
     )
     return key
 
@@ -61,11 +61,11 @@ def test_from_search_to_a_point_and_back(tab: Tab, page: Path) -> None:
     assert focused_key(tab) == WHOLE
 
     tab.press(Keys.ARROW_RIGHT, Keys.ENTER)
-    assert tab.text("#detail-key") == BODY
+    assert tab.opened() == BODY
     tab.press(Keys.ARROW_RIGHT)
-    assert tab.text("#detail-key") == CHANGED
+    assert tab.opened() == CHANGED
     tab.press(Keys.ARROW_RIGHT)  # the last one
-    assert tab.text("#detail-key") == CHANGED
+    assert tab.opened() == CHANGED
     tab.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
     assert tab.text(".tip strong") == "left eye inner"
     tab.press("+")

@@ -96,7 +96,12 @@ def test_people_are_counted(tab: Tab, people_page: Path) -> None:
     tab.open(people_page)
 
     assert tab.text("#people-words") == "15 people · several people in 2 results · 1 unconfirmed"
-    assert tab.texts("#people button") == ["Several people2", "Unconfirmed1"]
+    assert tab.texts("#traits button") == [
+        "With face1",
+        "With hands1",
+        "Several people2",
+        "Unconfirmed1",
+    ]
 
 
 def test_cards_say_how_many_and_whether_the_first_is_confirmed(tab: Tab, people_page: Path) -> None:
@@ -122,17 +127,18 @@ def test_people_filter(tab: Tab, people_page: Path) -> None:
     """Together with outcomes; pressed again, all are shown."""
     tab.open(people_page)
 
-    tab.click("#people .several")
+    tab.click("#traits .several")
     assert tab.keys() == [CROWD, PAIR]
     assert tab.text("#count") == "2 of 5 results"
-    tab.click("#people .unconfirmed")
+    tab.click("#traits .several")
+    tab.click("#traits .unconfirmed")
     assert tab.keys() == [DOUBTED]
     tab.click("#outcomes .not_detected")
     assert tab.keys() == []
     tab.click("#reset")
     assert len(tab.keys()) == 5
-    tab.click("#people .several")
-    tab.click("#people .several")
+    tab.click("#traits .several")
+    tab.click("#traits .several")
     assert len(tab.keys()) == 5
 
 
@@ -208,7 +214,7 @@ def test_a_chosen_person_stands_out(tab: Tab, people_page: Path) -> None:
         fill = tab.one(f"circle[data-number='{joint}']").get_attribute("fill")
         assert fill == f"rgb({' '.join(map(str, colour))})"
     assert facts(tab)["Person"] == "3 of 11"
-    assert facts(tab)["Found"] == "Pose 33"
+    assert facts(tab)["Found"] == "Pose: 33 points"
     assert facts(tab)["Box score"] == "0.850"
     assert "Score" not in facts(tab)
 
@@ -291,7 +297,7 @@ def test_reports_of_one_person_each_have_nothing_of_it(tab: Tab, page: Path) -> 
     """Neither filters nor boxes nor words about people."""
     tab.open(page)
 
-    assert not tab.one("#people").is_displayed()
+    assert tab.count("#traits .several, #traits .unconfirmed") == 0
     assert tab.text("#people-words") == ""
     assert tab.count(".layer.boxes, .card .people") == 0
     assert "n" not in tab.texts("#shortcuts kbd")

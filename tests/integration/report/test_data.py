@@ -92,6 +92,8 @@ def test_a_result_is_complete(album: Album, report: Report) -> None:
         "format": "jpeg",
         "bytes": 4711,
         "truncated": False,
+        "face": True,
+        "hands": True,
         "ms": {"fetch": 5, "detect": 102, "total": 107},
         "score": 0.987654,
         "people": None,
