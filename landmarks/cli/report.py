@@ -1,5 +1,6 @@
 """`landmarks report`: write results to one HTML page."""
 
+import webbrowser
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ _EXPECTED: Final = (PhotoState.EMBEDDED, PhotoState.REFUSED, PhotoState.LEFT_OUT
     help="Show the newest COUNT results; statistics include all.",
 )
 @click.option("--no-photos", is_flag=True, help="Leave out photos and don't read S3.")
+@click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
 @click.option("--title", metavar="TEXT", help="Page heading.  [default: the address or table]")
 @stack_options(REQUIRED_TABLE)
 def report(  # noqa: PLR0913, click's options
@@ -79,6 +81,7 @@ def report(  # noqa: PLR0913, click's options
     title: str | None,
     *,
     no_photos: bool,
+    opened: bool,
 ) -> None:
     """Write results and photos to one HTML page.
 
@@ -101,6 +104,8 @@ def report(  # noqa: PLR0913, click's options
         )
     _summarize(written)
     click.echo(output)
+    if opened and not webbrowser.open(output.resolve().as_uri()):
+        raise click.ClickException(f"no browser can be opened here: open {output} yourself")
 
 
 def _summarize(written: "WrittenReport") -> None:

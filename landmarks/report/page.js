@@ -1431,18 +1431,20 @@ function showResult(result) {
   const found = status === 'detected';
   byId('detail-layers').hidden = byId('detail-sides').hidden = byId('table').hidden = !found;
   byId('advice').hidden = status !== 'not_detected';
-  byId('advice').textContent = nobodyWords(modelOf(result));
+  byId('advice').textContent = nobodyWords(result);
   byId('copy').textContent = 'Copy key';
   byId('about').scrollTop = 0;
 }
 
-/** Why nobody was found, and what to try. @param {Model | null} model */
-function nobodyWords(model) {
-  const least = model === null ? '' : ` with a score of at least ${model.min_detection_confidence}`;
-  return (
-    `The person detector saw nobody${least}. Photos of whole people, upright and large, work best. ` +
-    'To find more, try MAX_PEOPLE=16, which also finds small people, or a lower MIN_DETECTION_CONFIDENCE.'
-  );
+/** Why nobody was found, and what to try. @param {Result} result */
+function nobodyWords(result) {
+  const least = modelOf(result)?.min_detection_confidence;
+  return [
+    `The person detector saw nobody${least ? ` with a score of at least ${least}` : ''}.`,
+    'Photos of whole people, upright and large, work best. To find more, try',
+    ...(result.people === null ? ['MAX_PEOPLE=16, which also finds small people, or'] : []),
+    'a lower MIN_DETECTION_CONFIDENCE.',
+  ].join(' ');
 }
 
 /** @type {(result: Result, people: Person[]) => void} */

@@ -122,6 +122,10 @@ class Tab:
         ]
         self._emulate("setEmulatedMedia", {"features": features})
 
+    def print_media(self, *, on: bool) -> None:
+        """Show the page as it is printed, or no longer."""
+        self._emulate("setEmulatedMedia", {"media": "print" if on else ""})
+
     def _emulate(self, command: str, value: dict[str, Any]) -> None:
         if self._emulated.get(command) != value:
             self._driver.execute_cdp_cmd(f"Emulation.{command}", value)

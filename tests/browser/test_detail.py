@@ -1,5 +1,6 @@
 """The detail view: every point at its pixel, with its name, at any zoom."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,18 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from landmarks.names import HAND_NAMES, POSE_NAMES
-from tests.browser.gallery import BODY, CHANGED, HEIGHT, SMALL, TEXT, TYPED, WHOLE, WIDTH, Gallery
+from tests.browser.gallery import (
+    BODY,
+    CHANGED,
+    HEIGHT,
+    NOBODY,
+    SMALL,
+    TEXT,
+    TYPED,
+    WHOLE,
+    WIDTH,
+    Gallery,
+)
 from tests.browser.tab import Tab
 from tests.fakes import seen_person
 
@@ -113,7 +125,7 @@ def test_the_photo_fills_its_frame(tab: Tab, page: Path) -> None:
 
 
 def test_zoomed_points_stay_on_the_photo(tab: Tab, page: Path, gallery: Gallery) -> None:
-    """By wheel, buttons and drag. The place under the pointer stays, and 0 shows all again."""
+    """By wheel, buttons and drag. The place under the pointer stays, and Fit shows all again."""
     tab.open(page, WHOLE)
     before = tab.box(".large .ground")
     x, y = before.centre[0] + 60, before.centre[1] - 40
@@ -133,8 +145,103 @@ def test_zoomed_points_stay_on_the_photo(tab: Tab, page: Path, gallery: Gallery)
     assert (moved.x - wider.x, moved.y - wider.y) == pytest.approx((-80, -50), abs=0.5)
     assert off_by(tab, gallery, "left_hand") < 0.5
 
-    tab.press("0")
+    assert tab.text("#zoom-reset") == "Fit"
+    tab.click("#zoom-reset")
     assert tab.box(".large .ground") == pytest.approx(before, abs=0.01)
+
+
+def test_keys_zoom_about_the_chosen_point_or_the_pointer(tab: Tab, page: Path) -> None:
+    """Both stay where they are on the screen."""
+    tab.open(page, WHOLE)
+    wrist = circle("pose", 15)
+    before = tab.box(wrist).centre
+    tab.point_at(*before)
+    tab.press("+", "+")
+    assert tab.box(wrist).centre == pytest.approx(before, abs=0.5)
+
+    tab.press("0")
+    photo = tab.box(".large .ground")
+    x, y = photo.x + 3, photo.y + 3  # a corner without points
+    tab.point_at(x, y)
+    tab.press("+")
+    zoomed = tab.box(".large .ground")
+    assert zoomed.width == pytest.approx(photo.width * 1.5, rel=0.01)
+    assert (x - zoomed.x, y - zoomed.y) == pytest.approx((4.5, 4.5), abs=0.5)
+
+
+def test_the_table_lists_the_landmarks_of_the_picture(
+    tab: Tab, page: Path, gallery: Gallery
+) -> None:
+    """With pixels, z and visibility; a row chooses its point."""
+    tab.open(page, WHOLE)
+    assert tab.count("#rows tr") == 0
+    tab.click("#table summary")
+    tab.wait_for(lambda: tab.count("#rows tr") == sum(GROUPS.values()))
+
+    stored = gallery.album.result(WHOLE)
+    pixels, values = stored.pixels("pose_landmarks"), stored.landmarks.pose_landmarks
+    assert pixels is not None
+    assert values is not None
+    assert tab.texts("#rows tr:nth-child(16) > *") == [
+        "left wrist",
+        *(f"{value:.1f}" for value in pixels[15]),
+        f"{values[15][2]:.3f}",
+        "0.90",
+    ]
+    tab.click("#rows tr:nth-child(16)")
+    assert tab.text(".tip strong") == "left wrist"
+
+    tab.press("2")
+    assert tab.count("#rows tr") == sum(GROUPS.values()) - GROUPS["face"]
+
+
+def test_json_is_that_of_the_get_command(tab: Tab, page: Path, gallery: Gallery) -> None:
+    """As far as the page knows it, to copy and to download."""
+    tab.open(page, WHOLE)
+    tab.script(
+        "Object.defineProperty(navigator, 'clipboard',"
+        " { value: { writeText: async (text) => { window.copied = text; } } });"
+        "URL.createObjectURL = (blob) => { window.saved = blob; return 'data:,'; };"
+        "document.addEventListener('click', (event) => event.preventDefault());"
+        "HTMLAnchorElement.prototype.click = function () { window.file = this.download; };"
+    )
+    tab.click("#table summary")
+    tab.script("document.getElementById('table').open = true")
+    tab.click("#copy-json")
+    tab.wait_for_text("#copy-json", "Copied")
+    copied = tab.script("return window.copied")
+    written = gallery.album.result(WHOLE).to_json()
+
+    shown = json.loads(copied)
+    assert shown.pop("processed_at")[:19] == written["processed_at"][:19]
+    assert shown.pop("pose_score") == pytest.approx(written["pose_score"])
+    for group in GROUPS:
+        ours, theirs = (rows.pop(f"{group}_landmarks")["landmark"] for rows in (shown, written))
+        assert [list(one.values()) for one in ours] == [
+            pytest.approx(list(one.values())) for one in theirs
+        ]
+    assert shown == {name: written[name] for name in ("object_key", "bucket", "status", "etag")}
+
+    tab.click("#download")
+    assert tab.script("return window.file") == "whole.jpg.json"
+    assert tab.script("return window.saved.size") == len(copied.encode())
+
+
+def test_nobody_found_says_why_and_what_to_try(tab: Tab, page: Path) -> None:
+    """And has no controls that would do nothing."""
+    tab.open(page, NOBODY)
+
+    assert tab.text("#advice") == (
+        "The person detector saw nobody with a score of at least 0.5. Photos of whole people, "
+        "upright and large, work best. To find more, try MAX_PEOPLE=16, which also finds small "
+        "people, or a lower MIN_DETECTION_CONFIDENCE."
+    )
+    for css in ("#detail-layers", "#detail-sides", "#table"):
+        assert not tab.one(css).is_displayed()
+
+    tab.show(WHOLE)
+    assert not tab.one("#advice").is_displayed()
+    assert tab.texts("#detail-sides > span") == ["Left", "Right"]
 
 
 def test_points_keep_their_size_on_the_screen(tab: Tab, page: Path) -> None:

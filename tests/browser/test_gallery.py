@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.browser.gallery import (
     Gallery,
 )
 from tests.browser.tab import Tab
-from tests.fakes import seen_nobody
+from tests.fakes import seen_nobody, seen_person
 from worker.model import ModelOptions, options_hash
 
 # Each frame paints a card at least.
@@ -208,6 +209,74 @@ def test_a_pressed_error_code_is_searched_for(tab: Tab, page: Path) -> None:
 
     assert tab.value("#search") == "TOO_SMALL"
     assert tab.keys() == [SMALL]
+
+
+def test_traits_select_together(tab: Tab, page: Path) -> None:
+    """Only those that occur can be chosen; pressed again, the others are back."""
+    tab.open(page)
+    assert tab.texts("#traits button") == ["With face1", "With hands1"]
+
+    tab.click("#traits .face")
+    tab.click("#traits .hands")
+    assert tab.keys() == [WHOLE]
+    tab.click("#outcomes .not_detected")
+    assert tab.keys() == []
+    tab.click("#reset")
+    assert tab.keys() == list(KEYS)
+
+
+def test_low_scores_and_truncated_files_can_be_selected(
+    tab: Tab, services: Mapping[str, Any], tmp_path: Path
+) -> None:
+    """Scores below 0.7."""
+    gallery, seen = Gallery(services, "traits", tmp_path), seen_person()
+    doubtful = replace(seen, landmarks=replace(seen.landmarks, pose_score=0.69))
+    gallery.album.add("low.jpg", doubtful)
+    gallery.album.add("cut.jpg", replace(seen, truncated=True), minutes_ago=2)
+    tab.open(gallery.write("traits"))
+
+    tab.click("#traits .low")
+    assert tab.keys() == ["low.jpg"]
+    tab.click("#traits .low")
+    tab.click("#traits .truncated")
+    assert tab.keys() == ["cut.jpg"]
+
+
+def test_a_key_has_its_name_first(tab: Tab, page: Path) -> None:
+    """The whole name is one piece of text, with the folder below it and the key as title."""
+    tab.open(page)
+
+    assert tab.texts("#gallery li:first-child .key") == ["whole.jpg"]
+    assert tab.script("return document.querySelector('#gallery .key bdi').childNodes.length") == 1
+    assert tab.texts("#gallery li:first-child .folder") == ["party/"]
+    name, folder = tab.box("#gallery .key"), tab.box("#gallery .folder")
+    assert folder.y >= name.y + name.height - 1
+    assert tab.keys()[0] == WHOLE
+    tab.open(page, WHOLE)
+    assert (tab.text("#detail-key"), tab.text("#detail-folder")) == ("whole.jpg", "party/")
+
+
+def test_selecting_a_name_opens_nothing(tab: Tab, page: Path) -> None:
+    """A click on the caption does."""
+    tab.open(page)
+    name = tab.box("#gallery .key bdi")
+    middle = name.y + name.height / 2
+    tab.drag((name.x + 2, middle), (name.x + name.width - 2, middle))
+    assert "hole.jp" in tab.script("return getSelection().toString()")
+    assert not tab.one("#detail").is_displayed()
+
+    tab.script("getSelection().empty()")
+    tab.click("#gallery .folder")
+    assert tab.opened() == WHOLE
+
+
+def test_without_photos_cards_say_what_was_found(tab: Tab, gallery: Gallery) -> None:
+    """Landmarks on a plain ground, or that nobody was found."""
+    tab.open(gallery.write("plain", with_photos=False))
+
+    assert tab.texts(".card.not_detected .missing") == ["Nobody found"]
+    assert tab.count(".card.detected .missing") == 0
+    assert pixels(tab, BODY) != pixels(tab, NOBODY)
 
 
 def test_sorting(tab: Tab, page: Path) -> None:

@@ -113,6 +113,69 @@ def test_a_phone_scrolls_one_way_only(size: tuple[int, int], tab: Tab, page: Pat
     assert tab.box("#stage").height > size[1] / 3
 
 
+def test_a_phone_folds_the_filters(tab: Tab, page: Path) -> None:
+    """Search, button and count stand in one row; there are no hints at keys."""
+    tab.set_window(390, 740, phone=True)
+    tab.open(page)
+    row = [tab.box(css) for css in ("#search", "#fold", "#count")]
+    assert max(box.y for box in row) < min(box.y + box.height for box in row)
+    assert not tab.one("#layers").is_displayed()
+    assert not any(
+        tab.script("return [...document.querySelectorAll('kbd')].map(k => k.checkVisibility())")
+    )
+
+    tab.click("#fold")
+    assert tab.one("#layers").is_displayed()
+    assert tab.one("#fold").get_attribute("aria-expanded") == "true"
+
+
+def test_back_closes_the_detail_view(tab: Tab, page: Path) -> None:
+    """From any result, and Forward opens it again."""
+    tab.set_window(390, 740, phone=True)
+    tab.open(page)
+    tab.click(".card")
+    tab.script("document.getElementById('next').click()")
+    assert tab.opened() == BODY
+
+    tab.script("history.back()")
+    tab.wait_for(lambda: not tab.one("#detail").is_displayed())
+    assert tab.address() == {}
+    tab.script("history.forward()")
+    tab.wait_for(lambda: tab.one("#detail").is_displayed())
+    assert tab.opened() == BODY
+
+    tab.script("document.getElementById('close').click()")
+    tab.wait_for(lambda: tab.address() == {})
+    assert not tab.one("#detail").is_displayed()
+
+
+def test_the_toolbar_stays_where_it_is(tab: Tab, page: Path) -> None:
+    """However few results are selected, and whatever the count says."""
+    tab.set_window(1280, 600)
+    tab.open(page)
+    tab.script("document.getElementById('gallery').scrollIntoView()")
+    parts = ("#toolbar", "#search", "#outcomes", "#traits", "#layers", "#count")
+    before = [tab.box(css) for css in parts]
+
+    for css in ("#outcomes .failed", "#outcomes .all", "#traits .face"):
+        tab.click(css)
+        assert [tab.box(part) for part in parts] == before
+
+
+def test_printed_reports_have_all_plots(tab: Tab, page: Path) -> None:
+    """Side by side on the paper's width, also from a narrow window."""
+    tab.set_window(360, 740)
+    tab.open(page)
+    tab.print_media(on=True)
+    try:
+        width = tab.script("return document.documentElement.clientWidth")
+        boxes = tab.boxes(".plot")
+        assert len(boxes) == 3
+        assert all(box.x >= 0 and box.x + box.width <= width for box in boxes)
+    finally:
+        tab.print_media(on=False)
+
+
 def test_touch_opens_names_and_zooms(tab: Tab, page: Path) -> None:
     """A tap opens a card, a tap on a point names it, two fingers zoom."""
     tab.set_window(360, 740, phone=True)

@@ -1,7 +1,9 @@
 """`landmarks report` on the command line."""
 
+import webbrowser
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from landmarks.cli.main import landmarks
@@ -32,6 +34,23 @@ def test_it_writes_a_page_and_prints_its_path(cloud: Cloud, album: Album, tmp_pa
     assert "1 without a photo: 1 gone" in result.stderr
     assert Page(path).keys == ["a.png", "gone.png"]
     assert Page(path).report["title"] == "Two of three"
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_it_opens_the_page(
+    cloud: Cloud, album: Album, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, opens: bool
+) -> None:
+    """Where there is no browser, the page is written all the same."""
+    album.add("a.png")
+    path, opened = tmp_path / "page.html", list[str]()
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or opens)
+
+    result = run(cloud, "--open", "--no-photos", "-o", str(path))
+
+    assert opened == [path.as_uri()]
+    assert result.exit_code == (0 if opens else 1)
+    assert ("no browser can be opened here" in result.stderr) is not opens
+    assert Page(path).keys == ["a.png"]
 
 
 def test_an_address_selects(cloud: Cloud, album: Album, tmp_path: Path) -> None:
