@@ -174,8 +174,9 @@ check: $(ENVIRONMENT) $(E2E_ENVIRONMENT) check-javascript check-lowest ## run li
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(E2E_VENV)/bin/sam validate --lint
 
 .PHONY: docs
-docs: $(ENVIRONMENT) ## write docs/configuration.md from the settings and the template
+docs: $(ENVIRONMENT) ## write docs/configuration.md and docs/vector.json from the code
 	$(BIN)/python -m docs.configuration
+	$(BIN)/python -m docs.vector
 
 .PHONY: format
 format: $(ENVIRONMENT) format-javascript ## apply formatters and the linters' fixes

@@ -9,7 +9,7 @@ from landmarks.errors import TooManyPixelsError
 from landmarks.groups import GROUPS, Landmarks
 from tests.fakes import seen_nobody, seen_people
 from tests.integration.reading.conftest import Save
-from tests.integration.reading.node import EXAMPLE, install, read_in_node, run_node
+from tests.integration.reading.node import EXAMPLE, install, read_in_node, run_node, try_node
 from worker.result import Detection
 from worker.table import ResultsTable
 
@@ -114,3 +114,39 @@ def test_left_wrist_is_printed_where_python_sees_it(written: ResultsTable, save:
 
     place = f"{wrist.x * 640:.0f}, {wrist.y * 480:.0f}, visibility {wrist.visibility:.2f}"
     assert printed.splitlines() == [f"a: left wrist at {place}", "b: not_detected"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ([], 2, "usage: node left-wrist.mjs TABLE KEY"),
+        (["results"], 2, "usage: node left-wrist.mjs TABLE KEY"),
+        (["nowhere", KEY], 1, "table nowhere: Requested resource not found"),
+        (["RESULTS", "other.jpg"], 1, "table RESULTS has no result for other.jpg"),
+    ],
+    ids=["nothing", "no key", "no table", "no result"],
+)
+def test_what_is_missing_is_said_in_one_line(
+    arguments: list[str], status: int, said: str, written: ResultsTable
+) -> None:
+    """An argument, the table or the key; the exit status is not zero."""
+    table = written.item.Meta.table_name
+    program = install(EXAMPLE) / "left-wrist.mjs"
+
+    ran = try_node(program, *(argument.replace("RESULTS", table) for argument in arguments))
+
+    assert (ran.returncode, ran.stdout) == (status, "")
+    assert ran.stderr == f"{said.replace('RESULTS', table)}\n"
+
+
+def test_no_region_is_said_in_one_line(
+    written: ResultsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that the SDK reports ends in a stack trace."""
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    table = written.item.Meta.table_name
+
+    ran = try_node(install(EXAMPLE) / "left-wrist.mjs", table, KEY)
+
+    assert (ran.returncode, ran.stderr) == (1, f"table {table}: Region is missing\n")
