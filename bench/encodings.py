@@ -23,7 +23,7 @@ import numpy as np
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from bench import photos, prices
+from bench import photos
 from bench.cost import read_units
 from bench.items import item_bytes, write_units
 from landmarks.encoding import Int16Attribute, decode
@@ -111,12 +111,9 @@ def sizes() -> Iterator[Sequence[str]]:
     items = [build(encoding).serialize() for encoding in LandmarkEncoding]
     size = [item_bytes(item) for item in items]
     writes, reads = [write_units(item) for item in items], [read_units(count) for count in size]
-    dollars = [units * prices.DYNAMODB_MILLION_WRITE_UNITS for units in writes]
     yield "bytes of an item", *(f"{count:,}" for count in size)
     yield "write units", *map(str, writes)
-    yield "dollars for a million writes", *(f"{amount:.2f}" for amount in dollars)
     yield "read units, eventually consistent", *(f"{units / 2:g}" for units in reads)
-    yield "read units, strongly consistent", *map(str, reads)
 
 
 def units() -> Iterator[Sequence[str]]:
