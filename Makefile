@@ -46,6 +46,15 @@ $(BENCH_ENVIRONMENT): requirements-bench.txt
 	$(BENCH_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-bench.txt
 	@touch $@
 
+# For `make release`, which checks its files with twine.
+RELEASE_VENV := .venv-release
+RELEASE_ENVIRONMENT := $(RELEASE_VENV)/.environment
+
+$(RELEASE_ENVIRONMENT): requirements-release.txt | $(ENVIRONMENT)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(RELEASE_VENV)
+	$(BIN)/uv pip install --quiet --python $(RELEASE_VENV) --require-hashes --no-deps --requirements $<
+	@touch $@
+
 # The lowest versions that pyproject.toml allows, an environment for each set of extras.
 LOWEST_VENV := .venv-lowest
 LOWEST_SETS := base worker cli cli-parquet cli-local-worker
@@ -89,12 +98,13 @@ test: $(ENVIRONMENT) $(LINT_ENVIRONMENT) $(CDK_ENVIRONMENT) ## run every test th
 		$(PYTEST_ARGUMENTS)
 
 .PHONY: image
-image: $(ENVIRONMENT) ## build the container image; print its size and cold start (PLATFORM=linux/arm64; BASE_IMAGE= for another base)
+image: $(ENVIRONMENT) ## build the container image; print its size and cold start (PLATFORM=linux/arm64, TAG=; BASE_IMAGE= for another base)
 	$(BIN)/python image/build_image.py --complexity $(or $(MODEL_COMPLEXITY),2) \
 		--max-people $(or $(MAX_PEOPLE),1) \
 		$(if $(PLATFORM),--platform "$(PLATFORM)") $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") \
-		$(if $(SEGMENTATION_BUCKET),--segmentation-bucket "$(SEGMENTATION_BUCKET)")
-	$(BIN)/python image/cold_start.py
+		$(if $(SEGMENTATION_BUCKET),--segmentation-bucket "$(SEGMENTATION_BUCKET)") \
+		$(if $(TAG),--tag "$(TAG)")
+	$(BIN)/python image/cold_start.py $(TAG)
 
 .PHONY: e2e
 e2e: $(ENVIRONMENT) $(E2E_ENVIRONMENT) ## test the image as on Lambda, and with SAM; without Docker most is skipped
@@ -183,6 +193,28 @@ format: $(ENVIRONMENT) format-javascript ## apply formatters and the linters' fi
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+RELEASE := build/release
+# As a user gets it: the wheel and its dependencies of today.
+BARE := $(RELEASE)/bare
+
+.PHONY: release
+release: $(ENVIRONMENT) $(RELEASE_ENVIRONMENT) ## build wheel and sdist of the version in pyproject.toml, and check them; uploads nothing
+	@grep -q '^## $(VERSION)\b' CHANGELOG.md \
+		|| { echo "CHANGELOG.md has no section $(VERSION), the version in pyproject.toml" >&2; exit 1; }
+	rm -rf $(RELEASE)
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir $(RELEASE)
+	$(RELEASE_VENV)/bin/twine check --strict $(RELEASE)/*.whl $(RELEASE)/*.tar.gz
+	$(BIN)/uv venv --quiet --python $(BIN)/python $(BARE)
+	$(BIN)/uv pip install --quiet --python $(BARE) $(RELEASE)/*.whl
+	$(BARE)/bin/python -I -c 'from landmarks import LandmarkTable'
+	$(BIN)/uv pip install --quiet --python $(BARE) "landmark-worker[cli] @ $$(echo $(RELEASE)/*.whl)"
+	$(BARE)/bin/landmarks --help >/dev/null
+	@echo; ls $(RELEASE)/*.whl $(RELEASE)/*.tar.gz
+	@echo "git tag v$(VERSION)"
+	@echo "make image TAG=landmark-worker:$(VERSION)"
+	@echo "make image TAG=landmark-worker:$(VERSION)-arm64 PLATFORM=linux/arm64"
+
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(UPGRADE)
 
@@ -192,6 +224,7 @@ lock: $(ENVIRONMENT) ## write the lock files (UPGRADE=--upgrade for newer versio
 	$(filter-out --universal,$(UV_COMPILE)) --python-platform x86_64-manylinux_2_28 --group convert \
 		--no-build --no-config --output-file image/requirements-convert.txt
 	$(UV_COMPILE) --group e2e --no-build --output-file requirements-e2e.txt
+	$(UV_COMPILE) --group release --output-file requirements-release.txt
 	$(UV_COMPILE) --group bench --no-build --no-config --fork-strategy fewest --excludes bench/excludes.txt \
 		--output-file requirements-bench.txt
 	$(UV_COMPILE) pyproject.toml --extra worker --output-file image/requirements.txt
@@ -200,4 +233,4 @@ lock: $(ENVIRONMENT) ## write the lock files (UPGRADE=--upgrade for newer versio
 
 .PHONY: clean
 clean: ## remove build results and environments
-	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) $(LOWEST_VENV) lint/node_modules examples/*/node_modules build *.egg-info
+	rm -rf $(VENV) $(E2E_VENV) $(BENCH_VENV) $(RELEASE_VENV) $(LOWEST_VENV) lint/node_modules examples/*/node_modules build *.egg-info
