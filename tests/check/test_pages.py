@@ -9,8 +9,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tests.integration.docs.pages import PAGES, ROOT, anchors, blocks, links, name
 
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+
+@pytest.mark.parametrize("page", [*PAGES, CONTRIBUTING], ids=name)
 def test_links_have_a_target(page: Path) -> None:
     """The file exists, and so does the heading."""
     for link in links(page):
@@ -36,6 +38,24 @@ def test_every_page_is_linked_from_the_readme() -> None:
     """The README is the index."""
     linked = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md")}
     assert set(PAGES[1:]) <= linked
+
+
+def test_contributing_names_files_and_commands_that_exist() -> None:
+    """Paths in code, and targets of the Makefile."""
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    code = re.findall(r"`([^`]+)`", text.replace("\n", " "))
+    paths = {
+        word for words in code for word in words.split() if re.fullmatch(r"[\w.-]+/[\w./-]*", word)
+    }
+    installed = {path for path in paths if path.startswith((".venv", "build", "lint/node_modules"))}
+    missing = {path for path in paths - installed if not (ROOT / path).exists()}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    called = [word for words in code for word in words.split() if words.startswith("make ")]
+    targets = {word for word in called if word.islower() and word != "make"}
+
+    assert missing == {"landmarks/cli/NAME.py"}
+    assert targets >= {"check", "test", "e2e", "release"}
+    assert [one for one in targets if not re.search(rf"^{one}:", makefile, re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("package", ["landmarks", "worker"])

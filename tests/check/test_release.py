@@ -118,7 +118,11 @@ def test_hooks_run_the_linters_of_the_environment() -> None:
     checked = MAKEFILE.replace("$(BIN)", ".venv/bin").replace(
         "$(NODE_BIN)", "lint/node_modules/.bin"
     )
+    templates = re.findall(r"\S+\.yaml", MAKEFILE.split("/cfn-lint ")[1].splitlines()[0])
+    assert templates
     for hook in repository["hooks"]:
+        if hook["id"] == "cfn-lint":
+            assert all(re.search(hook["files"], template) for template in templates)
         assert hook["language"] == "system"
         program = re.search(r"(\.venv|lint/node_modules/\.)/?bin/\w+", hook["entry"])
         assert program
