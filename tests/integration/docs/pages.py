@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[3]
-PAGES: Final = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES: Final = [
+    *(ROOT / f"{page}.md" for page in ("README", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 _HEADING: Final = re.compile(r"^#+ (.*)$")
 _FENCE: Final = re.compile(r"^ *```(\w*)$")
