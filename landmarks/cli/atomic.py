@@ -1,10 +1,11 @@
-"""Atomic file writes."""
+"""Atomic file writes, and the rule that they replace nothing by accident."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from landmarks.cli.advice import WrongCallError
 from landmarks.errors import LandmarkError
 
 
@@ -12,6 +13,17 @@ class FileBusyError(LandmarkError):
     """Raised when another process is writing the same file."""
 
     code = "FILE_BUSY"
+
+
+def refuse_existing(paths: Iterable[Path], advice: str = "use --force to replace it") -> None:
+    """Check that nothing would be replaced. Devices and pipes are no files.
+
+    Raises:
+        WrongCallError: one of the files exists.
+    """
+    for path in paths:
+        if path.is_file():
+            raise WrongCallError(f"{path} already exists: {advice}")
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from landmarks.cli.options import (
     stack_options,
 )
 from landmarks.cli.queue_status import read_queue
-from landmarks.cli.terminal import counted, escaped, one_line
+from landmarks.cli.terminal import counted, escaped, iso, one_line, utc, whole_line
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -241,8 +241,8 @@ def _print_summary(letter: DeadLetter) -> None:
     tries = f" after {count} {'try' if count == 1 else 'tries'}" if count else ""
     code = click.style(one_line(letter.code), fg="red", bold=True)
     click.echo(f"{letter.message_id}  {code}{tries}")
-    click.echo(f"  {one_line(letter.error_message or _NO_REASON)}")
-    click.echo(click.style(f"  {one_line(letter.body)}", dim=True))
+    click.echo(f"  {whole_line(letter.error_message or _NO_REASON)}")
+    click.echo(click.style(f"  {whole_line(letter.body)}", dim=True))
 
 
 def _print_all(letter: DeadLetter) -> None:
@@ -252,7 +252,7 @@ def _print_all(letter: DeadLetter) -> None:
         "error code": letter.code,
         "reason": letter.error_message or _NO_REASON,
         "receives": letter.receive_count,
-        "sent at": letter.sent_at and letter.sent_at.isoformat(" ", "seconds"),
+        "sent at": letter.sent_at and utc(letter.sent_at),
         **{
             name: value.get("StringValue") or b64encode(value.get("BinaryValue", b"")).decode()
             for name, value in letter.attributes.items()
@@ -282,6 +282,6 @@ def _as_json(letter: DeadLetter) -> dict[str, Any]:
         "error_code": letter.error_code,
         "error_message": letter.error_message,
         "receive_count": letter.receive_count,
-        "sent_at": letter.sent_at and letter.sent_at.isoformat(timespec="milliseconds"),
+        "sent_at": letter.sent_at and iso(letter.sent_at),
         "body": letter.body,
     }

@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.text import Text
 
 from landmarks.cli.advice import WrongCallError
-from landmarks.cli.atomic import atomic_write
+from landmarks.cli.atomic import atomic_write, refuse_existing
 from landmarks.cli.get import listing
 from landmarks.cli.options import MAX_PEOPLE
 from landmarks.cli.progress import Progress
 from landmarks.cli.result_formats import FORMATS, as_csv
 from landmarks.cli.result_table import result_cells, result_table
-from landmarks.cli.terminal import counted, one_line
+from landmarks.cli.terminal import counted, one_line, output_console, whole_line
 from landmarks.drawing.canvas import MAX_SIDE_PIXELS, draw_overlay, save_overlay
 from landmarks.enums import FAILED
 from landmarks.photograph import PhotoDecoder, UnreadablePhotographError
@@ -47,9 +47,16 @@ _STDIN: Final = "-"
 @click.option(
     "--boxes", is_flag=True, help="With --overlay: draw a box around each person, with its score."
 )
+@click.option("--force", is_flag=True, help="With --overlay: replace drawings that exist.")
 @MAX_PEOPLE
 def detect(
-    files: tuple[str, ...], kind: str | None, overlay: Path | None, *, every: bool, boxes: bool
+    files: tuple[str, ...],
+    kind: str | None,
+    overlay: Path | None,
+    *,
+    every: bool,
+    boxes: bool,
+    force: bool,
 ) -> None:
     """Find landmarks in photos on this machine.
 
@@ -72,6 +79,8 @@ def detect(
     files = tuple(dict.fromkeys(files))
     _check(files, kind)
     drawing_paths = _drawing_paths(files, overlay) if overlay else {}
+    if not force:
+        refuse_existing(drawing_paths.values())
     began_at = time.monotonic()
     # The program that reads the pipe may write to this terminal.
     console = Console(stderr=True, quiet=bool(kind) and not _stdout_is_a_file())
@@ -249,7 +258,7 @@ def _write(results: Iterable[LandmarkResult], kind: str) -> int:
 
 def _show(results: Iterable[LandmarkResult], *, every: bool) -> int:
     """Print one result as a listing, or several as a table."""
-    found, console = list(results), Console(highlight=False)
+    found, console = list(results), output_console()
     failed = [result for result in found if result.status == FAILED]
     if every or len(found) == 1:
         listings = [Text("\n").join(listing(result, every=every)) for result in found]
@@ -257,12 +266,12 @@ def _show(results: Iterable[LandmarkResult], *, every: bool) -> int:
         return len(failed)
     table = result_table("file")
     for result in found:
-        table.add_row(Text(one_line(result.key)), *result_cells(result))
+        table.add_row(Text(whole_line(result.key)), *result_cells(result))
     console.print(table)
     if failed:
         console.print()
     for result in failed:
-        console.print(Text(one_line(f"{result.key}: {_reason(result)}"), "red"), soft_wrap=True)
+        console.print(Text(whole_line(f"{result.key}: {_reason(result)}"), "red"), soft_wrap=True)
     return len(failed)
 
 

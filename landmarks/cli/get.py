@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from landmarks.cli.atomic import atomic_write
@@ -15,15 +14,21 @@ from landmarks.cli.lookup import key_options, read_result
 from landmarks.cli.options import REQUIRED_TABLE, output_option, stack_options
 from landmarks.cli.result_formats import FORMATS, NAMES, WORLD
 from landmarks.cli.result_table import found_groups
-from landmarks.cli.terminal import STATUS_COLOURS, duration, one_line
+from landmarks.cli.terminal import (
+    STATUS_COLOURS,
+    duration,
+    one_line,
+    output_console,
+    utc,
+    whole_line,
+)
 from landmarks.groups import VISIBLE, FloatArray
 from landmarks.person import Person
 from landmarks.result import LandmarkResult
 
 _BY_SUFFIX: Final = {".json": "json", ".csv": "csv", ".npz": "npz"}
 
-_FILE_WIDTH: Final = 100  # characters
-_LABEL_WIDTH: Final = 12
+_LABEL_WIDTH: Final = 12  # characters
 _NAME_WIDTH: Final = 18
 _NUMBER_WIDTH: Final = 12
 _PERSON_WIDTH: Final = 8
@@ -77,7 +82,7 @@ def get(
 
     By default, prints the outcome and the pose, with x and y in pixels of the upright image,
     z as a fraction of its width, and low-visibility landmarks dimmed. --json, --csv and --npz
-    write for programs, to standard output or to FILE, which is replaced if it exists.
+    write for programs, to standard output or to FILE.
     Several people get one row each; --person or --all lists their landmarks.
 
     \b
@@ -123,10 +128,10 @@ def _write(result: LandmarkResult, kind: str, output: Path | None) -> None:
 def _show(result: LandmarkResult, output: Path | None, *, every: bool) -> None:
     lines = Text("\n").join(listing(result, every=every))
     if output is None:
-        Console(highlight=False).print(lines)
+        output_console().print(lines)
         return
     with atomic_write(output) as path, path.open("w", encoding="utf-8") as file:
-        Console(file=file, highlight=False, width=_FILE_WIDTH).print(lines)
+        file.write(f"{lines.plain}\n")
 
 
 def listing(result: LandmarkResult, *, every: bool) -> Iterator[Text]:
@@ -136,16 +141,16 @@ def listing(result: LandmarkResult, *, every: bool) -> Iterator[Text]:
 
     A result without a bucket is from a local file that was just processed.
     """
-    title = Text(one_line(result.key), "bold")
-    yield title.append(f"  {one_line(result.bucket)}", "not bold dim") if result.bucket else title
-    status = Text(one_line(result.status), STATUS_COLOURS.get(result.status, ""))
+    title = Text(whole_line(result.key), "bold")
+    yield title.append(f"  {whole_line(result.bucket)}", "not bold dim") if result.bucket else title
+    status = Text(whole_line(result.status), STATUS_COLOURS.get(result.status, ""))
     several = bool(result.people[1:])
     if not several:
         status.append(_scores(result), "dim")
     yield _row("status", status)
     for label, text in _facts(result):
         if text:
-            yield _row(label, Text(one_line(text)))
+            yield _row(label, Text(whole_line(text)))
     if several and not every:
         yield from _people(result)
         return
@@ -203,7 +208,7 @@ def _facts(result: LandmarkResult) -> Iterator[tuple[str, str]]:
         yield "box", _box(result)
     if (moment := result.processed_at) and result.bucket:
         ago = duration(datetime.now(UTC) - moment)
-        yield "processed", f"{moment:%Y-%m-%d %H:%M:%S} UTC, {ago} ago"
+        yield "processed", f"{utc(moment)}, {ago} ago"
     if took := result.duration_ms:
         yield "took", f"{took.total} ms: fetch {took.fetch}, detect {took.detect}"
     if model := result.model:

@@ -1,12 +1,14 @@
-"""The arguments KEY and --bucket, and the lookup of one result."""
+"""The arguments KEY and --bucket, the lookup of one result, and what to say if there is none."""
 
 import shlex
+from datetime import datetime
 from urllib.parse import unquote, unquote_plus
 
 import click
 
 from landmarks.cli.connection import Command, image_bucket, same_connection
-from landmarks.cli.options import S3Place
+from landmarks.cli.options import Place, S3Place
+from landmarks.cli.terminal import one_line, utc
 from landmarks.errors import LandmarkError, SeveralResultsError
 from landmarks.result import LandmarkResult
 from landmarks.table import LandmarkTable
@@ -16,6 +18,26 @@ class NoResultError(LandmarkError):
     """Raised when the table has no result for an object. The message gives advice."""
 
     code = "NO_RESULT"
+
+
+class NothingFoundError(LandmarkError):
+    """Raised when no result is selected, so that there is nothing to write."""
+
+    code = "NOTHING_FOUND"
+
+    def __init__(
+        self, table: str, place: Place | None, status: str | None, since: datetime | None = None
+    ) -> None:
+        """Word what was looked for."""
+        wanted = [
+            *([] if status is None else [f"with status {status}"]),
+            *([] if since is None else [f"processed since {utc(since)}"]),
+            f"in {place.address}" if place else f"in table {table}",
+        ]
+        words = f"no results {' '.join(wanted)}; nothing was written"
+        if place and place.is_name:
+            words += f". For all keys that begin with this: {shlex.quote(f'{place.address}*')}"
+        super().__init__(one_line(words))
 
 
 def key_options(command: Command) -> Command:

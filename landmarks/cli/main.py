@@ -59,7 +59,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ),
         "export": (
             "landmarks.cli.export:export",
-            "Write results to a Parquet or JSON Lines file.",
+            "Write results to a file: Parquet, JSON Lines, CSV or COCO.",
         ),
         "overlay": ("landmarks.cli.overlay:overlay", "Draw a photograph's landmarks on it."),
     },

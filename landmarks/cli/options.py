@@ -11,6 +11,7 @@ import boto3
 import click
 from click.core import ParameterSource
 
+from landmarks.cli.atomic import refuse_existing
 from landmarks.cli.connection import Command, connection_options, stack_variables, use_environment
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 from landmarks.job import split_address
@@ -18,6 +19,8 @@ from landmarks.job import split_address
 if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_sqs import SQSClient
+
+_FORCE: Final = f"{__name__}.force"
 
 # A queue in another region needs a client for that region.
 _QUEUE_REGION: Final = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com")
@@ -35,10 +38,37 @@ class Option(Protocol):
 
 
 class Place(NamedTuple):
-    """A bucket and a key prefix."""
+    """A bucket, and which of its keys.
+
+    Attributes:
+        bucket: the bucket.
+        prefix: `photos/` or `photos` for everything below that folder, `photos/a.jpg` for that
+            object, `photos/IMG_1*` for all keys that begin with `photos/IMG_1`, "" for all.
+    """
 
     bucket: str
     prefix: str
+
+    @property
+    def address(self) -> str:
+        """The address as it was typed."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+    @property
+    def start(self) -> str:
+        """What all selected keys begin with."""
+        return self.prefix.removesuffix("*")
+
+    @property
+    def is_name(self) -> bool:
+        """Whether this is the name of a folder or an object, so that others may begin with it."""
+        return bool(self.prefix) and not self.prefix.endswith(("/", "*"))
+
+    def selects(self, key: str) -> bool:
+        """Return whether a key of this bucket is selected."""
+        if self.is_name:
+            return key == self.prefix or key.startswith(f"{self.prefix}/")
+        return key.startswith(self.start)
 
 
 class Duration(click.ParamType[timedelta]):
@@ -69,7 +99,7 @@ class Duration(click.ParamType[timedelta]):
 
 
 class S3Place(click.ParamType[Place]):
-    """An address such as s3://bucket/prefix; s3://bucket is the whole bucket."""
+    """An address such as s3://bucket/folder; s3://bucket is the whole bucket."""
 
     name = "s3 address"
 
@@ -79,7 +109,7 @@ class S3Place(click.ParamType[Place]):
         """Parse an address."""
         bucket, prefix = split_address(str(value))
         if not str(value).startswith("s3://") or not bucket:
-            self.fail(f"{value!r} is not an address such as s3://bucket/prefix", param, ctx)
+            self.fail(f"{value!r} is not an address such as s3://bucket/folder", param, ctx)
         return Place(bucket, prefix)
 
 
@@ -172,20 +202,50 @@ def stack_options(*names: Option) -> Option:
     return decorate
 
 
+def _remember_force(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001, click's
+    context.meta[_FORCE] = wanted
+
+
+def _keep_existing(
+    context: click.Context, param: click.Parameter, file: Path | None
+) -> Path | None:
+    named = context.get_parameter_source(str(param.name)) is not ParameterSource.DEFAULT
+    if file and named and not context.meta[_FORCE]:
+        refuse_existing([file])
+    return file
+
+
 def output_option(words: str, *, default: Path | None = None, required: bool = False) -> Option:
-    """Return the option -o/--output with the given help text."""
+    """Return the options -o/--output, with the given help text, and --force.
+
+    A file that the user named is kept unless forced. One with the default name is replaced.
+    """
     # click treats an explicit None as a default, and would not require the option.
     given: dict[str, Any] = {} if default is None else {"default": default}
-    return click.option(
+    output = click.option(
         "-o",
         "--output",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
         show_default=True,
         required=required,
+        callback=_keep_existing,
         help=words,
         **given,
     )
+    force = click.option(
+        "--force",
+        is_flag=True,
+        is_eager=True,  # must run before --output
+        expose_value=False,
+        callback=_remember_force,
+        help="Replace FILE if it exists.",
+    )
+
+    def decorate(command: Command) -> Command:
+        return output(force(command))
+
+    return decorate
 
 
 def queue_client(url: str | None, config: "Config | None" = None) -> "SQSClient":

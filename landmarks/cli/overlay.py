@@ -37,7 +37,7 @@ class OtherContentError(LandmarkError):
 
 @click.command()
 @key_options
-@output_option("The PNG to write; replaced if it exists.", required=True)
+@output_option("The PNG to write.", required=True)
 @click.option(
     "--image",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from landmarks.cli.options import queue_name
+from landmarks.cli.terminal import iso
 from landmarks.enums import DETECTED
 from landmarks.item import LandmarkItem, bind_item
 
@@ -152,7 +153,7 @@ class Status:
 
     def to_json(self) -> str:
         """Return one line of JSON with stable field names."""
-        return json.dumps(asdict(self), default=timestamp)
+        return json.dumps(asdict(self), default=iso)
 
 
 def read_queue(sqs: "SQSClient", url: str, cloudwatch: Any = None) -> Queue:  # noqa: ANN401, boto3's is untyped
@@ -194,7 +195,7 @@ def read_retrying(log: Path) -> dict[str, int] | None:
     """
     if not log.exists():
         return None
-    since = timestamp(datetime.now(UTC) - _LONGEST_DELAY)
+    since = iso(datetime.now(UTC) - _LONGEST_DELAY)
     waiting: dict[str, tuple[str, str]] = {}  # each message's job and error code
     for entry in sorted(_log_entries(log), key=lambda entry: str(entry.get("timestamp", ""))):
         names = ("message_id", "message", "key", "error_code", "timestamp")
@@ -230,7 +231,7 @@ def read_recent(table: str, window: timedelta, max_items: int) -> Recent:
     scan = bind_item(table, for_reading=True).scan(
         limit=max_items, page_size=min(max_items, _MAX_PAGE_ITEMS), attributes_to_get=_ATTRIBUTES
     )
-    since = timestamp(datetime.now(UTC) - window)
+    since = iso(datetime.now(UTC) - window)  # as stored, so that both compare as strings
     items = list(scan)
     recent = [item for item in items if (item.processed_at or "") >= since]
     return Recent(
@@ -293,8 +294,3 @@ def _oldest_age(cloudwatch: Any, name: str) -> tuple[int, datetime] | tuple[None
         return None, None
     newest = max(points, key=lambda point: point["Timestamp"])
     return round(newest["Maximum"]), newest["Timestamp"].astimezone(UTC)
-
-
-def timestamp(moment: datetime) -> str:
-    """Format a time like the stored `processed_at`, so that both compare as strings."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,6 +12,7 @@ import boto3
 import click
 
 from landmarks.cli.atomic import atomic_write
+from landmarks.cli.lookup import NothingFoundError
 from landmarks.cli.options import (
     REQUIRED_TABLE,
     STATUS,
@@ -50,8 +51,8 @@ _EXPECTED: Final = (PhotoState.EMBEDDED, PhotoState.REFUSED, PhotoState.LEFT_OUT
 
 
 @click.command()
-@click.argument("place", type=S3Place(), metavar="[s3://BUCKET/PREFIX]", required=False)
-@output_option("HTML file to write; replaced if it exists.", default=Path("report.html"))
+@click.argument("place", type=S3Place(), metavar="[s3://BUCKET/FOLDER]", required=False)
+@output_option("HTML file to write.", default=Path("report.html"))
 @STATUS
 @click.option(
     "--since",
@@ -87,12 +88,15 @@ def report(  # noqa: PLR0913, click's options
 
     The page needs no server and no network. It contains small copies of the photos, which
     anyone with the file can see. Photos that have changed since processing are left out.
+    report.html is replaced; a FILE that you name is kept unless --force.
 
     Reads the whole table, regardless of the filters, at about one DynamoDB read unit per item,
     and up to 80 MB from S3 for each photo on the page.
 
     \b
       landmarks report s3://my-photos/2026/ --since 2h -o today.html
+
+    Exits with 1 and writes nothing if there are no results.
     """  # noqa: D301, \b is click's
     bucket, prefix = place or (None, "")
     selection = Selection(
@@ -100,7 +104,13 @@ def report(  # noqa: PLR0913, click's options
     )
     with Progress() as progress:
         written = write_report(
-            selection, output, progress, title=title, limit=limit, with_photos=not no_photos
+            selection,
+            output,
+            progress,
+            title=title,
+            limit=limit,
+            with_photos=not no_photos,
+            allow_empty=False,
         )
     _summarize(written)
     click.echo(output)
@@ -125,7 +135,7 @@ class Selection:
     Attributes:
         table: name of the results table.
         bucket: only results in this bucket.
-        prefix: only keys that begin with this prefix.
+        prefix: only keys that an address with this ending selects; see `Place`.
         status: "detected", "not_detected" or "failed".
         since: only results processed at this time or later.
     """
@@ -139,7 +149,7 @@ class Selection:
     @property
     def place(self) -> str | None:
         """The S3 address; None for the whole table."""
-        return None if self.bucket is None else f"s3://{self.bucket}/{self.prefix}"
+        return None if self.bucket is None else Place(self.bucket, self.prefix).address
 
     def results(self) -> Iterator[LandmarkResult]:
         """Yield the results, in no particular order.
@@ -147,12 +157,14 @@ class Selection:
         Raises:
             LandmarkError: DynamoDB denies access, fails or can't be reached.
         """
+        place = Place(self.bucket or "", self.prefix)
         found = LandmarkTable(self.table).scan(
-            status=self.status, bucket=self.bucket, prefix=self.prefix
+            status=self.status, bucket=self.bucket, prefix=place.start
         )
         for result in found:
             moment = result.processed_at
-            if self.since is None or (moment is not None and moment >= self.since):
+            recent = self.since is None or (moment is not None and moment >= self.since)
+            if recent and place.selects(result.key):
                 yield result
 
 
@@ -179,6 +191,7 @@ def write_report(
     limit: int,
     title: str | None = None,
     with_photos: bool = True,
+    allow_empty: bool = True,
 ) -> WrittenReport:
     """Write a page.
 
@@ -189,8 +202,10 @@ def write_report(
         limit: show only the newest results, up to this many; statistics include all.
         title: heading (default: the address or the table's name).
         with_photos: whether to read the photos from S3 and embed them.
+        allow_empty: whether to write a page without results.
 
     Raises:
+        NothingFoundError: there are no results, which is not allowed.
         LandmarkError: DynamoDB denies access, fails or can't be reached, or photos can't be
             decoded on this machine. Missing or unreadable photos are not an error.
         OSError: the file can't be written.
@@ -202,6 +217,13 @@ def write_report(
         page_in(file, heading) as page,
     ):
         summary, entries = _read(selection, limit, progress)
+        if not (entries or allow_empty):
+            raise NothingFoundError(
+                selection.table,
+                Place(selection.bucket, selection.prefix) if selection.bucket else None,
+                selection.status,
+                selection.since,
+            )
         states = _add_results(page, entries, with_photos=with_photos, progress=progress)
         page.add_report(
             {

@@ -22,13 +22,13 @@ from landmarks.cli.options import (
     QUEUE_URL,
     REQUIRED_TABLE,
     Duration,
+    Place,
     S3Place,
     is_fifo,
     require_queue_url,
     stack_options,
 )
-from landmarks.cli.queue_status import timestamp
-from landmarks.cli.terminal import counted, one_line
+from landmarks.cli.terminal import counted, iso, whole_line
 from landmarks.enums import FAILED
 from landmarks.errors import PermanentError, error_codes
 from landmarks.item import LandmarkItem, bind_item
@@ -40,7 +40,7 @@ _PAGE_ITEMS: Final = 500
 
 
 @click.command()
-@click.argument("prefix", default="", metavar="[s3://BUCKET/PREFIX]")
+@click.argument("address", default="", metavar="[s3://BUCKET/FOLDER]")
 @click.option(
     "--failed", is_flag=True, help="Only failed objects; the default without --options-changed."
 )
@@ -73,7 +73,7 @@ _PAGE_ITEMS: Final = 500
 @click.option("--dry-run", is_flag=True, help="Print the objects and the cost, but send nothing.")
 @stack_options(REQUIRED_TABLE, QUEUE_URL)
 def retry(  # noqa: PLR0913, click's options
-    prefix: str,
+    address: str,
     codes: tuple[str, ...],
     options_hash: str | None,
     since: timedelta | None,
@@ -107,7 +107,7 @@ def retry(  # noqa: PLR0913, click's options
         raise click.UsageError("--options-hash needs --options-changed")
     if not dry_run:
         require_queue_url(queue_url)
-    wanted = list(_within(prefix, bucket))
+    wanted = list(_within(address, bucket))
     if failed or codes or not options_changed:
         wanted.append(LandmarkItem.status == FAILED)
     if codes:
@@ -115,7 +115,7 @@ def retry(  # noqa: PLR0913, click's options
     if options_changed:
         wanted.append(LandmarkItem.options_hash != (options_hash or _present_hash(table)))
     if since:
-        wanted.append(LandmarkItem.processed_at >= timestamp(datetime.now(UTC) - since))
+        wanted.append(LandmarkItem.processed_at >= iso(datetime.now(UTC) - since))
     found = StoredObjects(table, reduce(and_, wanted), listed=dry_run)
     jobs = Jobs([found], force=not options_changed)
     if dry_run:
@@ -126,16 +126,19 @@ def retry(  # noqa: PLR0913, click's options
     sys.exit(status)
 
 
-def _within(prefix: str, bucket: str | None) -> Iterator[Condition]:
-    if prefix.startswith("s3://"):
-        place = S3Place().convert(prefix, None, click.get_current_context())
+def _within(address: str, bucket: str | None) -> Iterator[Condition]:
+    place = Place(bucket or "", address)
+    if address.startswith("s3://"):
+        place = S3Place().convert(address, None, click.get_current_context())
         if bucket not in (None, place.bucket):
-            raise click.UsageError("--bucket and PREFIX name different buckets")
-        bucket, prefix = place
-    if bucket:
-        yield LandmarkItem.bucket == bucket
-    if prefix:
-        yield LandmarkItem.object_key.startswith(prefix)
+            raise click.UsageError("--bucket and the address name different buckets")
+    key = LandmarkItem.object_key
+    if place.bucket:
+        yield LandmarkItem.bucket == place.bucket
+    if place.is_name:
+        yield (key == place.prefix) | key.startswith(f"{place.prefix}/")
+    elif place.start:
+        yield key.startswith(place.start)
 
 
 def _present_hash(table: str) -> str:
@@ -194,8 +197,8 @@ class StoredObjects:
             raise ValueError("a scan can't be resumed")
         for item in self:
             if self._listed:
-                code = f"  {one_line(item.error_code)}" if item.error_code else ""
-                click.echo(f"s3://{item.bucket}/{one_line(item.object_key)}{code}")
+                code = f"  {whole_line(item.error_code)}" if item.error_code else ""
+                click.echo(f"s3://{item.bucket}/{whole_line(item.object_key)}{code}")
             yield Entry(key=item.object_key, cursor="", bucket=item.bucket, job_id=item.job_id)
 
     @property

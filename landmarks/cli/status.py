@@ -34,7 +34,7 @@ from landmarks.cli.queue_status import (
     read_retrying,
     redrive_target_url,
 )
-from landmarks.cli.terminal import STATUS_COLOURS, duration, one_line
+from landmarks.cli.terminal import STATUS_COLOURS, duration, one_line, output_console, utc
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 
 _WATCH_SECONDS: Final = 5.0
@@ -126,7 +126,7 @@ def status(  # noqa: PLR0913, click's options
             retrying=read_retrying(worker_log) if worker_log and queue_url else None,
         )
 
-    console = Console(highlight=False)
+    console = output_console()
     if watch is None:
         _print(console, read(), as_json=as_json)
     elif as_json or not console.is_terminal:
@@ -165,7 +165,7 @@ def _show_live(console: Console, read: Callable[[], Status], seconds: float) -> 
                     with worded_errors():
                         status = read().since(status)
                 except click.ClickException as error:
-                    notes = [Text(f"{time.strftime('%X')}  {error.message}", "red"), footer]
+                    notes = [Text(f"{utc(datetime.now(UTC))}  {error.message}", "red"), footer]
                 live.update(_view(status, *notes), refresh=True)
 
 
@@ -192,7 +192,7 @@ def _queue(queue: Queue, retrying: Mapping[str, int] | None, rate: Rate | None) 
         count = f"{sum(retrying.values()):,}"
         rows.insert(2, _row("retried", count, _error_codes(retrying), "yellow"))
     if queue.oldest_age_at:
-        source = f"from CloudWatch at {queue.oldest_age_at.astimezone():%H:%M}"
+        source = f"from CloudWatch at {utc(queue.oldest_age_at)}"
         rows.append(_row("oldest", _oldest(queue), source))
     elif is_aws(queue.url):  # elsewhere, nothing measures it
         rows.append(_row("oldest", "unknown", "no data from CloudWatch"))

@@ -2,17 +2,21 @@
 
 import signal
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import TextIOWrapper
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # A command killed by a signal exits with this plus the signal's number.
 SIGNAL_STATUS: Final = 128
 STATUS_COLOURS: Final = {DETECTED: "green", NOT_DETECTED: "yellow", FAILED: "red"}
 
 _MAX_LINE_CHARACTERS: Final = 300
+_UNLIMITED: Final = 100_000  # characters
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -32,6 +36,18 @@ def one_line(text: str) -> str:
     return line if len(line) <= _MAX_LINE_CHARACTERS else f"{line[:_MAX_LINE_CHARACTERS]}…"
 
 
+def whole_line(text: str) -> str:
+    """Make text printable for standard output, and truncate it only on a terminal."""
+    return one_line(text) if sys.stdout.isatty() else printable(text)
+
+
+def output_console() -> "Console":
+    """Return a console for standard output. Only a terminal wraps lines or cuts them off."""
+    from rich.console import Console  # noqa: PLC0415, slow
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _UNLIMITED)
+
+
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun: 1 item, 2,000 items."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
@@ -46,6 +62,17 @@ def duration(span: timedelta) -> str:
             parts.append(f"{left // seconds} {unit}")
             left %= seconds
     return " ".join(parts[:2]) or "0 s"
+
+
+def utc(moment: datetime) -> str:
+    """Format a time for people: 2026-11-23 21:42:38 UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def iso(moment: datetime) -> str:
+    """Format a time for programs: 2026-11-23T21:42:38.123Z."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 def exit_on_signals() -> None:

@@ -222,7 +222,8 @@ class TestSeveralPhotos:
 
     def test_each_has_a_row(self) -> None:
         """Reasons are below the table, and the status is 1 if one can't be read."""
-        result = run("wall.png", "list.jpg", "person.jpg", "gone.jpg", "wall.png")
+        photos = ("wall.png", "list.jpg", "person.jpg", "gone.jpg", "wall.png")
+        result = run(*photos, COLUMNS="20")  # of a terminal; standard output is none
 
         assert result.exit_code == 1
         table, _, reasons = result.stdout.partition("\n\n")
@@ -300,8 +301,7 @@ class TestOverlay:
     """A PNG for one photo, a folder for several."""
 
     def test_one_photo_is_drawn_on(self, album: Path, detectors: DetectorPool) -> None:
-        """As `landmarks overlay` draws; an older drawing is replaced, and nothing else is left."""
-        (album / "a.png").write_text("older")
+        """As `landmarks overlay` draws, and nothing else is left."""
         found = detectors.detect(person(), time.monotonic() + 60).landmarks
 
         result = succeed("person.jpg", "--overlay", "a.png")
@@ -338,11 +338,28 @@ class TestOverlay:
         (album / "more" / "person.jpg").write_bytes(person())
 
         result = run("person.jpg", "list.jpg", "more/person.jpg", "-", "--overlay", "drawn")
-        succeed("more/person.jpg", "--overlay", "drawn")
+        succeed("more/person.jpg", "--overlay", "drawn", "--force")
 
         assert "2 drawings in drawn" in result.stderr
         drawn = {str(path.relative_to("drawn")) for path in Path("drawn").rglob("*.*")}
         assert drawn == {"person.jpg.png", "more/person.jpg.png"}
+
+    @pytest.mark.parametrize(
+        ("overlay", "drawing"),
+        [("a.png", "a.png"), ("drawn", "drawn/person.jpg.png")],
+    )
+    def test_a_drawing_is_kept_unless_forced(self, album: Path, overlay: str, drawing: str) -> None:
+        """Wrong usage before anything is detected."""
+        (album / "drawn").mkdir()
+        (album / drawing).write_text("mine")
+
+        refused = run("person.jpg", "--overlay", overlay)
+
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert f"{drawing} already exists: use --force" in refused.stderr
+        assert (album / drawing).read_text() == "mine"
+        succeed("person.jpg", "--overlay", overlay, "--force")
+        assert (album / drawing).read_bytes().startswith(b"\x89PNG")
 
     def test_nobody_is_not_drawn(self, album: Path) -> None:
         """Nothing is written, and it is no error."""
@@ -396,7 +413,7 @@ class TestOverlay:
         (album / "a.png").write_text("older")
         monkeypatch.setattr("landmarks.photograph.PhotoDecoder.decode", refuse)
 
-        result = run("person.jpg", "--overlay", "a.png")
+        result = run("person.jpg", "--overlay", "a.png", "--force")
 
         assert result.exit_code == 1
         assert "left_wrist" in result.stdout

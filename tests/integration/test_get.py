@@ -154,10 +154,9 @@ def test_npz_needs_no_pickle(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("suffix", [".json", ".csv", ".npz", ".txt"])
 def test_the_suffix_chooses_the_format(cloud: Cloud, tmp_path: Path, suffix: str) -> None:
-    """The suffix selects the format, and an existing file is replaced."""
+    """The suffix selects the format, and nothing else is left."""
     save_result(cloud, KEY, seen_nobody())
     file = tmp_path / f"a{suffix}"
-    file.write_text("older")
 
     succeed(cloud, KEY, "-o", str(file))
 

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import click
 from rich.filesize import decimal
 
+from landmarks.cli.atomic import refuse_existing
 from landmarks.cli.enqueue.estimate import cost_lines, count, listing_line, upload_line
 from landmarks.cli.enqueue.messages import Jobs, Unsent
 from landmarks.cli.enqueue.run import REASONS_SHOWN, Run, print_not_sent, run_in_terminal
@@ -146,6 +147,8 @@ class _Options:
         if state:
             jobs = replace(jobs, since=datetime.fromisoformat(state.since) if state.since else None)
         else:
+            if self.unsent:  # only a resumed run adds to its list
+                refuse_existing([self.unsent], "use another name, or delete it")
             since = jobs.since.isoformat() if jobs.since else None
             state = State(arguments, since, str(self.unsent) if self.unsent else None)
         return Run(
