@@ -15,6 +15,7 @@ from landmarks.dynamodb import lacks_index, service_errors
 from landmarks.enums import DETECTED, FAILED, NOT_DETECTED
 from landmarks.errors import PermanentError, SeveralResultsError, error_codes
 from landmarks.item import (
+    INDEX_ATTRIBUTES,
     KEYS,
     PREFIX_INDEX,
     SUMMARY_ATTRIBUTES,
@@ -185,6 +186,8 @@ class Listing(Iterator[ResultSummary]):
     Attributes:
         by_index: whether the results come from the index, sorted by key. Otherwise the whole table
             is read, in no particular order. False until the first result is read.
+        subfolders: the folders directly below that contain selected results, as far as the table
+            was read. The index does not know them: see `find_subfolders`.
     """
 
     def __init__(
@@ -198,6 +201,7 @@ class Listing(Iterator[ResultSummary]):
         limit: int | None,
     ) -> None:
         self.by_index = False
+        self.subfolders: set[str] = set()
         self._item, self._selection, self._limit = item, selection, limit
         self._bucket, self._prefix, self._recursive = bucket, prefix, recursive
         self._pages: PageIterator[Any] | None = None
@@ -212,14 +216,34 @@ class Listing(Iterator[ResultSummary]):
         """How many items DynamoDB has read and charged for so far, before filtering."""
         return self._pages.total_scanned_count if self._pages else 0
 
+    def find_subfolders(self) -> int:
+        """Read the whole index for `subfolders`, and return how many entries that were.
+
+        An entry is less than a tenth of an item. Raises the errors of `LandmarkTable`.
+        """
+        folder, entries = prefix_of(self._bucket, self._prefix), self._scan(PREFIX_INDEX)
+        with service_errors():
+            for page in entries:
+                for attributes in page["Items"]:
+                    self._sort(folder, ResultSummary.from_attributes(attributes))
+        return entries.total_scanned_count
+
     def _read(self) -> Iterator[ResultSummary]:
         folder = prefix_of(self._bucket, self._prefix)
         with service_errors():
             for page in self._index_or_table(folder):
                 for attributes in page["Items"]:
                     summary = ResultSummary.from_attributes(attributes)
-                    if summary and (self._recursive or summary.prefix == folder):
+                    if summary and self._sort(folder, summary):
                         yield summary
+
+    def _sort(self, folder: str, summary: ResultSummary | None) -> bool:
+        """Return whether a result is to be listed, or note its subfolder."""
+        if summary is None or self._recursive or summary.prefix == folder:
+            return summary is not None
+        below = summary.prefix.removeprefix(folder).partition("/")[0]
+        self.subfolders.add(f"{below}/")
+        return False
 
     def _index_or_table(self, folder: str) -> Iterator[Any]:
         if not self._recursive:
@@ -247,13 +271,14 @@ class Listing(Iterator[ResultSummary]):
             page_size=self._limit if self._selection is None else None,
         ).page_iter
 
-    def _scan(self) -> PageIterator[Any]:
+    def _scan(self, index: str | None = None) -> PageIterator[Any]:
         condition = self._item.bucket == self._bucket
         if self._prefix:
             condition &= self._item.object_key.startswith(self._prefix)
         if self._selection is not None:
             condition &= self._selection
-        return self._item.scan(condition, attributes_to_get=[*KEYS, *SUMMARY_ATTRIBUTES]).page_iter
+        attributes = [*KEYS, *(INDEX_ATTRIBUTES if index else SUMMARY_ATTRIBUTES)]
+        return self._item.scan(condition, attributes_to_get=attributes, index_name=index).page_iter
 
 
 def _require(name: str, value: str | None, allowed: Sequence[str]) -> None:

@@ -66,7 +66,7 @@ def listed(cloud: Cloud, *arguments: str) -> list[dict[str, Any]]:
 
 
 def test_folder_is_listed_by_the_index(indexed: Cloud) -> None:
-    """Keys are sorted and without the folder; nothing is on standard error."""
+    """Keys are sorted and without the folder. The index has no subfolders, which is said."""
     fill(indexed)
 
     result = run(indexed, "s3://photos/new/")
@@ -76,24 +76,75 @@ def test_folder_is_listed_by_the_index(indexed: Cloud) -> None:
         ["not_detected", "-", "-", "96x64", "nobody 1+1.jpg"],
         ["detected", "0.99", "-", "640x480", "person.jpg"],
     ]
-    assert result.stderr == ""
+    assert result.stderr == "subfolders are not shown; --recursive lists what is in them\n"
     starts = {line.index(line.split("  ")[-1]) for line in result.stdout.splitlines()}
     assert len(starts) == 1
-    assert re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ  ", result.stdout)
+    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC  ", result.stdout)
 
 
 def test_folder_is_listed_without_an_index(cloud: Cloud) -> None:
-    """The lines are the same, unsorted, and the number of items read is printed."""
+    """The lines are unsorted and subfolders last; the number of items read is printed."""
     fill(cloud)
 
     result = run(cloud, "s3://photos/new/")
 
-    assert sorted(line[-1] for line in columns(result)) == [
-        "list.txt",
-        "nobody 1+1.jpg",
-        "person.jpg",
-    ]
+    *keys, subfolder = (line[-1] for line in columns(result))
+    assert sorted(keys) == ["list.txt", "nobody 1+1.jpg", "person.jpg"]
+    assert subfolder == "h/"
     assert result.stderr == WITHOUT_INDEX.format(6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folders"),
+    [
+        (("s3://photos/",), ["new/", "newer/"]),
+        (("s3://photos/new*",), ["new/", "newer/"]),
+        (("s3://photos/", "--status", "failed"), ["new/"]),
+        (("s3://photos/", "--error-code", "TOO_SMALL"), []),
+    ],
+)
+def test_subfolders_with_selected_results_are_shown(
+    cloud: Cloud, indexed: Cloud, arguments: tuple[str, ...], folders: list[str]
+) -> None:
+    """Like `aws s3 ls` does. With the index, all of it is read, which is said."""
+    by_index = "index entries read for subfolders: 6\n"
+    for table, words in ((indexed, by_index), (cloud, WITHOUT_INDEX.format(6))):
+        fill(table)
+
+        result = run(table, *arguments)
+
+        assert [line[-2:] for line in columns(result)] == [["PRE", name] for name in folders]
+        assert words in result.stderr
+        assert ("nothing found" in result.stderr) == (not folders)
+
+
+def test_a_name_is_a_folder_or_an_object(indexed: Cloud) -> None:
+    """An object is listed alone; only a star lists everything that begins with a name."""
+    save = fill(indexed)
+    save("new/person.jpg.bak")
+
+    def keys(place: str, *options: str) -> list[str]:
+        return sorted(each["object_key"] for each in listed(indexed, place, *options))
+
+    assert keys("s3://photos/newer") == ["newer/person.jpg"]
+    assert keys("s3://photos/newer", "-r") == ["newer/person.jpg"]
+    assert keys("s3://photos/new/h", "-r") == ["new/h/short.jpg"]
+    for options in ((), ("-r",)):
+        assert keys("s3://photos/new/person.jpg", *options) == ["new/person.jpg"]
+        both = ["new/person.jpg", "new/person.jpg.bak"]
+        assert keys("s3://photos/new/person.jpg*", *options) == both
+    assert keys("s3://photos/new/person.jpg", "--status", "failed") == []
+    assert columns(run(indexed, "s3://photos/new/person.jpg"))[0][-1] == "person.jpg"
+    assert "new/person.jpg" not in keys("s3://photos/ne", "-r")
+
+
+def test_a_limit_counts_what_is_selected(indexed: Cloud) -> None:
+    """Not what only begins like a name."""
+    save = fill(indexed)
+    for number in range(5):
+        save(f"newest-{number}.jpg")
+
+    assert len(listed(indexed, "s3://photos/new", "-r", "--limit", "3")) == 3
 
 
 def test_recursive_lists_whole_keys(indexed: Cloud) -> None:
@@ -116,9 +167,9 @@ def test_recursive_lists_whole_keys(indexed: Cloud) -> None:
     [
         (("s3://photos/new/", "--status", "failed"), ["new/list.txt"]),
         (("s3://photos/new/", "--error-code", "NOT_AN_IMAGE"), ["new/list.txt"]),
-        (("s3://photos/new", "--error-code", "CORRUPT_IMAGE", "-r"), ["new/h/short.jpg"]),
+        (("s3://photos/new*", "--error-code", "CORRUPT_IMAGE", "-r"), ["new/h/short.jpg"]),
         (("s3://photos/new/", "--limit", "2"), ["new/list.txt", "new/nobody 1+1.jpg"]),
-        (("s3://photos/new/p",), ["new/person.jpg"]),
+        (("s3://photos/new/p*",), ["new/person.jpg"]),
     ],
 )
 def test_what_is_selected_is_listed(
@@ -165,27 +216,31 @@ def test_no_key_controls_the_terminal(indexed: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "words"),
+    ("arguments", "words"),
     [
-        ("s3://photos/none/", "nothing found directly in this folder; --recursive includes"),
-        ("s3://photos/new", "nothing found with this prefix; for a folder, use s3://photos/new/"),
-        ("s3://photos", "nothing found\n"),
+        (("s3://photos/none/",), "nothing found in s3://photos/none/\n"),
+        (
+            ("s3://photos/a b",),
+            "s3://photos/a b; for all keys that begin with this, use 's3://photos/a b*'\n",
+        ),
+        (("s3://nobucket",), "nothing found in s3://nobucket/\n"),
+        (("s3://photos", "--json"), "nothing found directly in this folder; --recursive includes"),
     ],
 )
-def test_nothing_found_is_no_error(indexed: Cloud, place: str, words: str) -> None:
+def test_nothing_found_is_no_error(indexed: Cloud, arguments: tuple[str, ...], words: str) -> None:
     """An empty list is not an error; standard error has a hint."""
     fill(indexed)
 
-    result = run(indexed, place)
+    result = run(indexed, *arguments)
 
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr.startswith(words)
+    assert words in result.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "status", "words"),
     [
-        (("photos/new/",), {}, 2, "'photos/new/' is not an address such as s3://bucket/prefix"),
+        (("photos/new/",), {}, 2, "'photos/new/' is not an address such as s3://bucket/folder"),
         (
             ("s3://photos", "--status", "detected", "--error-code", "TOO_SMALL"),
             {},
