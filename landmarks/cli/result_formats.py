@@ -6,7 +6,7 @@ bucket is from a local file: its key is the path, which is `file` in JSON and CS
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO, StringIO
 from typing import Any, Final
 
@@ -61,15 +61,23 @@ def as_csv(result: LandmarkResult, *, header: bool = True) -> bytes:
     pixels: these fields are empty. Rows of a local file start with its path. `person` is 0 for the
     first person, whose rows come first.
     """
-    text = StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     first = {} if result.bucket else {"file": result.key}
-    if header:
-        writer.writerow((*first, *CSV_COLUMNS))
+    names = csv_lines([(*first, *CSV_COLUMNS)]) if header else b""
+    return names + csv_lines(csv_rows(result, *first.values()))
+
+
+def csv_rows(result: LandmarkResult, *first: str) -> Iterator[tuple[object, ...]]:
+    """Yield `first` and the values of `CSV_COLUMNS` for each landmark that was found."""
     for person in result.people:
         for group, array in person.landmarks.found():
-            rows = _rows(person, group.name, array)
-            writer.writerows((*first.values(), *row) for row in rows)
+            for row in _rows(person, group.name, array):
+                yield (*first, *row)
+
+
+def csv_lines(rows: Iterable[tuple[object, ...]]) -> bytes:
+    """Return rows as CSV."""
+    text = StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
 
 
@@ -111,8 +119,7 @@ FORMATS: Final[Mapping[str, Callable[[LandmarkResult], bytes]]] = {
 def _rows(person: Person, group: str, array: FloatArray) -> Iterator[tuple[object, ...]]:
     names = NAMES.get(group, ("",) * len(array))
     pixels = None if group == WORLD else person.pixels(group)
-    for number, landmark in enumerate(array):
-        x, y, z, *visibility = landmark.astype(str)
-        place = ("", "") if pixels is None else pixels[number].round(_PIXEL_DECIMALS).tolist()
-        columns = (x, y, z, *(visibility or ("",)), *place)
-        yield (group, number, names[number], *columns, person.number)
+    places = [("", "")] * len(array) if pixels is None else pixels.round(_PIXEL_DECIMALS).tolist()
+    rows = zip(names, array.astype(str).tolist(), places, strict=True)
+    for number, (name, (x, y, z, *visibility), place) in enumerate(rows):
+        yield (group, number, name, x, y, z, *(visibility or ("",)), *place, person.number)

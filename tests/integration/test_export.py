@@ -176,7 +176,9 @@ def test_results_are_selected(filled: Cloud) -> None:
 
     assert keys("--status", "failed") == [broken]
     assert keys(f"s3://{bucket}") == [nobody, person]
-    assert keys(f"s3://{bucket}/2026/") == [person]
+    for place in ("2026/", "2026", "202*", "2026/a*", person):
+        expected = [nobody, person] if place == "202*" else [person]
+        assert keys(f"s3://{bucket}/{place}") == expected
     words = succeed(filled, "s3://other", "-o", "-").stderr
     assert words.startswith("1 result, ")
     assert "3 items of the table read" in words
@@ -197,17 +199,28 @@ def test_no_landmarks_leaves_them_out(filled: Cloud, tmp_path: Path, form: str) 
     assert {"status", "pose_score", "image", "error_code"} <= names
 
 
-def test_an_empty_table_is_an_empty_file(cloud: Cloud, tmp_path: Path) -> None:
-    """The file has all columns; items without `status` are not results."""
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "no results in table "),
+        (["s3://bucket/2026/", "--status", "failed"], "no results with status failed in s3://b"),
+        (["s3://bucket/a"], "For all keys that begin with this: 's3://bucket/a*'"),
+    ],
+)
+def test_nothing_found_writes_nothing(
+    cloud: Cloud, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    """One line says what was looked for; items without `status` are not results."""
     cloud.put_item({"object_key": {"S": "theirs"}, "bucket": {"S": "photos"}})
     file = tmp_path / "a.parquet"
+    file.write_text("mine")
 
-    words = succeed(cloud, "-o", str(file)).stderr
+    result = run(cloud, *arguments, "--force", "-o", str(file))
 
-    assert words.startswith("0 results, ")
-    assert "1 item of the table read" in words
-    assert pq.read_table(file).num_rows == 0
-    assert "face_landmarks" in pq.read_schema(file).names
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert words in line
+    assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "mine")]
 
 
 def test_the_format_can_be_an_option(filled: Cloud, tmp_path: Path) -> None:
@@ -237,9 +250,10 @@ def test_an_existing_file_stays(filled: Cloud, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "a.csv"], "--format"),
+        (["-o", "a.json"], "--format coco"),
+        (["-o", "a.csv", "--no-landmarks"], "leaves nothing of csv"),
         (["-o", "-", "--format", "parquet"], "use -o FILE"),
-        (["photos", "-o", "a.jsonl"], "s3://bucket/prefix"),
+        (["photos", "-o", "a.jsonl"], "is not an address such as"),
         (["-o", "a.jsonl", "--segments", "0"], "--segments"),
         ([], "--output"),
     ],
@@ -279,6 +293,7 @@ def test_without_pyarrow_the_extra_is_named(
     assert result.stderr.endswith("run pip install '.[parquet]' in this project's folder\n")
     assert len(result.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+    save_result(cloud, "a.jpg")
     succeed(cloud, "-o", str(tmp_path / "a.jsonl"))
 
 

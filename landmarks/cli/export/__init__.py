@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 import click
 from rich.console import Console
 
-from landmarks.cli.advice import WrongCallError
 from landmarks.cli.atomic import atomic_write
-from landmarks.cli.export.formats import FORMATS, format_of, open_writer
+from landmarks.cli.export.formats import FORMATS, LEFT_OUT, format_of, open_writer
+from landmarks.cli.lookup import NothingFoundError
 from landmarks.cli.options import (
     REQUIRED_TABLE,
     STATUS,
@@ -36,13 +36,13 @@ _BATCH: Final = 100  # results
 
 
 @click.command()
-@click.argument("place", required=False, type=S3Place(), metavar="[s3://BUCKET/PREFIX]")
-@output_option("File to write; - writes JSON Lines to standard output.", required=True)
+@click.argument("place", required=False, type=S3Place(), metavar="[s3://BUCKET/FOLDER]")
+@output_option("File to write; - is standard output.", required=True)
 @click.option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="Format, if the name of FILE doesn't tell.",
+    help="Format, if the name of FILE doesn't tell.  [default for -: jsonl]",
 )
 @STATUS
 @click.option(
@@ -54,9 +54,8 @@ _BATCH: Final = 100  # results
     help="Parts of the table to read in parallel.",
 )
 @click.option("--landmarks/--no-landmarks", default=True, help="Whether to include landmarks.")
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @stack_options(REQUIRED_TABLE)
-def export(  # noqa: PLR0913, click's options
+def export(
     place: Place | None,
     output: Path,
     form: str | None,
@@ -65,13 +64,13 @@ def export(  # noqa: PLR0913, click's options
     table: str,
     *,
     landmarks: bool,
-    force: bool,
 ) -> None:
-    """Write results to a Parquet or JSON Lines file.
+    """Write results to a file: Parquet, JSON Lines, CSV or COCO.
 
-    FILE ends in .parquet (typed columns for pandas, polars, DuckDB; see docs/reading.md),
-    .jsonl or .jsonl.gz (one JSON object per line). It is written atomically. Results are in
-    no particular order.
+    FILE ends in .parquet (typed columns for pandas, polars, DuckDB), .jsonl or .jsonl.gz (one
+    JSON object per line), or .csv (one row per landmark). --format coco writes the 133 keypoints
+    of COCO-WholeBody, in JSON. docs/reading.md describes them all. The file is written
+    atomically, and results are in no particular order.
 
     Reads the whole table, regardless of the filters, at about one DynamoDB read unit per item.
     Memory use does not grow with the table.
@@ -79,49 +78,66 @@ def export(  # noqa: PLR0913, click's options
     \b
       landmarks export -o results.parquet
       landmarks export s3://my-photos/2026/ --status failed -o failed.jsonl
+      landmarks export --format coco -o people.json
       landmarks export -o - | jq -r .status | sort | uniq -c
 
-    Exits with 0 if everything was written, 1 after an error, and 130 or 143 if interrupted.
+    Exits with 0 if everything was written, 1 after an error or if nothing was found, and 130
+    or 143 if interrupted.
     """  # noqa: D301, \b is click's
-    form = _form(output, form, force=force)
-    bucket, prefix = place or (None, "")
+    form = _form(output, form, landmarks=landmarks)
+    wanted = place or Place("", "")
     began_at = time.monotonic()
     # The program that reads the pipe may write to this terminal.
     console = Console(stderr=True, quiet=output == _STDOUT)
     with _opened(output) as stream, Progress("Exporting", "items read", console=console) as bar:
         items = _ItemCount(bar)
         found = LandmarkTable(table).scan(
-            segments=segments, status=status, bucket=bucket, prefix=prefix, on_page=items.add
+            segments=segments,
+            status=status,
+            bucket=wanted.bucket or None,
+            prefix=wanted.start,
+            on_page=items.add,
         )
-        results, file = 0, _CountedStream(stream)
+        selected = (result for result in found if wanted.selects(result.key))
+        results, left_out, file = 0, 0, _CountedStream(stream)
         with (
             closing(open_writer(form, cast("BinaryIO", file), landmarks=landmarks)) as writer,
             closing(found),
         ):
-            while batch := list(islice(found, _BATCH)):
-                writer.write(batch)
-                results += len(batch)
-    _summarize(output, results, file.tell(), items.total, time.monotonic() - began_at)
+            while batch := list(islice(selected, _BATCH)):
+                written = writer.write(batch)
+                results += written
+                left_out += len(batch) - written
+        if left_out and not results:
+            raise click.ClickException(f"only results {LEFT_OUT[form]}; nothing was written")
+        if not results:
+            raise NothingFoundError(table, place, status)
+    where = "" if output == _STDOUT else f" in {output}"
+    click.echo(f"{counted(results, 'result')}, {_bytes(file.tell())}{where}", err=True)
+    if left_out:
+        click.echo(f"{counted(left_out, 'result')} {LEFT_OUT[form]} left out", err=True)
+    seconds = time.monotonic() - began_at
+    rate = f", {items.total / seconds:,.0f}/s" if seconds else ""
+    read = f"{counted(items.total, 'item')} of the table read"
+    click.echo(f"{read} in {seconds:,.1f} s{rate}", err=True)
 
 
-def _form(output: Path, form: str | None, *, force: bool) -> str:
+def _form(output: Path, form: str | None, *, landmarks: bool) -> str:
     """Return the file's format.
 
     Raises:
-        UsageError: the format is unknown or not supported on standard output.
-        WrongCallError: the file exists.
+        UsageError: the format is unknown, binary on standard output, or nothing without landmarks.
     """
-    if output == _STDOUT:
-        if form not in (None, "jsonl"):
-            raise click.UsageError("standard output only supports jsonl: use -o FILE")
-        return "jsonl"
-    form = form or format_of(output)
+    form = form or ("jsonl" if output == _STDOUT else format_of(output))
     if form is None:
         raise click.UsageError(
-            f"{output}: use a name that ends in .parquet, .jsonl or .jsonl.gz, or use --format"
+            f"{output}: use a name that ends in .parquet, .jsonl, .jsonl.gz or .csv, or --format, "
+            "for example --format coco"
         )
-    if output.is_file() and not force:
-        raise WrongCallError(f"{output} already exists: use --force to replace it")
+    if output == _STDOUT and form in ("parquet", "jsonl.gz"):
+        raise click.UsageError(f"{form} is binary: use -o FILE")
+    if form in LEFT_OUT and not landmarks:
+        raise click.UsageError(f"--no-landmarks leaves nothing of {form}: use another format")
     return form
 
 
@@ -136,16 +152,6 @@ def _opened(output: Path) -> Iterator[BinaryIO]:
     except (KeyboardInterrupt, SystemExit):
         click.echo(f"{output} was not written: the export was interrupted", err=True)
         raise
-
-
-def _summarize(output: Path, results: int, size: int, items: int, seconds: float) -> None:
-    place = "" if output == _STDOUT else f" in {output}"
-    rate = f", {items / seconds:,.0f}/s" if seconds and items else ""
-    click.echo(
-        f"{counted(results, 'result')}, {_bytes(size)}{place}\n"
-        f"{counted(items, 'item')} of the table read in {seconds:,.1f} s{rate}",
-        err=True,
-    )
 
 
 def _bytes(count: int) -> str:

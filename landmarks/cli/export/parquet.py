@@ -104,7 +104,7 @@ class ParquetWriter:
         )
         self._batches: list[pa.RecordBatch] = []
 
-    def write(self, results: Sequence[LandmarkResult]) -> None:
+    def write(self, results: Sequence[LandmarkResult]) -> int:
         """Add results, which are written when a row group is full."""
         rows = [row for result in results for row in _rows(result)]
         columns = [_column(rows, name, kind) for name, kind in _TYPES.items()]
@@ -112,6 +112,7 @@ class ParquetWriter:
         self._batches.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
         if sum(batch.nbytes for batch in self._batches) >= _ROW_GROUP_BYTES:
             self._flush()
+        return len(results)
 
     def close(self) -> None:
         """Finish the file and leave the stream open."""
