@@ -51,9 +51,10 @@ def start(address: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def peak_megabytes(items: int, file: Path) -> float:
+def peak_megabytes(items: int, file: Path, *options: str) -> float:
     """Return the peak memory of an export of this many results."""
-    with big_table(items) as address, start(address, "-o", str(file), "--force") as process:
+    arguments = ("-o", str(file), "--force", *options)
+    with big_table(items) as address, start(address, *arguments) as process:
         _, words = process.communicate(timeout=600)
     assert process.returncode == 0, words
     assert words.splitlines()[-3].startswith(f"{items:,} results")
@@ -72,6 +73,17 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
     assert max(group.num_rows for group in groups) < 3000
     landmarks_megabytes = 8000 * 7000 / 1024**2  # of the additional results
     assert many - few < landmarks_megabytes / 3
+
+
+def test_cocos_second_list_is_not_in_memory(tmp_path: Path) -> None:
+    """The annotations come after all images, and are much larger."""
+    file, options = tmp_path / "a.json", ("--format", "coco")
+
+    few, many = peak_megabytes(2000, file, *options), peak_megabytes(8000, file, *options)
+
+    annotation_bytes = 2800
+    assert file.stat().st_size > 8000 * annotation_bytes
+    assert many - few < 6000 * annotation_bytes / 1024**2 / 3
 
 
 @pytest.mark.parametrize(

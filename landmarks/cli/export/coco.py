@@ -8,8 +8,8 @@ import json
 import shutil
 from collections.abc import Sequence
 from itertools import count
-from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, Final
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,6 @@ from landmarks.person import Person
 from landmarks.result import LandmarkResult
 
 _CATEGORY: Final = 1
-_IN_MEMORY_BYTES: Final = 16 * 1024 * 1024
 _PIXEL_DECIMALS: Final = 3
 
 # COCO's flags.
@@ -59,7 +58,7 @@ class CocoWriter:
     def __init__(self, stream: BinaryIO) -> None:
         """Begin the object."""
         self._stream = stream
-        self._annotations = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115, see close
+        self._annotations = TemporaryFile()  # noqa: SIM115, closed by close
         self._image_ids, self._ids = count(1), count(1)
         self._stream.write(json.dumps(_HEAD)[:-1].encode() + b', "images": [')
 
@@ -83,7 +82,7 @@ class CocoWriter:
         self._stream.write(b"\n]}\n")
 
 
-def _add(stream: Any, number: int, values: dict[str, Any]) -> None:  # noqa: ANN401, a temporary file is no BinaryIO
+def _add(stream: IO[bytes], number: int, values: dict[str, Any]) -> None:
     stream.write(f"{',' if number > 1 else ''}\n{json.dumps(values)}".encode())
 
 
