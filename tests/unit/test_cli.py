@@ -1,6 +1,5 @@
 """The `landmarks` command as a whole: help, completion and imports."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,29 +63,6 @@ def test_completion_is_a_script_for_each_shell(shell: str) -> None:
     script = CliRunner().invoke(landmarks, ["completion", shell], prog_name="landmarks").stdout
 
     assert f"_LANDMARKS_COMPLETE={shell}_complete" in script
-
-
-def test_bash_completes_commands(tmp_path: Path) -> None:
-    """A real shell completes a subcommand's name."""
-    code = """
-        eval "$(landmarks completion bash)"
-        COMP_WORDS=(landmarks dead-letters re) COMP_CWORD=2
-        _landmarks_completion landmarks
-        printf '%s\n' "${COMPREPLY[@]}"
-    """
-    command = tmp_path / "landmarks"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m landmarks "$@"\n', "utf-8")
-    command.chmod(0o700)
-    ran = subprocess.run(
-        ["bash", "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-
-    assert ran.stdout == "redrive\n"
 
 
 def test_help_needs_no_heavy_imports() -> None:

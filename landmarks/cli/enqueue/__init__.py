@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import click
+from click.shell_completion import CompletionItem
 from rich.filesize import decimal
 
 from landmarks.cli.atomic import refuse_existing
@@ -169,8 +170,17 @@ class _Options:
         return identity
 
 
+def _complete_source(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete files and folders, which are sources with --upload."""
+    return [] if incomplete.startswith("s3:") else [CompletionItem(incomplete, type="file")]
+
+
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=_complete_source
+)
 @click.option(
     "--bucket", metavar="NAME", help="Bucket for lines without one (default: the worker's)."
 )
