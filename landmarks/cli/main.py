@@ -79,7 +79,7 @@ _COMMANDS: Final = {
 }
 
 # Former commands, and how to type them now.
-_REPLACED: Final = {"reprocess": "landmarks retry --options-changed [s3://BUCKET/PREFIX]"}
+_REPLACED: Final = {"reprocess": "landmarks retry --options-changed [s3://BUCKET/FOLDER]"}
 
 
 class LazyGroup(click.Group):

@@ -94,6 +94,10 @@ def test_retry_sends_every_failure(failures: Cloud, services: dict[str, Any]) ->
             ("--error-code", "NOT_AN_IMAGE", "--error-code", "DETECTOR_TIMEOUT", "a/"),
             {"a/list.txt", "a/far.jpg"},
         ),
+        (("a",), {"a/list.txt", "a/far.jpg"}),
+        (("a/f*", "--bucket", "far-away"), {"a/far.jpg"}),
+        (("a/far.jpg",), {"a/far.jpg"}),
+        (("b/é",), set()),
         (("none/",), set()),
     ],
 )
@@ -286,7 +290,7 @@ def test_reprocess_is_now_a_filter(cloud: Cloud) -> None:
 
     assert result.exit_code == 2
     assert result.stderr == (
-        "Error: `reprocess` is now: landmarks retry --options-changed [s3://BUCKET/PREFIX]\n"
+        "Error: `reprocess` is now: landmarks retry --options-changed [s3://BUCKET/FOLDER]\n"
     )
 
 
