@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from landmarks.cli.export.wholebody import KEYPOINTS
 from landmarks.cli.main import landmarks
 from landmarks.errors import NotAnImageError
 from landmarks.groups import FloatArray
@@ -23,6 +24,13 @@ KEY = "new/astronaut.jpg"
 def blocks(language: str) -> list[str]:
     """Return the page's code in this language."""
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_page_lists_the_faces_keypoints() -> None:
+    """The numbers of the 68 landmarks, in COCO's order."""
+    (row,) = (line for line in PAGE.splitlines() if line.startswith("| `face-0` to `face-67` |"))
+    of_face = [each.landmark for each in KEYPOINTS if each.group == "face_landmarks"]
+    assert [int(number) for number in re.findall(r"(?<= )\d+", row)] == of_face
 
 
 @pytest.fixture

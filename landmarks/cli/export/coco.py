@@ -106,6 +106,7 @@ def _annotation(person: Person, number: int, image: int) -> dict[str, Any]:
         "category_id": _CATEGORY,
         "iscrowd": 0,
         "bbox": box,
+        "segmentation": [],  # not optional for Datumaro
         "area": round(box[2] * box[3], _PIXEL_DECIMALS),
         "num_keypoints": int(np.count_nonzero(keypoints[:, 2])),
         "keypoints": [

@@ -21,9 +21,11 @@ from tests.integration.test_poller import wait_until
 
 PAGES_WITH_COMMANDS: Final = [page for page in PAGES if blocks(page, "console")]
 
-# The names that the pages use for a deployed stack's table and for a bucket of photographs.
+# The names that the pages use: a deployed stack's table, a bucket of photographs, and one
+# whose photographs have been processed.
 DEPLOYED_TABLE: Final = "landmark-worker-results"
 THEIR_BUCKET: Final = "my-photos"
+PROCESSED_BUCKET: Final = "my-photos-images"
 
 # Programs that are not run here, and what the page has to say that they need.
 NEEDS: Final = {
@@ -103,6 +105,9 @@ def prepare(shell: Shell) -> None:
     s3 = shell.cloud.clients["s3"]
     s3.create_bucket(Bucket=THEIR_BUCKET)
     s3.put_object(Bucket=THEIR_BUCKET, Key="2026/wall.png", Body=nobody(1))
+    s3.create_bucket(Bucket=PROCESSED_BUCKET)
+    s3.put_object(Bucket=PROCESSED_BUCKET, Key="2026/wall.png", Body=nobody(3))
+    shell.cloud.send({"bucket": PROCESSED_BUCKET, "key": "2026/wall.png"})
     for key, content in [
         ("photo.jpg", person()),
         ("new/astronaut.jpg", person()),
