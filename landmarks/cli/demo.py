@@ -15,7 +15,7 @@ from rich.text import Text
 from landmarks.cli.options import MAX_PEOPLE
 from landmarks.cli.progress import Progress
 from landmarks.cli.result_table import result_cells, result_table
-from landmarks.cli.terminal import counted, one_line, output_console, whole_line
+from landmarks.cli.terminal import counted, one_line
 from landmarks.local.worker_process import checked_settings
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def demo(images: Path | None, output: Path) -> None:
         from landmarks.local.demo_run import run_demo  # noqa: PLC0415, as above
 
         run = run_demo(messages, output, progress)
-    _print(output_console(), run, settings, left_out)
+    _print(Console(), run, settings, left_out)
     if run.without_result:
         log = run.files["worker's log"]
         raise click.ClickException(f"not every photo has a result: {log} says why")
@@ -95,7 +95,7 @@ def _table(run: "DemoRun") -> Table:
     rows = [(result.key, result_cells(result)) for result in run.results]
     rows += [(key, (Text("no result", "red"),)) for key in run.without_result]
     for key, cells in sorted(rows, key=lambda row: row[0]):
-        table.add_row(Text(whole_line(key)), *cells)
+        table.add_row(Text(one_line(key)), *cells)
     return table
 
 

@@ -12,7 +12,7 @@ import click
 from landmarks.cli.options import REQUIRED_TABLE, STATUS, Place, S3Place, stack_options
 from landmarks.cli.terminal import counted, one_line, utc, whole_line
 from landmarks.enums import DETECTED, FAILED
-from landmarks.errors import PermanentError, error_codes
+from landmarks.errors import AccessDeniedError, PermanentError, error_codes
 from landmarks.result import ResultSummary
 from landmarks.table import LandmarkTable, Listing
 
@@ -59,9 +59,9 @@ def list_results(
 
     With the index by-prefix (template parameter PrefixIndex), only the folder is read, and
     results are sorted by key, without their number of people. If nothing is directly in the
-    folder, the whole index is read for subfolders; otherwise they are not shown. Without the
-    index, or with --recursive, the whole table is read, at about one DynamoDB read unit per
-    item. What was read of more than the folder is printed.
+    folder, the whole index is read for subfolders, at about one DynamoDB read unit per 24
+    entries; otherwise they are not shown. Without the index, or with --recursive, the whole
+    table is read, at about one read unit per item. What was read besides the folder is printed.
 
     \b
       landmarks list s3://my-photos/2026/ --status failed
@@ -137,8 +137,10 @@ def _print(
 def _print_subfolders(listing: Listing, *, looked_for: bool) -> Iterator[str]:
     """Print the subfolders, and yield what is to be said about them."""
     if listing.by_index and looked_for:
-        entries = listing.find_subfolders()
-        yield f"index entries read for subfolders: {entries:,}"
+        try:
+            yield f"index entries read for subfolders: {listing.find_subfolders():,}"
+        except AccessDeniedError:
+            yield "subfolders are not shown: dynamodb:Scan on the index is not allowed"
     elif listing.by_index:
         yield "subfolders are not shown; --recursive lists what is in them"
     for name in sorted(listing.subfolders):

@@ -109,7 +109,7 @@ class S3Place(click.ParamType[Place]):
         """Parse an address."""
         bucket, prefix = split_address(str(value))
         if not str(value).startswith("s3://") or not bucket:
-            self.fail(f"{value!r} is not an address such as s3://bucket/folder", param, ctx)
+            self.fail(f"{value!r} is not an address such as s3://bucket/prefix", param, ctx)
         return Place(bucket, prefix)
 
 

@@ -284,6 +284,7 @@ def test_operators_have_the_permissions_that_the_command_needs(
         ("dynamodb:Query", "ResultsTable.Arn"),
         ("dynamodb:Query", "ResultsTable.Arn/index/by-prefix"),
         ("dynamodb:Scan", "ResultsTable.Arn"),
+        ("dynamodb:Scan", "ResultsTable.Arn/index/by-prefix"),
         ("s3:GetObject", f"arn:aws:s3:::{bucket}/*"),
         ("s3:GetObjectVersion", f"arn:aws:s3:::{bucket}/*"),
         ("s3:ListBucket", f"arn:aws:s3:::{bucket}"),

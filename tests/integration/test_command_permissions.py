@@ -5,6 +5,7 @@ These tests check calls instead of results, because the embedded services don't 
 """
 
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from landmarks.cli.main import landmarks
 from landmarks.errors import MessageError, ObjectNotFoundError
+from landmarks.item import bind_item
 from tests.fakes import Cloud, nobody, person, seen_person
 from tests.infra.cloudformation import render
 from tests.infra.test_permissions import KEY_ARN, STACK_ARN, granted
@@ -47,7 +49,11 @@ RUNS: Final = {
     ],
     "retry": ["retry", "retry --options-changed --options-hash 0"],
     "get": ["get photos/a.jpg", "get photos%2Fa.jpg --bucket elsewhere"],
-    "list": [f"list {BUCKET}/photos/", f"list {BUCKET}/photos/ --recursive"],
+    "list": [
+        f"list {BUCKET}/photos",
+        f"list {BUCKET}/photos/ -r",
+        f"list {BUCKET} --table INDEXED",
+    ],
     "report": ["report"],
     "export": ["export -o all.jsonl"],
     "overlay": ["overlay photos/a.jpg -o a.png", "overlay photos/b.jpg -o b.png"],
@@ -92,12 +98,18 @@ def filled(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clo
     (tmp_path / "folder" / "small.png").write_bytes(nobody())
     (tmp_path / "folder" / "in parts.jpg").write_bytes(bytes(9_000_000))
     deploy(cloud)
+    bind_item(f"{cloud.stack.table}-indexed", for_reading=True).create_table(wait=True)
     return cloud
 
 
 def run(cloud: Cloud, line: str, *, text: str | None = None) -> None:
     """Run a command line with the stack's settings and bucket."""
-    named = line.replace("BUCKET", cloud.stack.bucket).replace("STACK", name_of(cloud))
+    names = {
+        "BUCKET": cloud.stack.bucket,
+        "STACK": name_of(cloud),
+        "INDEXED": f"{cloud.stack.table}-indexed",
+    }
+    named = reduce(lambda text, name: text.replace(name, names[name]), names, line)
     arguments = named.split()
     result = CliRunner().invoke(landmarks, arguments, env=cloud.stack.environment, input=text)
     assert result.exit_code == REFUSED.get(line, 0), result.output

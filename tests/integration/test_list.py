@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from landmarks.cli.main import landmarks
-from landmarks.errors import CorruptImageError, NotAnImageError
+from landmarks.errors import AccessDeniedError, CorruptImageError, NotAnImageError
 from landmarks.item import bind_item
+from landmarks.table import Listing
 from tests.fakes import Cloud, seen_nobody
 from tests.integration.reading.conftest import Save, saving
 from worker.model import ModelOptions
@@ -116,6 +117,22 @@ def test_subfolders_with_selected_results_are_shown(
         assert [line[-2:] for line in columns(result)] == [["PRE", name] for name in folders]
         assert words in result.stderr
         assert ("nothing found" in result.stderr) == (not folders)
+
+
+def test_readers_that_may_not_scan_are_told(
+    indexed: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ReaderPolicy only allows to query the index."""
+
+    def refuse(_: Listing) -> int:
+        raise AccessDeniedError("dynamodb:Scan")
+
+    monkeypatch.setattr(Listing, "find_subfolders", refuse)
+
+    result = run(indexed, "s3://photos")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "dynamodb:Scan on the index is not allowed" in result.stderr
 
 
 def test_a_name_is_a_folder_or_an_object(indexed: Cloud) -> None:
@@ -240,7 +257,7 @@ def test_nothing_found_is_no_error(indexed: Cloud, arguments: tuple[str, ...], w
 @pytest.mark.parametrize(
     ("arguments", "environment", "status", "words"),
     [
-        (("photos/new/",), {}, 2, "'photos/new/' is not an address such as s3://bucket/folder"),
+        (("photos/new/",), {}, 2, "'photos/new/' is not an address such as s3://bucket/prefix"),
         (
             ("s3://photos", "--status", "detected", "--error-code", "TOO_SMALL"),
             {},
