@@ -128,6 +128,23 @@ def test_only_the_index_reads_the_folder_alone_and_sorts(
     assert (listing.by_index, listing.items_read) == (index, 5 if index else len(KEYS))
 
 
+@pytest.mark.parametrize("index", [True, False])
+def test_subfolders_are_those_directly_below(make_table: MakeTable, *, index: bool) -> None:
+    """The table shows them in passing; the index has to be read for them."""
+    table = make_table(index=index)
+    for key in [*KEYS, "a/b/c/deeper.jpg"]:
+        table.save(key, outcome=seen_nobody())
+    table.save("a/other/1.jpg", "photos-2")
+
+    listing = table.reader.list("photos", "a/", status="not_detected")
+    assert len(list(listing)) == 5
+
+    if index:
+        assert listing.subfolders == set()
+        assert listing.find_subfolders() == len(KEYS) + 2
+    assert listing.subfolders == {"b/", "/", "../"}
+
+
 def test_items_without_a_prefix_are_found_without_the_index(make_table: MakeTable) -> None:
     """Items written by earlier versions are only found without the index."""
     plain, indexed = make_table(index=False), make_table(index=True)
