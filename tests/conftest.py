@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import boto3
 import pytest
 from botocore.loaders import create_loader
+from hypothesis import settings
 
 from landmarks.errors import ObjectDeletedError, SettingsError
 from landmarks.job import Job
@@ -37,6 +38,11 @@ needs_people_models = pytest.mark.skipif(
     not _finds_several_people(),
     reason="the models for several people are missing: image/fetch_models.py --people says why",
 )
+
+
+# A busy machine is not a fault.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:
