@@ -218,11 +218,12 @@ release: $(ENVIRONMENT) $(RELEASE_ENVIRONMENT) ## build wheel and sdist of the v
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(UPGRADE)
 
+# tensorflow-cpu names tensorflow-intel for Windows, in a version that does not exist.
 .PHONY: lock
 lock: $(ENVIRONMENT) ## write the lock files (UPGRADE=--upgrade for newer versions)
 	$(UV_COMPILE) --group build --output-file image/requirements-build.txt
-	$(filter-out --universal,$(UV_COMPILE)) --python-platform x86_64-manylinux_2_28 --group convert \
-		--no-build --no-config --output-file image/requirements-convert.txt
+	echo tensorflow-intel | $(UV_COMPILE) --group convert --no-build --no-config --fork-strategy fewest \
+		--excludes /dev/stdin --output-file image/requirements-convert.txt
 	$(UV_COMPILE) --group e2e --no-build --output-file requirements-e2e.txt
 	$(UV_COMPILE) --group release --output-file requirements-release.txt
 	$(UV_COMPILE) --group bench --no-build --no-config --fork-strategy fewest --excludes bench/excludes.txt \

@@ -99,7 +99,8 @@ class Installer:
                 spec = self.tarball.package.spec
                 yield f"npm {spec}", source, partial(self.tarball.read, source)
             elif source.kind == "converted":
-                yield "conversion", source, partial(self.converter.convert, model, source)
+                if source.machine in ("", os.uname().machine):
+                    yield "conversion", source, partial(self.converter.convert, model, source)
             else:
                 address = urllib.parse.urljoin(self.address, model.file)
                 yield address, source, partial(download, address, source)

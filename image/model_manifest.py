@@ -16,6 +16,7 @@ class Source:
     size: int | None = None
     at_most: int = 0  # maximum size in bytes, where the exact one is unknown
     member: str = ""  # name in the npm package's tarball
+    machine: str = ""  # the kernel's name of the processor that converts to these bytes; "": any
 
     @property
     def limit_bytes(self) -> int:

@@ -69,3 +69,13 @@ def test_processors_differ_only_in_mediapipe(name: str) -> None:
     assert x86_64.pop("mediapipe") == "==0.10.21"
     assert arm64.pop("mediapipe") == "==0.10.18"
     assert x86_64 == arm64
+
+
+def test_processors_convert_with_one_tensorflow() -> None:
+    """The lean package has no wheels for arm64; both make the same bytes."""
+    x86_64, arm64 = (
+        pins("image/requirements-convert.txt", machine) for machine in ("x86_64", "aarch64")
+    )
+
+    assert x86_64.pop("tensorflow-cpu") == arm64.pop("tensorflow") == "==2.18.1"
+    assert x86_64 == arm64

@@ -109,15 +109,18 @@ class Machine:
         manifest = {"published_address": "https://published.invalid/", "npm_package": package}
         self._manifest.write_text(json.dumps(manifest | {"models": [model, small]}))
 
-    def describe_converted(self, content: bytes) -> Path:
-        """Write a manifest with a converted model, too; returns its place in the cache."""
+    def describe_converted(self, content: bytes, *others: dict[str, Any]) -> Path:
+        """Write a manifest with a converted model, too; returns its place in the cache.
+
+        Other sources of the model come last.
+        """
         self.describe(source("url", MODEL))
         manifest = json.loads(self._manifest.read_text())
         package = {"spec": "@made/there@1.0.0", "size": 1, "integrity": "sha512-none"}
         converted = {
             "file": "boxes",
             "destination": "people",
-            "sources": [source("converted", content)],
+            "sources": [source("converted", content), *others],
             "origin": {"package": package, "parts": [source("npm", b"weights")]},
         }
         manifest["models"].append(converted)
@@ -321,6 +324,22 @@ def test_a_model_that_cannot_be_converted_can_be_brought(
     assert "nowhere.txt" in said
     assert hashlib.sha256(NPM_BUILD).hexdigest() in said
     assert f"{path.parent} as {path.name}" in said
+
+
+def test_a_model_is_not_converted_to_the_bytes_of_another_processor(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is converted once; a file from another processor will do."""
+    elsewhere = source("converted", MODEL) | {"machine": "m68k"}
+    path = machine.describe_converted(NPM_BUILD, elsewhere)
+    monkeypatch.setattr(model_conversion, "REQUIREMENTS", machine.tools / "nowhere.txt")
+
+    assert machine.run("--people") == 1
+    assert capsys.readouterr().err.count("conversion: ") == 1
+
+    (path.parent / f"{elsewhere['sha256'][:16]}-boxes").write_bytes(MODEL)
+    assert machine.run("--people") == 0
+    assert (machine.target / "people").read_bytes() == MODEL
 
 
 def test_an_address_without_tls_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
