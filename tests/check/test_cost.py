@@ -29,6 +29,16 @@ def values() -> dict[str, float]:
     return {name: figure.value for name, figure in measured.committed().items()}
 
 
+def test_the_readme_has_the_price_of_a_million() -> None:
+    """In both encodings."""
+    rows = cost_page.tables(measured.committed())["images"]
+    totals = {row[0]: row[-1].strip("*") for row in rows}
+    page = " ".join(Path("README.md").read_text(encoding="utf-8").split())
+
+    assert f"[{totals['640 px, complexity 2']} dollars](docs/cost.md)" in page
+    assert f"{totals['640 px, complexity 2, `LANDMARK_ENCODING=int16`']} with" in page
+
+
 def test_total_is_the_sum_of_the_parts() -> None:
     """Writes, a read, S3 requests, a log line and SQS requests add up."""
     workload = cost.Workload(
