@@ -65,7 +65,7 @@ def base_image(machine: str = os.uname().machine) -> str:
 def debian_image() -> str | None:
     """A stand-in for Docker Hub's Debian, built if necessary; None if BASE_IMAGE is set.
 
-    Whoever sets that can pull images.
+    If it is set, images can be pulled.
 
     Raises:
         NoBaseError: it cannot be built here.

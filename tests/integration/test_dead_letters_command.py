@@ -408,7 +408,7 @@ def test_without_dead_letters_there_is_nothing_to_ask(filled: Cloud, command: st
 
 
 def test_ids_are_not_asked_about(filled: Cloud) -> None:
-    """Whoever types them has looked at them."""
+    """If you type them, you have looked at them."""
     assert run(filled, "drop", "id-1", "id-7").stderr == "2 deleted\n"
     assert codes(filled) == {"OBJECT_NOT_FOUND": 6, "INVALID_MESSAGE": 3, None: 1}
 

@@ -285,7 +285,7 @@ def test_retry_refuses_wrong_settings(cloud: Cloud) -> None:
 
 
 def test_reprocess_is_now_a_filter(cloud: Cloud) -> None:
-    """Whoever types the former command is told the new one, in one line."""
+    """The former command names the new one, in one line."""
     result = run(cloud, "reprocess", "s3://camera-roll", "--options-changed")
 
     assert result.exit_code == 2
