@@ -307,13 +307,15 @@ interface Card {
 
 type Fact = [name: string, text: string | null];
 
-/** The result that is open, the chosen person's number, the points, and the one with the tip. */
+/** The result that is open, the chosen person's number, the points, the one with the tip, and the one
+    that was clicked, tapped or focused. */
 interface Detail {
   result: Result | null;
   content: Content | null;
   person: number | null;
   points: Point[];
   current: Point | null;
+  chosen: Point | null;
 }
 
 /** A landmark of the large picture, in the photo's pixels. */

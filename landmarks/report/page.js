@@ -296,7 +296,7 @@ const LAYERS = [
     name: 'guessed',
     key: '5',
     words: 'Low visibility',
-    about: `pose points of a visibility below ${VISIBLE}`,
+    about: `pose points with a visibility below ${VISIBLE}`,
   },
 ];
 if (SEVERAL_PEOPLE) {
@@ -1150,7 +1150,11 @@ function fillPicture() {
   picture.addEventListener('pointercancel', ({ pointerId }) => pointers.delete(pointerId));
   picture.addEventListener('pointerleave', leavePicture);
   picture.addEventListener('focusin', ({ target }) => {
-    markPoint(detail.points.find(({ node }) => node === target) ?? null);
+    detail.chosen = detail.points.find(({ node }) => node === target) ?? null;
+    markPoint(detail.chosen);
+    if (detail.chosen) {
+      reveal(detail.chosen);
+    }
   });
   new ResizeObserver(showView).observe(picture);
 }
@@ -1193,11 +1197,12 @@ function zoomBy(factor, place) {
   showView();
 }
 
-/** About the chosen point, else the mouse, else the middle. @param {1 | -1} direction */
+/** About the point with the tip, else the mouse, else the middle. @param {1 | -1} direction */
 function stepZoom(direction) {
+  const point = tip.hidden ? null : detail.current;
   const { x, y, width, height } = picture.getBoundingClientRect();
   const middle = { x: x + width / 2, y: y + height / 2 };
-  zoomBy(BUTTON_STEP ** direction, (detail.current && onScreen(detail.current)) ?? hovered ?? middle);
+  zoomBy(BUTTON_STEP ** direction, (point && onScreen(point)) ?? hovered ?? middle);
 }
 
 /** @param {Place} point */
@@ -1270,21 +1275,19 @@ function pinch(other, before, now) {
 function liftPointer(event) {
   if (pointers.delete(event.pointerId) && moved <= TAP_PIXELS) {
     markNearest(placeOf(event));
+    detail.chosen = detail.current;
   }
 }
 
-/** A lifted finger leaves too, but what it tapped stays named. @param {PointerEvent} event */
-function leavePicture(event) {
+function leavePicture() {
   hovered = null;
-  if (event.pointerType === 'mouse') {
-    markPoint(null);
-  }
+  markPoint(detail.chosen);
 }
 
 // --- detail view: one result in large, with everything that is known about it ---
 
 /** @type {Detail} */
-const detail = { result: null, content: null, person: null, points: [], current: null };
+const detail = { result: null, content: null, person: null, points: [], current: null, chosen: null };
 
 const tip = element('div', { class: 'tip', role: 'tooltip', hidden: true });
 
@@ -1340,7 +1343,14 @@ function openDetail(result) {
 
 function forgetDetail() {
   const { result } = detail;
-  Object.assign(detail, { result: null, content: null, person: null, points: [], current: null });
+  Object.assign(detail, {
+    result: null,
+    content: null,
+    person: null,
+    points: [],
+    current: null,
+    chosen: null,
+  });
   picture.replaceChildren();
   if (location.hash && history.state === 'detail') {
     history.back();
@@ -1583,6 +1593,7 @@ function downloadJson() {
 function drawPicture() {
   const { result, content } = detail;
   const size = result && sizeOf(result);
+  detail.chosen = null;
   markPoint(null);
   detail.points =
     size && content ? content.people.filter(isChosen).flatMap((one) => pointsOfPerson(size, one)) : [];
@@ -1778,7 +1789,6 @@ function markPoint(point) {
     const [name, ...facts] = point.words;
     point.node.classList.add('current');
     tip.replaceChildren(element('strong', { text: name }), ...facts.map((text) => element('span', { text })));
-    reveal(point);
     placeTip();
   }
 }

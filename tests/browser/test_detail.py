@@ -169,6 +169,43 @@ def test_keys_zoom_about_the_chosen_point_or_the_pointer(tab: Tab, page: Path) -
     assert (x - zoomed.x, y - zoomed.y) == pytest.approx((4.5, 4.5), abs=0.5)
 
 
+def test_a_clicked_point_is_the_centre_for_the_buttons(tab: Tab, page: Path) -> None:
+    """It stays named beside the picture, until a click beside it."""
+    tab.open(page, WHOLE)
+    wrist = circle("pose", 15)
+    before = tab.box(wrist).centre
+    tab.drag(before, before)
+    tab.click("#zoom-in")
+    tab.click("#zoom-in")
+    assert tab.text(".tip strong") == "left wrist"
+    assert tab.one(".tip").is_displayed()
+    assert tab.box(wrist).centre == pytest.approx(before, abs=0.5)
+
+    tab.click("#zoom-reset")
+    photo = tab.box(".large .ground")
+    corner = (photo.x + 3, photo.y + 3)
+    tab.drag(corner, corner)
+    tab.click("#zoom-in")
+    assert not tab.one(".tip").is_displayed()
+
+
+def test_the_picture_stays_where_it_is_under_the_pointer(tab: Tab, page: Path) -> None:
+    """Also when the nearest point is just outside of the window."""
+    tab.open(page, BODY)
+    for _ in range(8):
+        tab.click("#zoom-in")
+    stage, point = tab.box("#stage"), tab.box(circle("pose", 16)).centre
+    x, y = stage.x + stage.width - 3, stage.y + stage.height / 2
+    middle = stage.centre
+    tab.drag(middle, (middle[0] + x + 6 - point[0], middle[1] + y - point[1]))
+    outside = tab.box(circle("pose", 16)).centre
+    assert outside == pytest.approx((x + 6, y), abs=0.5)
+
+    tab.point_at(x, y)
+
+    assert tab.box(circle("pose", 16)).centre == pytest.approx(outside, abs=0.5)
+
+
 def test_the_table_lists_the_landmarks_of_the_picture(
     tab: Tab, page: Path, gallery: Gallery
 ) -> None:

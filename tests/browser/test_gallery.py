@@ -256,6 +256,20 @@ def test_a_key_has_its_name_first(tab: Tab, page: Path) -> None:
     assert (tab.text("#detail-key"), tab.text("#detail-folder")) == ("whole.jpg", "party/")
 
 
+def test_outcomes_of_a_row_are_on_one_line(
+    tab: Tab, services: Mapping[str, Any], tmp_path: Path
+) -> None:
+    """However long the names are."""
+    gallery = Gallery(services, "names", tmp_path)
+    gallery.album.add("a.jpg", minutes_ago=1)
+    gallery.album.add(f"{'a long name ' * 5}.jpg", minutes_ago=2)
+    tab.open(gallery.write("names", with_photos=False))
+
+    names, outcomes = tab.boxes("#gallery .key"), tab.boxes("#gallery .facts")
+    assert names[0].height < names[1].height
+    assert outcomes[0].y == outcomes[1].y
+
+
 def test_selecting_a_name_opens_nothing(tab: Tab, page: Path) -> None:
     """A click on the caption does."""
     tab.open(page)
