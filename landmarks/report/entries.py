@@ -72,8 +72,10 @@ def columns() -> dict[str, int]:
 
 
 def iso(moment: datetime | None) -> str | None:
-    """ISO 8601 with a Z, as in the table."""
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+    """ISO 8601 in milliseconds with a Z, as in the table."""
+    return (
+        None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
 
 
 def _record(result: LandmarkResult) -> dict[str, Any]:

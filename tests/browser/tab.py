@@ -65,6 +65,14 @@ class Tab:
         """Run JavaScript."""
         return self._driver.execute_script(code, *arguments)
 
+    def catch_copies(self) -> None:
+        """Keep what the page copies, in place of the clipboard; see `copied`."""
+        self.script(
+            "window.copied = null;"
+            "Object.defineProperty(navigator, 'clipboard',"
+            " { value: { writeText: async (text) => { window.copied = text; } } })"
+        )
+
     def press(self, *keys: str) -> None:
         """Press keys, wherever the focus is."""
         for key in keys:
@@ -170,6 +178,11 @@ class Tab:
         code = f"return [...document.querySelectorAll(arguments[0])].map((node) => {value})"
         found: list[Any] = self.script(code, css)
         return found
+
+    def copied(self) -> str:
+        """What was copied last."""
+        text: str = self.script("return window.copied")
+        return text
 
     def value(self, css: str) -> str:
         """A field's text."""

@@ -243,8 +243,11 @@ def test_low_scores_and_truncated_files_can_be_selected(
 
 
 def test_a_key_has_its_name_first(tab: Tab, page: Path) -> None:
-    """The whole name is one piece of text, with the folder below it and the key as title."""
+    """The browser finds the whole name. The folder is below it, and the key is the title."""
     tab.open(page)
+
+    assert tab.script("return window.find('whole.jpg')")
+    tab.script("getSelection().empty()")
 
     assert tab.texts("#gallery li:first-child .key") == ["whole.jpg"]
     assert tab.script("return document.querySelector('#gallery .key bdi').childNodes.length") == 1
@@ -254,6 +257,28 @@ def test_a_key_has_its_name_first(tab: Tab, page: Path) -> None:
     assert tab.keys()[0] == WHOLE
     tab.open(page, WHOLE)
     assert (tab.text("#detail-key"), tab.text("#detail-folder")) == ("whole.jpg", "party/")
+
+
+def test_a_file_of_one_byte_is_no_plural(
+    tab: Tab, services: Mapping[str, Any], tmp_path: Path
+) -> None:
+    """Sizes have a unit that fits."""
+    gallery = Gallery(services, "sizes", tmp_path)
+    for key, size in (("one", 1), ("some", 999), ("more", 261_300), ("most", 3_000_000)):
+        item = gallery.album.item(key)
+        assert item.image is not None
+        item.image = item.image._replace(bytes=size)
+        gallery.album.add_all([item])
+    page = gallery.write("sizes", with_photos=False)
+
+    for key, words in (
+        ("one", "1 byte"),
+        ("some", "999 bytes"),
+        ("more", "261 kB"),
+        ("most", "3.0 MB"),
+    ):
+        tab.open(page, key)
+        assert tab.texts("#about dd")[2].endswith(f", jpeg, {words}")
 
 
 def test_outcomes_of_a_row_are_on_one_line(

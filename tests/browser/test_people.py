@@ -1,5 +1,6 @@
 """Photos of several people, in the gallery and in the detail view."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -249,6 +250,24 @@ def test_people_are_listed_with_their_scores(tab: Tab, people_page: Path) -> Non
         ".map((node) => node.style.background.match(/rgb\\([^)]*\\)/)[0])"
     )
     assert swatches == [f"rgb{colour}" for colour in (LEFT, *OTHERS[:10])]
+
+
+def test_the_json_has_everyone(tab: Tab, people_page: Path, people: Gallery) -> None:
+    """In the form of `landmarks get --json`, whoever is chosen."""
+    tab.open(people_page, PAIR)
+    tab.catch_copies()
+    tab.click("#table summary")
+    tab.press(NEXT)
+    tab.click("#copy-json")
+    tab.wait_for_text("#copy-json", "Copied")
+
+    shown, stored = json.loads(tab.copied()), people.album.result(PAIR).to_json()
+    assert len(stored["other_people"]) == 1
+    for ours, theirs in ((shown, stored), (shown["other_people"][0], stored["other_people"][0])):
+        assert ours["person_score"] == pytest.approx(theirs["person_score"])
+        for name in ("pose_landmarks", "face_landmarks", "left_hand_landmarks"):
+            assert ours[name] == theirs[name]
+    assert shown["people_count"] == stored["people_count"] == 2
 
 
 def test_keys_move_from_person_to_person(tab: Tab, people_page: Path) -> None:

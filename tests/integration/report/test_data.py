@@ -33,8 +33,8 @@ def test_everything_is_counted_and_the_newest_are_shown(album: Album, report: Re
     summary = page.report["summary"]
     assert summary["total"] == 9
     assert summary["outcomes"] == {"detected": 7, "not_detected": 1, "failed": 1}
-    assert summary["first"] == "2026-03-04T04:56:07Z"
-    assert summary["last"] == "2026-03-04T05:06:07Z"
+    assert summary["first"] == "2026-03-04T04:56:07.000Z"
+    assert summary["last"] == "2026-03-04T05:06:07.000Z"
 
 
 def test_the_newest_of_many_are_kept(album: Album, report: Report) -> None:
@@ -63,7 +63,7 @@ def test_a_selection_by_place_status_and_age(cloud: Cloud, album: Album, report:
     assert page.keys == ["2026/new.jpg"]
     assert page.report["summary"]["total"] == 1
     assert page.report["title"] == f"s3://{cloud.stack.bucket}/2026/"
-    assert page.report["selection"]["since"] == "2026-03-04T04:06:07Z"
+    assert page.report["selection"]["since"] == "2026-03-04T04:06:07.000Z"
 
 
 def test_an_empty_table_has_a_page(cloud: Cloud, report: Report) -> None:
@@ -100,8 +100,8 @@ def test_a_result_is_complete(album: Album, report: Report) -> None:
         "person_score": None,
         "etag": "feed",
         "version": None,
-        "processed": "2026-03-04T05:05:07Z",
-        "modified": "2026-03-04T05:06:07Z",
+        "processed": "2026-03-04T05:05:07.000Z",
+        "modified": "2026-03-04T05:06:07.000Z",
         "job": "order-7",
         "options": options_hash(ModelOptions()),
         "photo": "left_out",
