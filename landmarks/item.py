@@ -1,5 +1,6 @@
 """The results table's schema: attributes, keys, and the index by folder."""
 
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from pynamodb.attributes import (
@@ -73,6 +74,11 @@ _READER_LIMITS: Final = {
     "read_timeout_seconds": 20,
     "max_retry_attempts": 5,
 }
+
+
+def iso(moment: datetime) -> str:
+    """Return a time as `processed_at` has it: 2026-11-23T21:42:38.123Z. Such texts sort by time."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def prefix_of(bucket: str, key: str) -> str:

@@ -20,7 +20,7 @@ from landmarks.errors import (
     TransientError,
 )
 from landmarks.groups import BoundingBox, Durations, ImageInfo, Landmarks, ModelInfo
-from landmarks.item import LandmarkItem, bind_item, prefix_of
+from landmarks.item import LandmarkItem, bind_item, iso, prefix_of
 from landmarks.job import Job, ObjectName
 from worker.model import ModelOptions, architecture, mediapipe_version, options_hash
 from worker.result import Detection, ObjectIdentity, Result
@@ -175,7 +175,7 @@ class ResultsTable:
             segmentation=result.segmentation,
             model=self._model,
             options_hash=self._options_hash,
-            processed_at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            processed_at=iso(now),
             expires_at=now + timedelta(days=self._ttl_days) if self._ttl_days else None,
             **self._outcome(result.outcome, identity.size_bytes),
         )

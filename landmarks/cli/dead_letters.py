@@ -29,7 +29,8 @@ from landmarks.cli.options import (
     stack_options,
 )
 from landmarks.cli.queue_status import read_queue
-from landmarks.cli.terminal import counted, escaped, iso, one_line, utc, whole_line
+from landmarks.cli.terminal import counted, escaped, one_line, utc, whole_line
+from landmarks.item import iso
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from landmarks.cli.options import queue_name
-from landmarks.cli.terminal import iso
 from landmarks.enums import DETECTED
-from landmarks.item import LandmarkItem, bind_item
+from landmarks.item import LandmarkItem, bind_item, iso
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -26,9 +26,10 @@ from landmarks.cli.progress import Progress
 from landmarks.drawing import colours
 from landmarks.drawing.topology import load_topology
 from landmarks.groups import VISIBLE
+from landmarks.item import iso
 from landmarks.names import HAND_NAMES, POSE_NAMES
 from landmarks.photograph import PhotoDecoder
-from landmarks.report.entries import Entry, columns, iso
+from landmarks.report.entries import Entry, columns
 from landmarks.report.page import PageWriter, page_in
 from landmarks.report.statistics import Summary
 from landmarks.report.thumbnails import (
@@ -232,7 +233,7 @@ def write_report(
                     "table": selection.table,
                     "place": selection.place,
                     "status": selection.status,
-                    "since": iso(selection.since),
+                    "since": selection.since and iso(selection.since),
                 },
                 "made": iso(datetime.now(UTC).replace(microsecond=0)),
                 "summary": summary.as_json(),

@@ -28,10 +28,10 @@ from landmarks.cli.options import (
     require_queue_url,
     stack_options,
 )
-from landmarks.cli.terminal import counted, iso, whole_line
+from landmarks.cli.terminal import counted, whole_line
 from landmarks.enums import FAILED
 from landmarks.errors import PermanentError, error_codes
-from landmarks.item import LandmarkItem, bind_item
+from landmarks.item import LandmarkItem, bind_item, iso
 from landmarks.job import FOLDER_MARKER_SUFFIXES
 
 _ATTRIBUTES: Final = ["object_key", "bucket", "job_id", "error_code", "image"]

@@ -69,12 +69,6 @@ def utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def iso(moment: datetime) -> str:
-    """Format a time for programs: 2026-11-23T21:42:38.123Z."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
 def exit_on_signals() -> None:
     """Make SIGTERM and SIGHUP end the command as Ctrl-C does, so that it cleans up."""
     for number in (signal.SIGTERM, signal.SIGHUP):

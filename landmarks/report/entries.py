@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from landmarks.enums import FAILED
 from landmarks.groups import GROUPS, Landmarks
+from landmarks.item import iso
 from landmarks.result import LandmarkResult
 
 # World landmarks have no place in a photo.
@@ -71,13 +72,6 @@ def columns() -> dict[str, int]:
     return {_DRAWN[group.name]: len(group.columns) for group in GROUPS if group.name in _DRAWN}
 
 
-def iso(moment: datetime | None) -> str | None:
-    """ISO 8601 in milliseconds with a Z, as in the table."""
-    return (
-        None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
-
-
 def _record(result: LandmarkResult) -> dict[str, Any]:
     image, durations = result.image, result.duration_ms
     return {
@@ -99,8 +93,8 @@ def _record(result: LandmarkResult) -> dict[str, Any]:
         "person_score": result.person_score,
         "etag": result.etag,
         "version": result.version_id,
-        "processed": iso(result.processed_at),
-        "modified": iso(result.source_last_modified),
+        "processed": result.processed_at and iso(result.processed_at),
+        "modified": result.source_last_modified and iso(result.source_last_modified),
         "job": result.job_id,
         "options": result.options_hash,
     }

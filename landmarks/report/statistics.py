@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from landmarks.report.entries import iso
+from landmarks.item import iso
 from landmarks.result import LandmarkResult
 
 # About how many bars the histogram of durations has. Its axis ends where the slowest hundredth
@@ -79,8 +79,8 @@ class Summary:
                 for name, count in self._options.most_common()
             ],
             "people": dict(self._people) if self._people_counted else None,
-            "first": iso(self._first),
-            "last": iso(self._last),
+            "first": self._first and iso(self._first),
+            "last": self._last and iso(self._last),
             "durations": _duration_histogram(np.sort(np.array(self._durations_ms, np.float64))),
             "scores": _score_histogram(np.sort(np.array(self._scores, np.float64))),
         }
