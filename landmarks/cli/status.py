@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from landmarks.cli.advice import worded_errors
+from landmarks.cli.connection import same_connection
 from landmarks.cli.options import (
     DEAD_LETTER_QUEUE_URL,
     QUEUE_URL,
@@ -221,7 +222,7 @@ def _dead_letters(queue: Queue) -> RenderableType:
     if not queue.total:
         rows = [_row("messages", "0", style="green")]
     else:
-        see = "see: landmarks dead-letters list"
+        see = f"see: landmarks dead-letters list{same_connection()}"
         rows = [_row("messages", f"{queue.total:,}", see, "bold red")]
         if queue.oldest_age_at:
             rows.append(_row("oldest", _oldest(queue)))

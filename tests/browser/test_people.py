@@ -253,7 +253,7 @@ def test_people_are_listed_with_their_scores(tab: Tab, people_page: Path) -> Non
 
 
 def test_the_json_has_everyone(tab: Tab, people_page: Path, people: Gallery) -> None:
-    """In the form of `landmarks get --json`, whoever is chosen."""
+    """In the form of `landmarks get --json`, also while one person is chosen."""
     tab.open(people_page, PAIR)
     tab.catch_copies()
     tab.click("#table summary")

@@ -136,6 +136,11 @@ def test_suggested_command_has_the_same_options(cloud: Cloud, stack: str) -> Non
         f"enqueue it: landmarks enqueue s3://{cloud.stack.bucket}/a.jpg {options}\n"
     )
 
+    letters = cloud.stack.dead_letter_queue_url
+    cloud.clients["sqs"].send_message(QueueUrl=letters, MessageBody="{}")
+    shown = succeed("status", *options.split()).stdout
+    assert f"see: landmarks dead-letters list {options}\n" in shown
+
 
 def test_the_option_wins_over_variables_of_another_stack(cloud: Cloud, stack: str) -> None:
     """They may have been exported long ago."""
